@@ -1,0 +1,5 @@
+"""The hall: who watches what. The one place where signalling meets media.
+
+`broker.watch(Watch(...))` gives a `Lease`; one upstream call serves any number of leases on a channel. `stream` is
+the life of one upstream call as a table, `ssrc_pool` lends numbers, `placement` picks a media host.
+"""

@@ -1,0 +1,123 @@
+"""A neighbour on the wire, whoever made it: camera, recorder, platform below or platform above.
+
+The rooms upstairs talk to neighbours through the four verbs of `Peer` and never see SIP. `sipserver/link.py`
+keeps these promises over the wire; tests keep them with fakes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from gb28181.dialect import Dialect
+from gb28181.sdp import Answer, Offer
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One step of a ladder that failed or succeeded: who said what to whom.
+
+    `status` is the SIP status (0 when nobody answered), `reason` the words that came with it.
+    """
+
+    who: str
+    what: str
+    status: int
+    reason: str
+
+
+class PeerError(Exception):
+    """A neighbour did not do what we asked. `hops` names the place of the failure, ours first."""
+
+    def __init__(self, message: str, *, hops: tuple[Hop, ...] = ()) -> None:
+        super().__init__(message)
+        self.hops = hops
+
+
+class PeerOffline(PeerError):
+    """The neighbour is known but has no live registration; nothing was sent."""
+
+
+class PeerSilent(PeerError):
+    """The neighbour did not answer in time."""
+
+
+class PeerRefused(PeerError):
+    """The neighbour answered with an error; `status` and `reason` are its own."""
+
+    def __init__(self, message: str, *, status: int, reason: str, hops: tuple[Hop, ...] = ()) -> None:
+        super().__init__(message, hops=hops)
+        self.status = status
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The parts of a many-part answer put together (2022 clause 9.3.4, catalog and record lists).
+
+    `parts` holds the typed answers in order of arrival; `complete` is false when silence ended the wait before
+    SumNum items had come, and then nothing may be concluded from what is missing.
+    """
+
+    parts: tuple[object, ...]
+    expected: int
+    got: int
+    complete: bool
+    damaged: int = 0
+
+
+class Call(Protocol):
+    """A media session that a neighbour accepted."""
+
+    call_id: str
+    answer: Answer
+
+    def on_end(self, listener: Callable[[str], None]) -> None:
+        """Call `listener(reason)` once, when the other side ends the session or its signalling is lost."""
+
+    async def inform(self, body: bytes, content_type: str) -> int:
+        """Send INFO in the session (MANSRTSP); the status of the answer comes back."""
+
+    async def hang_up(self, reason: str = "") -> None:
+        """End the session with BYE; harmless when it has ended."""
+
+
+class Peer(Protocol):
+    """A neighbour: ask it, tell it, call it.
+
+    `code` is its 20 digits, `dialect` what it does beside the book. None of the verbs raises anything but
+    `PeerError` kinds, and each has a deadline of its own.
+    """
+
+    code: str
+    dialect: Dialect
+
+    @property
+    def is_online(self) -> bool: ...
+
+    async def ask(self, query: object, *, timeout_s: float | None = None) -> object:
+        """Send a MANSCDP query or response-bearing control; the typed answer comes back.
+
+        Answers of many parts come back as `Gathered`. The SN is chosen here: whatever `query.sn` says is replaced.
+        """
+
+    async def tell(self, notice: object) -> None:
+        """Send a MANSCDP message that has no answer beyond the SIP 200 (PTZ, keepalive)."""
+
+    async def call(self, channel: str, offer: Offer, *, timeout_s: float = 15.0) -> Call:
+        """INVITE `channel` with `offer`; comes back after the ACK."""
+
+
+class Neighbours(Protocol):
+    """Where peers are found by code."""
+
+    def peer(self, code: str) -> Peer | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """What was heard before a wait ended in vain; a value for ladders and error pages."""
+
+    waited_s: float
+    heard: tuple[str, ...] = field(default=())

@@ -1,0 +1,183 @@
+"""All that anyone may ask of media: open, aim, attach, detach, close, and the events that come back.
+
+A few calls a session and none a packet, and every argument a frozen value, so the plane may live in this process, in
+a worker or on another host and nobody upstairs can tell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from media.frame import Codec
+
+
+class Transport(StrEnum):
+    """How RTP reaches us, in the words of media.md 1.9; the names are the receiver's."""
+
+    UDP = "udp"
+    TCP_PASSIVE = "tcp-passive"
+    TCP_ACTIVE = "tcp-active"
+
+
+class OutletKind(StrEnum):
+    """How a viewer takes the stream."""
+
+    FMP4_WS = "ws-fmp4"
+    FLV_HTTP = "http-flv"
+    FLV_WS = "ws-flv"
+
+
+@dataclass(frozen=True, slots=True)
+class Inlet:
+    """An opened way in: bound before anybody is told of it. `host` is what the SDP's c= line must say."""
+
+    id: str
+    ssrc: int
+    transport: Transport
+    host: str
+    port: int
+    single_port: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """What the sender's answer said: where it sends from and as whom.
+
+    `ssrc` is the answer's `y=` (None when it had none); `payloads` maps RTP payload numbers to the codec names of
+    rtpmap lines, upper case ("PS", "H264", "PCMA").
+    """
+
+    host: str | None = None
+    port: int | None = None
+    ssrc: int | None = None
+    payloads: Mapping[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    codec: Codec
+    width: int
+    height: int
+    fps: float
+    mime: str
+    """RFC 6381 codec string, as `MediaSource.isTypeSupported` wants it: avc1.64001F, hvc1.1.6.L93.B0."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    codec: Codec
+    rate_hz: int
+    channels: int
+    playable_as: str | None = None
+    """RFC 6381 codec string of what browsers get ("mp4a.40.2"), None when they get no sound."""
+
+
+class Verdict(StrEnum):
+    """Why a stream never came or went away, as an operator must hear it."""
+
+    NOTHING = "nothing"  # not one packet on the port, no connection
+    CONNECTED_SILENT = "connected-silent"  # TCP came, no packet in it
+    CANNOT_CONNECT = "cannot-connect"  # TCP active: the device's port refused or did not answer
+    OTHER_SSRC = "other-ssrc"  # packets, but of another SSRC on a shared port
+    NOT_RTP = "not-rtp"
+    NOT_PS = "not-ps"
+    NO_KEY_FRAME = "no-key-frame"
+    UNSUPPORTED_CODEC = "unsupported-codec"
+    LOST = "lost"  # it flowed and stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was seen on the port: the facts behind a verdict."""
+
+    verdict: Verdict
+    packets: int = 0
+    bytes: int = 0
+    sources: tuple[str, ...] = ()
+    ssrcs: tuple[int, ...] = ()
+    payload_types: tuple[int, ...] = ()
+    codecs: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FirstFrame:
+    """The first key frame is whole: viewers may be attached and will start at it."""
+
+    inlet: str
+    video: VideoTrack
+    audio: AudioTrack | None
+
+
+@dataclass(frozen=True, slots=True)
+class TracksChanged:
+    inlet: str
+    video: VideoTrack | None
+    audio: AudioTrack | None
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFailed:
+    """The stream never came (`seen.verdict` says how far it got) or came and was lost."""
+
+    inlet: str
+    seen: Seen
+
+
+@dataclass(frozen=True, slots=True)
+class OutletClosed:
+    """A viewer left, was cut, or never came to its address in time."""
+
+    inlet: str
+    outlet: str
+    reason: str
+
+
+PlaneEvent = FirstFrame | TracksChanged | StreamFailed | OutletClosed
+
+
+@dataclass(frozen=True, slots=True)
+class InletStatistics:
+    inlet: str
+    packets: int
+    bytes: int
+    lost: int
+    reordered: int
+    duplicates: int
+    ssrc_mismatches: int
+    resyncs: int
+    frames: int
+    key_frames: int
+    viewers: int
+    last_packet_age_s: float | None
+    video: VideoTrack | None = None
+    audio: AudioTrack | None = None
+
+
+class NoCapacity(Exception):
+    """No port, no SSRC or no viewer place is free; the message says which."""
+
+
+class MediaPlane(Protocol):
+    async def open(self, ssrc: int, transport: Transport, *, single_port: bool = False) -> Inlet:
+        """Bind a way in. Raises NoCapacity. The stream-never-came clock starts at `aim`."""
+
+    async def aim(self, inlet: str, aim: Aim) -> None:
+        """Tell an inlet what was answered; TCP active connects now. Raises KeyError for an unknown inlet."""
+
+    async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
+        """Make a place for one viewer: (outlet id, signed and expiring address path). Raises KeyError, NoCapacity."""
+
+    async def detach(self, inlet: str, outlet: str) -> None:
+        """Cut one viewer; harmless when it has left."""
+
+    async def close(self, inlet: str) -> None:
+        """Cut all viewers, give the port back; harmless when closed."""
+
+    def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
+        """Every event goes to every listener; listeners must not block."""
+
+    def statistics(self, inlet: str) -> InletStatistics | None: ...

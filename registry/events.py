@@ -1,0 +1,135 @@
+"""Facts in the past tense, and the bus that carries them. Nobody commands through it, no listener slows the teller."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from registry.refusal import RefusalSeen
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceCameOnline:
+    code: str
+    reason: str
+    at: float
+    first: bool = False
+    """True when we hold no catalog of it yet or it registered anew: it should be asked who it is and what it has."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceWentOffline:
+    code: str
+    reason: str
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceChanged:
+    """Added, edited, or said something new of itself."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceRemoved:
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class RegistrationRefused:
+    refusal: RefusalSeen
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogProgress:
+    owner: str
+    got: int
+    expected: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """A catalog was stored. The codes are of channels of `owner`; long lists are cut, the counts are whole."""
+
+    owner: str
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+    added_count: int
+    changed_count: int
+    removed_count: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelStatusChanged:
+    owner: str
+    code: str
+    online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CountsChanged:
+    """Online/total moved at these tree nodes."""
+
+    nodes: tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRaised:
+    owner: str
+    channel: str
+    priority: int
+    method: int
+    alarm_type: str
+    at: float
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamChanged:
+    """A stream began, failed or ended; `state` is broker.stream's word."""
+
+    id: str
+    owner: str
+    channel: str
+    state: str
+    note: str = ""
+
+
+Event = (
+    DeviceCameOnline
+    | DeviceWentOffline
+    | DeviceChanged
+    | DeviceRemoved
+    | RegistrationRefused
+    | CatalogProgress
+    | CatalogChanged
+    | ChannelStatusChanged
+    | CountsChanged
+    | AlarmRaised
+    | StreamChanged
+)
+
+
+class Bus:
+    """Carries events to listeners in the order told; a listener that raises is logged and kept."""
+
+    def __init__(self) -> None:
+        self._listeners: list[Callable[[Event], None]] = []
+
+    def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
+        """Add a listener; the result takes it away again. Listeners must return at once."""
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
+
+    def tell(self, event: Event) -> None:
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed at %r; the others still hear it", event)
