@@ -32,7 +32,10 @@ class OutletKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Inlet:
-    """An opened way in: bound before anybody is told of it. `host` is what the SDP's c= line must say."""
+    """An opened way in: bound before anybody is told of it.
+
+    `host` is what the SDP's c= line must say; "" leaves it to the asker (the address by which the sender knows us).
+    """
 
     id: str
     ssrc: int
@@ -136,7 +139,15 @@ class OutletClosed:
     reason: str
 
 
-PlaneEvent = FirstFrame | TracksChanged | StreamFailed | OutletClosed
+@dataclass(frozen=True, slots=True)
+class KeyFrameWanted:
+    """Pictures cannot go on without a new key frame; whoever can reach the camera should ask it for one."""
+
+    inlet: str
+    reason: str
+
+
+PlaneEvent = FirstFrame | TracksChanged | StreamFailed | OutletClosed | KeyFrameWanted
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +177,10 @@ class MediaPlane(Protocol):
         """Bind a way in. Raises NoCapacity. The stream-never-came clock starts at `aim`."""
 
     async def aim(self, inlet: str, aim: Aim) -> None:
-        """Tell an inlet what was answered; TCP active connects now. Raises KeyError for an unknown inlet."""
+        """Tell an inlet what was answered; TCP active connects now. Raises KeyError for an unknown inlet.
+
+        Aiming again after StreamFailed begins anew on the same port: viewers keep their places, FirstFrame comes again.
+        """
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         """Make a place for one viewer: (outlet id, signed and expiring address path). Raises KeyError, NoCapacity."""

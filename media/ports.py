@@ -1,0 +1,161 @@
+"""Media ports: lent as pairs (RTP even, RTCP one above, RFC 3550 11), and left to rest when they come back."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from dataclasses import dataclass
+
+from media.plane import NoCapacity
+
+EPHEMERAL_TRIES = 64
+
+
+class PortBook:
+    """Which even ports are free. Pure: the caller says what time it is.
+
+    A port given back rests for `quarantine_s`, because its last sender may still be sending (media.md 3.6).
+    """
+
+    def __init__(self, first: int, last: int, quarantine_s: float) -> None:
+        first += first % 2
+        if not (0 < first < last <= 65535):
+            raise ValueError(f"no port pair lies between {first} and {last}")
+        self._quarantine_s = quarantine_s
+        # Oldest first, so the head rests longest and one look at it says whether anything is ready.
+        self._free: deque[tuple[int, float]] = deque((port, float("-inf")) for port in range(first, last, 2))
+        self._lent: set[int] = set()
+
+    @property
+    def free(self) -> int:
+        return len(self._free)
+
+    @property
+    def lent(self) -> int:
+        return len(self._lent)
+
+    def take(self, now: float) -> int | None:
+        """An even port, or None when all are lent or resting."""
+        if not self._free or self._free[0][1] > now:
+            return None
+        port, _ = self._free.popleft()
+        self._lent.add(port)
+        return port
+
+    def give_back(self, port: int, now: float) -> None:
+        """Harmless for a port that was not lent."""
+        if port in self._lent:
+            self._lent.remove(port)
+            self._free.append((port, now + self._quarantine_s))
+
+
+@dataclass(slots=True)
+class PortPair:
+    """The sockets of one inlet. `rtp` is UDP even for TCP streams: some cameras answer TCP with UDP (media.md S7)."""
+
+    port: int
+    rtp: socket.socket
+    rtcp: socket.socket
+    listener: socket.socket | None = None
+
+    def close(self) -> None:
+        for opened in (self.rtp, self.rtcp, self.listener):
+            if opened is not None:
+                opened.close()
+
+
+class Ports:
+    """Lends bound sockets from a range; `first` 0 takes pairs of the system's choice."""
+
+    def __init__(self, host: str, first: int, last: int, *, quarantine_s: float, receive_buffer: int) -> None:
+        self._host = host
+        self._receive_buffer = receive_buffer
+        self._book = PortBook(first, last, quarantine_s) if first else None
+        self._lent = 0
+
+    @property
+    def lent(self) -> int:
+        return self._lent
+
+    @property
+    def free(self) -> int | None:
+        """None when the system chooses."""
+        return self._book.free if self._book else None
+
+    def lend(self, now: float, *, listen: bool) -> PortPair:
+        """Both UDP ports bound, and a TCP listener when asked for. Raises NoCapacity."""
+        pair = self._from_book(now, listen) if self._book else self._from_system(listen)
+        self._lent += 1
+        return pair
+
+    def give_back(self, pair: PortPair, now: float) -> None:
+        pair.close()
+        self._lent -= 1
+        if self._book:
+            self._book.give_back(pair.port, now)
+
+    def _from_book(self, now: float, listen: bool) -> PortPair:
+        assert self._book is not None
+        for _ in range(self._book.free):
+            port = self._book.take(now)
+            if port is None:
+                break
+            try:
+                return self._bind(port, listen)
+            except OSError:
+                # Somebody else holds it; it rests like one that came back and the next one is tried.
+                self._book.give_back(port, now)
+        raise NoCapacity(f"no media port is free: {self._book.lent} lent, the rest is resting or held by others")
+
+    def _from_system(self, listen: bool) -> PortPair:
+        for _ in range(EPHEMERAL_TRIES):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                probe.bind((self._host, 0))
+                port = probe.getsockname()[1] & ~1
+            try:
+                return self._bind(port, listen)
+            except OSError:
+                continue
+        raise NoCapacity("the system has no free pair of media ports")
+
+    def _bind(self, port: int, listen: bool) -> PortPair:
+        opened: list[socket.socket] = []
+        try:
+            opened.append(bind_udp(self._host, port, self._receive_buffer))
+            opened.append(bind_udp(self._host, port + 1, 0))
+            if listen:
+                opened.append(bind_tcp(self._host, port))
+        except BaseException:
+            for each in opened:
+                each.close()
+            raise
+        return PortPair(port, opened[0], opened[1], opened[2] if listen else None)
+
+
+def bind_udp(host: str, port: int, receive_buffer: int) -> socket.socket:
+    """A non-blocking UDP socket; the buffer is what the system grants of the wish. Raises OSError."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        bound.setblocking(False)
+        if receive_buffer:
+            # Linux gives 212 kB by default, which one 4K key frame overflows.
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        bound.bind((host, port))
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+def bind_tcp(host: str, port: int, backlog: int = 8) -> socket.socket:
+    """A non-blocking listener. Raises OSError."""
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.setblocking(False)
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind((host, port))
+        bound.listen(backlog)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
