@@ -1,0 +1,103 @@
+"""What this room needs of the others; `app/wiring.py` grants it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from broker.watch import Lease, StreamView, Watch
+from gb28181.peer import Neighbours
+from registry.events import Bus
+
+
+class Watching(Protocol):
+    """`broker.broker.Broker`, as far as people need it."""
+
+    async def watch(self, watch: Watch) -> Lease:
+        """A place at a flowing stream. Raises WatchFailed."""
+
+    async def release(self, lease_id: str) -> None:
+        """Give a place back; harmless when it is gone."""
+
+    def streams(self) -> Sequence[StreamView]: ...
+
+    async def stop(self, stream_id: str) -> None:
+        """Cut a stream for all its viewers. Raises KeyError."""
+
+
+class LadderMessage(Protocol):
+    """One SIP message as it went over the wire."""
+
+    @property
+    def at(self) -> float: ...
+    @property
+    def direction(self) -> str: ...
+    @property
+    def transport(self) -> str: ...
+    @property
+    def local(self) -> str: ...
+    @property
+    def remote(self) -> str: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def method(self) -> str: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def summary(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def repeated(self) -> bool: ...
+
+
+class Ladders(Protocol):
+    """`sipserver.ladder.Ladder`: the last messages with each neighbour and of each call."""
+
+    def of_peer(self, code: str, limit: int) -> Sequence[LadderMessage]: ...
+    def of_call(self, call_id: str) -> Sequence[LadderMessage]: ...
+    def calls(self, limit: int) -> Sequence[Any]: ...
+
+
+class Resync(Protocol):
+    async def __call__(self, code: str) -> None:
+        """Begin to ask a device for its catalog anew; comes back at once. Raises PeerOffline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SystemInfo:
+    """Who we are, for the console's head line and for the form that sets up a camera."""
+
+    name: str
+    code: str
+    domain: str
+    version: str
+    started_at: float
+    sip_host: str
+    sip_port: int
+    sip_transports: tuple[str, ...] = ("UDP", "TCP")
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The rooms and instruments behind the door."""
+
+    directory: Any
+    accounts: Any
+    broker: Watching
+    neighbours: Neighbours
+    ladder: Ladders
+    resync: Resync
+    bus: Bus
+    system: Callable[[], SystemInfo]
+    sip_statistics: Callable[[], Mapping[str, Any]]
+    plane_statistics: Callable[[], Mapping[str, Any]]
+    stream_statistics: Callable[[str], Any]
+    """Figures of one stream by its id (`StreamView.id`), None when it has none."""
+    divisions: Any
