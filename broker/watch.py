@@ -6,7 +6,21 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gb28181.peer import Hop
-from media.plane import AudioTrack, OutletKind, Seen, VideoTrack
+from media.plane import AudioTrack, InletStatistics, OutletKind, Seen, VideoTrack
+
+# The rooms above may not look into media; what of it stands in our values is theirs to name from here.
+__all__ = [
+    "AudioTrack",
+    "InletStatistics",
+    "Lease",
+    "OutletKind",
+    "Seen",
+    "StreamView",
+    "VideoTrack",
+    "Watch",
+    "WatchFailed",
+    "WatchKind",
+]
 
 
 class WatchKind(StrEnum):
