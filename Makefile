@@ -1,0 +1,48 @@
+# Two words for a newcomer: `make demo` and `make test`. The rest are for those who live here.
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test check journeys bench console python packages clean
+
+PY := .venv/bin/python
+
+help:
+	@echo "make demo      set up everything and watch simulated cameras in the console"
+	@echo "make test      set up everything and run every test"
+	@echo "make serve     run the server with conf/server.toml and data in var/"
+	@echo "make check     format, types and the fast tests, for before a commit"
+	@echo "make journeys  the stories on real sockets, and the one in a browser"
+	@echo "make bench     the measures in tests/bench"
+
+python:
+	@sh tools/setup.sh python
+
+console:
+	@sh tools/setup.sh console
+
+packages:
+	@sh tools/setup.sh packages
+
+demo: python console
+	@exec .venv/bin/lianwang demo
+
+serve: python console
+	@exec .venv/bin/lianwang serve
+
+test: packages python console
+	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@cd web/console && npm run --silent test
+	@$(PY) -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+
+check: python
+	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .
+	@$(PY) -m mypy
+	@$(PY) -m pytest -q -x --ignore=tests/journeys -m "not browser and not sipp and not postgres and not ffmpeg"
+
+journeys: packages python console
+	@$(PY) -m pytest -q tests/journeys
+
+bench: python
+	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
+
+clean:
+	rm -rf .venv build var web/console/node_modules web/console/dist

@@ -1,0 +1,50 @@
+"""What the tests need of the machine, and a clear word on what was left out when it is not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+HOUSE = Path(__file__).resolve().parent.parent
+STRICT = os.environ.get("LIANWANG_LEAVE_NOTHING_OUT") == "1"
+
+settings.register_profile("ci", max_examples=60, deadline=None)
+settings.register_profile("long", max_examples=5000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def _program(name: str) -> bool:
+    return shutil.which(name) is not None or any(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))
+
+
+NEEDS = {
+    "browser": lambda: _program("chromium") and (HOUSE / "web/console/dist/index.html").is_file(),
+    "ffmpeg": lambda: _program("ffmpeg") and _program("ffprobe"),
+    "sipp": lambda: _program("sipp"),
+    "postgres": lambda: _program("initdb") and _program("postgres"),
+}
+
+_left_out: dict[str, int] = {}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    missing = {name for name, is_there in NEEDS.items() if not is_there()}
+    for item in items:
+        for name in missing:
+            if item.get_closest_marker(name):
+                _left_out[name] = _left_out.get(name, 0) + 1
+                item.add_marker(pytest.mark.skip(reason=f"{name} is not on this machine"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, count in sorted(_left_out.items()):
+        terminalreporter.write_line(f"LEFT OUT: {count} tests that need {name}", red=STRICT, yellow=not STRICT)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if STRICT and _left_out and session.exitstatus == 0:
+        session.exitstatus = 1

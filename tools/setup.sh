@@ -1,0 +1,86 @@
+#!/bin/sh
+# Set up what one part of the house needs: `sh tools/setup.sh python|console|packages`. Each says one clear sentence
+# when something is missing that it cannot get by itself.
+set -eu
+cd "$(dirname "$0")/.."
+
+PACKAGES="chromium ffmpeg sip-tester fonts-noto-cjk postgresql"
+
+say() { printf '\033[36m==>\033[0m %s\n' "$*" >&2; }
+fail() { printf '\033[31mCannot go on:\033[0m %s\n' "$*" >&2; exit 1; }
+is_root_on_debian() { [ "$(id -u)" = 0 ] && [ -f /etc/debian_version ] && command -v apt-get >/dev/null; }
+
+apt_install() {
+    apt-get update -qq >/dev/null 2>&1 || true
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+}
+
+python_step() {
+    python=$(command -v python3.11 || command -v python3 || true)
+    [ -n "$python" ] || fail "Python 3.11 or newer is needed; on Debian: apt-get install python3 python3-venv."
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+        fail "Python 3.11 or newer is needed, this is $("$python" --version 2>&1)."
+    if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+        if is_root_on_debian; then
+            say "installing Debian's python3-venv"
+            apt_install python3-venv
+        else
+            fail "Python's venv module is missing; on Debian: apt-get install python3-venv."
+        fi
+    fi
+    stamp=.venv/.set-up-from
+    want=$(cksum pyproject.toml)
+    if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
+    say "Python: virtual environment and dependencies (about a minute the first time)"
+    [ -x .venv/bin/python ] || "$python" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' 2>/tmp/lianwang-pip.$$ || {
+        tail -5 /tmp/lianwang-pip.$$ >&2
+        fail "the Python packages could not be installed; the lines above are pip's last words."
+    }
+    rm -f /tmp/lianwang-pip.$$
+    printf '%s' "$want" >"$stamp"
+}
+
+console_step() {
+    command -v node >/dev/null || fail "Node 20 or newer is needed to build the console; on Debian install nodejs and npm."
+    command -v npm >/dev/null || fail "npm is needed to build the console; it comes with Node, on Debian: apt-get install npm."
+    node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' ||
+        fail "Node 20 or newer is needed to build the console, this is $(node --version)."
+    cd web/console
+    packages=$(cksum package-lock.json package.json | cksum)
+    if [ "$(cat node_modules/.set-up-from 2>/dev/null)" != "$packages" ]; then
+        say "Console: npm packages"
+        npm ci --no-audit --no-fund --loglevel=error >&2 || fail "the npm packages could not be installed; npm's words are above."
+        printf '%s' "$packages" >node_modules/.set-up-from
+    fi
+    sources=$(find src public dev index.html package-lock.json ./*.ts ./*.json -type f 2>/dev/null | LC_ALL=C sort | xargs cksum | cksum)
+    if [ "$(cat dist/.built-from 2>/dev/null)" != "$sources" ]; then
+        say "Console: building"
+        npm run --silent build >&2 || fail "the console could not be built; the words of its tools are above."
+        printf '%s' "$sources" >dist/.built-from
+    fi
+}
+
+packages_step() {
+    missing=""
+    command -v chromium >/dev/null || missing="$missing chromium"
+    command -v ffprobe >/dev/null || missing="$missing ffmpeg"
+    command -v sipp >/dev/null || missing="$missing sip-tester"
+    [ -d /usr/share/fonts/opentype/noto ] || missing="$missing fonts-noto-cjk"
+    ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
+    [ -n "$missing" ] || return 0
+    if is_root_on_debian; then
+        say "Debian packages for the tests:$missing"
+        # shellcheck disable=SC2086
+        apt_install $missing || fail "apt-get could not install:$missing"
+    else
+        say "some tests will be left out; to run them too: sudo apt-get install $PACKAGES"
+    fi
+}
+
+case "${1:-}" in
+python) python_step ;;
+console) console_step ;;
+packages) packages_step ;;
+*) fail "usage: sh tools/setup.sh python|console|packages" ;;
+esac
