@@ -242,15 +242,13 @@ class PresenceBook:
         if entry.presence is Presence.OFFLINE:
             return None
         if entry.presence is Presence.UNCONFIRMED:
-            verdict = Reason.NOT_HEARD_SINCE_RESTART
-            deadline = max(entry.unconfirmed_until, self._amnesty_until)
+            verdict, silent_at = Reason.NOT_HEARD_SINCE_RESTART, entry.unconfirmed_until
         else:
-            verdict = Reason.KEEPALIVE_MISSED
-            deadline = max(entry.heard_at + entry.rhythm.patience_s, self._amnesty_until)
-        if deadline <= now:
+            verdict, silent_at = Reason.KEEPALIVE_MISSED, entry.heard_at + entry.rhythm.patience_s
+        if entry.expires_at < silent_at:
+            verdict, silent_at = Reason.REGISTRATION_EXPIRED, entry.expires_at
+        if max(silent_at, self._amnesty_until) <= now:
             return self._become(entry, Presence.OFFLINE, verdict, now)
-        if entry.expires_at <= now and self._amnesty_until <= now:
-            return self._become(entry, Presence.OFFLINE, Reason.REGISTRATION_EXPIRED, now)
         self._queue(entry)
         return None
 

@@ -1,0 +1,131 @@
+"""Every setting of the room where neighbours register with us, with its default and one line of why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Admission(StrEnum):
+    """What becomes of a code nobody has added: CLOSED refuses it, OPEN adds it when it knows the common password."""
+
+    CLOSED = "closed"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class BelowSettings:
+    """How we receive those who register with us. Times are seconds.
+
+    Raises ValueError when a value contradicts the standard or another value; the message names the field.
+    """
+
+    code: str = "34020000002000000001"
+    """Our own 20 digits."""
+    domain: str = "3402000000"
+    """Our domain, which is also the realm of our challenges (signalling 3.6.2)."""
+    common_password: str = ""
+    """For devices that have none of their own; "" means there is none, and such devices are refused."""
+    admission: Admission = Admission.CLOSED
+    """Whether codes nobody has added may register."""
+    edition: str = "3.0"
+    """X-GB-Ver as we answer it (3.7): 2.0 is 2016, 3.0 is 2022."""
+
+    algorithms: tuple[str, ...] = ("MD5",)
+    """What our challenges offer, in this order: MD5, SHA-256, SM3. 2016 devices read the first line only."""
+    algorithms_by_code: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """(prefix of a code, algorithms) for those that may or must do better; the longest prefix wins."""
+    qop: bool = False
+    """Whether MD5 challenges offer qop=auth; the others always do (RFC 8760 2.6). Old firmware stumbles over it."""
+    nonce_life_s: float = 60.0
+    """How long a challenge may be answered."""
+    retry_patience_s: float = 20.0
+    """After a challenge that nobody answers for so long, we say so: "challenge sent, no retry came"."""
+    any_realm: bool = True
+    """Accept a right answer computed over another realm: some devices use their own setting, not the challenge's."""
+
+    allow_codes: tuple[str, ...] = ()
+    """Prefixes of codes that may register; empty means all."""
+    deny_codes: tuple[str, ...] = ()
+    """Prefixes of codes that may not; stronger than the allow list."""
+    allow_addresses: tuple[str, ...] = ()
+    """CIDR networks that may register; empty means all."""
+    deny_addresses: tuple[str, ...] = ()
+    """CIDR networks that may not; stronger than the allow list."""
+
+    lock_after: int = 5
+    """Wrong passwords in a row from one source for one code before it must wait."""
+    lock_source_after: int = 50
+    """Wrong passwords from one source for any code before it must wait; a site behind one NAT holds many devices."""
+    lock_s: float = 60.0
+    """The first wait; each further failure doubles it."""
+    lock_longest_s: float = 3600.0
+    """No wait is longer."""
+    unknown_sources: int = 10_000
+    """How many strangers we keep notes on at once (failures, open challenges); the oldest note gives way."""
+
+    expires_default_s: int = 3600
+    """When a REGISTER names no expiry."""
+    expires_min_s: int = 60
+    """Shorter wishes are granted this; the standard wants 3600 of devices, which do not all obey."""
+    expires_max_s: int = 7 * 86400
+    """Longer wishes are granted this."""
+    send_date: bool = True
+    """Whether REGISTER's 200 carries our clock (3.6.7); each device has its own switch besides."""
+    keepalive_interval_s: float = 60.0
+    keepalive_count: int = 3
+    """So many intervals of silence make a neighbour offline (3.11)."""
+    keepalive_extends_expiry: bool = False
+    """Whether keepalives keep a registration alive that is not refreshed (10.2)."""
+    restart_grace_s: float = 30.0
+    """What devices known before our restart get on top of their usual patience."""
+    stall_s: float = 5.0
+    """When our own loop stood still for so long, nobody is called silent for the next interval."""
+
+    ask_patience_s: float = 10.0
+    """The wait for an answer of one part."""
+    catalog_patience_s: float = 120.0
+    """The wait for the first part of a catalog: a big recorder takes more than a minute (10.4)."""
+    records_patience_s: float = 30.0
+    """The wait for the first part of a record list."""
+    part_patience_s: float = 10.0
+    """The longest silence between two parts."""
+    onboarding_at_once: int = 16
+    """How many neighbours are asked for their catalog at the same time."""
+    catalog_tries: int = 3
+    """How often an incomplete catalog is asked for again."""
+    catalog_retry_s: float = 5.0
+    """The pause before it is."""
+    catalog_items_limit: int = 1_000_000
+    """Items of one catalog beyond this are not kept."""
+    alarms_a_minute: int = 60
+    """Alarms of one device beyond this are answered and counted, but not raised."""
+
+    ladder_messages: int = 60
+    """How many messages of each neighbour are kept for eyes."""
+    ladder_bytes: int = 64 * 1024 * 1024
+    """And how many bytes of all of them together."""
+
+    def __post_init__(self) -> None:
+        if not (self.code.isascii() and self.code.isdigit() and len(self.code) == 20):
+            raise ValueError(f"code is our own 20 digits, not {self.code!r}")
+        if not self.domain or '"' in self.domain or not self.domain.isascii():
+            raise ValueError(f"domain is the first ten digits of our code or a host name, not {self.domain!r}")
+        for algorithms in (self.algorithms, *(each for _, each in self.algorithms_by_code)):
+            unknown = [name for name in algorithms if name not in ("MD5", "SHA-256", "SM3")]
+            if unknown or not algorithms:
+                raise ValueError(f"algorithms are some of MD5, SHA-256, SM3, not {', '.join(unknown) or 'none'}")
+        if not 0 < self.expires_min_s <= self.expires_default_s <= self.expires_max_s:
+            raise ValueError("expires_min_s, expires_default_s and expires_max_s must rise in this order")
+        if self.keepalive_interval_s <= 0 or self.keepalive_count < 1:
+            raise ValueError("keepalive_interval_s must be above 0 and keepalive_count at least 1")
+        if self.lock_after < 1 or self.lock_source_after < self.lock_after:
+            raise ValueError("lock_after must be at least 1 and lock_source_after not below it")
+
+    def algorithms_of(self, code: str) -> tuple[str, ...]:
+        """What a challenge to `code` offers."""
+        best, offered = -1, self.algorithms
+        for prefix, algorithms in self.algorithms_by_code:
+            if len(prefix) > best and code.startswith(prefix):
+                best, offered = len(prefix), algorithms
+        return offered
