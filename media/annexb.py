@@ -6,10 +6,29 @@ from dataclasses import dataclass
 
 from media.frame import Codec
 
+START_CODE = b"\x00\x00\x01"
+
+# NAL unit types: ISO/IEC 14496-10 table 7-1 and ISO/IEC 23008-2 table 7-1.
+H264_IDR, H264_SEI, H264_SPS, H264_PPS, H264_AUD, H264_FILLER = 5, 6, 7, 8, 9, 12
+H265_VPS, H265_SPS, H265_PPS, H265_AUD, H265_FILLER = 32, 33, 34, 35, 38
+
+_H264_PARAMETERS = frozenset({H264_SPS, H264_PPS})
+_H265_PARAMETERS = frozenset({H265_VPS, H265_SPS, H265_PPS})
+_H264_LEFT_OUT = _H264_PARAMETERS | {H264_AUD, H264_FILLER}
+_H265_LEFT_OUT = _H265_PARAMETERS | {H265_AUD, H265_FILLER}
+
+# A record with more, or longer, sets than these is no camera's; they bound what one frame can make us keep.
+_SETS_LIMIT = 16
+_SET_BYTES_LIMIT = 4096
+
 
 @dataclass(frozen=True, slots=True)
 class VideoParameters:
-    """What the parameter sets say; `configuration` is the avcC or hvcC record, `mime` the RFC 6381 codec string."""
+    """What the parameter sets say.
+
+    `fps` is 0.0 when they do not say. `configuration` is the avcC or hvcC record (ISO/IEC 14496-15 5.3.3, 8.3.3),
+    `mime` the RFC 6381 codec string, `sets` the parameter sets themselves in sending order.
+    """
 
     codec: Codec
     width: int
@@ -17,18 +36,450 @@ class VideoParameters:
     fps: float
     mime: str
     configuration: bytes
+    sets: tuple[bytes, ...] = ()
 
 
 def nal_units(data: bytes) -> list[bytes]:
-    """The NAL units without start codes and trailing zeros."""
-    return []
+    """The NAL units without start codes and trailing zeros (trailing_zero_8bits)."""
+    return [nal for part in data.split(START_CODE)[1:] if (nal := part.rstrip(b"\x00"))]
+
+
+def nal_type(codec: Codec, nal: bytes) -> int:
+    """The unit's type in its codec's own numbers."""
+    return nal[0] & 0x1F if codec is Codec.H264 else (nal[0] >> 1) & 0x3F
+
+
+def is_key_nal(codec: Codec, kind: int) -> bool:
+    """A slice of a random access picture: IDR, or BLA, IDR and CRA of H.265."""
+    return kind == H264_IDR if codec is Codec.H264 else 16 <= kind <= 21
+
+
+def to_length_prefixed(codec: Codec, data: bytes) -> bytes:
+    """NAL units with 4-byte lengths; delimiters, filler and parameter sets left out, SEI kept."""
+    parts: list[bytes] = []
+    if codec is Codec.H264:
+        for nal in data.split(START_CODE)[1:]:
+            nal = nal.rstrip(b"\x00")
+            if nal and nal[0] & 0x1F not in _H264_LEFT_OUT:
+                parts.append(len(nal).to_bytes(4, "big"))
+                parts.append(nal)
+    else:
+        for nal in data.split(START_CODE)[1:]:
+            nal = nal.rstrip(b"\x00")
+            if nal and nal[0] >> 1 & 0x3F not in _H265_LEFT_OUT:
+                parts.append(len(nal).to_bytes(4, "big"))
+                parts.append(nal)
+    return b"".join(parts)
+
+
+def parameter_sets(codec: Codec, data: bytes) -> tuple[bytes, ...]:
+    """The distinct parameter sets before the first slice, in order; bounded in number and size."""
+    wanted = _H264_PARAMETERS if codec is Codec.H264 else _H265_PARAMETERS
+    last_slice = 5 if codec is Codec.H264 else 31
+    found: list[bytes] = []
+    position = data.find(START_CODE)
+    while position >= 0 and len(found) < _SETS_LIMIT:
+        start = position + 3
+        if start >= len(data):
+            break
+        kind = data[start] & 0x1F if codec is Codec.H264 else (data[start] >> 1) & 0x3F
+        if (1 if codec is Codec.H264 else 0) <= kind <= last_slice:
+            break
+        position = data.find(START_CODE, start)
+        if kind in wanted:
+            nal = data[start : position if position >= 0 else len(data)].rstrip(b"\x00")
+            if len(nal) <= _SET_BYTES_LIMIT and nal not in found:
+                found.append(nal)
+    return tuple(found)
 
 
 def video_parameters(codec: Codec, data: bytes) -> VideoParameters | None:
     """Parameters of a key frame that carries its parameter sets; None when they are missing or unreadable."""
+    return parameters_of(codec, parameter_sets(codec, data))
+
+
+def parameters_of(codec: Codec, sets: tuple[bytes, ...]) -> VideoParameters | None:
+    """The same from the sets themselves, without start codes."""
+    try:
+        if codec is Codec.H264:
+            return _h264_parameters(sets)
+        if codec is Codec.H265:
+            return _h265_parameters(sets)
+    except ValueError:
+        return None
     return None
 
 
-def to_length_prefixed(codec: Codec, data: bytes) -> bytes:
-    """NAL units with 4-byte lengths; delimiters, filler and parameter sets left out."""
-    return b""
+def unescape(nal: bytes) -> bytes:
+    """The payload without emulation prevention bytes (00 00 03 becomes 00 00)."""
+    return nal.replace(b"\x00\x00\x03", b"\x00\x00")
+
+
+class BitReader:
+    """Bits of a payload, most significant first; reading past the end raises ValueError."""
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = len(data) * 8
+
+    def bits(self, count: int) -> int:
+        self._left -= count
+        if self._left < 0:
+            raise ValueError("parameter set ends early")
+        return (self._value >> self._left) & ((1 << count) - 1)
+
+    def flag(self) -> bool:
+        return self.bits(1) == 1
+
+    def skip(self, count: int) -> None:
+        self.bits(count)
+
+    def unsigned(self) -> int:
+        """ue(v), ISO/IEC 14496-10 9.1."""
+        zeros = 0
+        while not self.bits(1):
+            zeros += 1
+            if zeros > 32:
+                raise ValueError("no Exp-Golomb number is that long")
+        return (1 << zeros) - 1 + self.bits(zeros)
+
+    def signed(self) -> int:
+        """se(v), ISO/IEC 14496-10 9.1.1."""
+        number = self.unsigned()
+        return (number + 1) // 2 if number & 1 else -(number // 2)
+
+
+@dataclass(slots=True)
+class _Picture:
+    width: int
+    height: int
+    chroma: int
+    luma_depth: int
+    chroma_depth: int
+    fps: float
+
+
+def _checked(picture: _Picture) -> _Picture:
+    if not (0 < picture.width <= 16384 and 0 < picture.height <= 16384):
+        raise ValueError(f"a picture of {picture.width} x {picture.height}")
+    if picture.luma_depth > 8 or picture.chroma_depth > 8 or picture.chroma > 3:
+        raise ValueError("no such sample format")
+    return picture
+
+
+# ---- H.264, ISO/IEC 14496-10 7.3.2.1.1 and E.1.1
+
+_H264_HIGH = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+
+
+def _h264_parameters(sets: tuple[bytes, ...]) -> VideoParameters | None:
+    sps = [nal for nal in sets if len(nal) >= 4 and nal[0] & 0x1F == H264_SPS]
+    pps = [nal for nal in sets if len(nal) >= 2 and nal[0] & 0x1F == H264_PPS]
+    if not sps or not pps:
+        return None
+    first = sps[0]
+    picture = h264_picture(first)
+    record = bytearray((1, first[1], first[2], first[3], 0xFF, 0xE0 | len(sps)))
+    for nal in sps:
+        record += len(nal).to_bytes(2, "big") + nal
+    record.append(len(pps))
+    for nal in pps:
+        record += len(nal).to_bytes(2, "big") + nal
+    if first[1] in (100, 110, 122, 144):
+        record += bytes((0xFC | picture.chroma, 0xF8 | picture.luma_depth, 0xF8 | picture.chroma_depth, 0))
+    mime = f"avc1.{first[1]:02X}{first[2]:02X}{first[3]:02X}"
+    return VideoParameters(Codec.H264, picture.width, picture.height, picture.fps, mime, bytes(record), (*sps, *pps))
+
+
+def h264_picture(sps: bytes) -> _Picture:
+    """Picture facts of an SPS, cropping applied. Raises ValueError."""
+    read = BitReader(unescape(sps[1:]))
+    profile = read.bits(8)
+    read.skip(16)
+    read.unsigned()
+    chroma, luma_depth, chroma_depth, separate = 1, 0, 0, False
+    if profile in _H264_HIGH:
+        chroma = read.unsigned()
+        separate = chroma == 3 and read.flag()
+        luma_depth, chroma_depth = read.unsigned(), read.unsigned()
+        read.skip(1)
+        if read.flag():
+            for index in range(12 if chroma == 3 else 8):
+                if read.flag():
+                    _skip_h264_scaling_list(read, 16 if index < 6 else 64)
+    read.unsigned()
+    order = read.unsigned()
+    if order == 0:
+        read.unsigned()
+    elif order == 1:
+        read.skip(1)
+        read.signed()
+        read.signed()
+        cycle = read.unsigned()
+        if cycle > 255:
+            raise ValueError("no such picture order cycle")
+        for _ in range(cycle):
+            read.signed()
+    read.unsigned()
+    read.skip(1)
+    width = (read.unsigned() + 1) * 16
+    units = read.unsigned() + 1
+    frames_only = read.flag()
+    if not frames_only:
+        read.skip(1)
+    height = units * 16 * (1 if frames_only else 2)
+    read.skip(1)
+    if read.flag():
+        left, right, top, bottom = (read.unsigned() for _ in range(4))
+        mono = chroma == 0 or separate
+        step_x = 2 if chroma in (1, 2) and not mono else 1
+        step_y = (2 if chroma == 1 and not mono else 1) * (1 if frames_only else 2)
+        width -= (left + right) * step_x
+        height -= (top + bottom) * step_y
+    return _checked(_Picture(width, height, chroma, luma_depth, chroma_depth, _h264_fps(read)))
+
+
+def _skip_h264_scaling_list(read: BitReader, size: int) -> None:
+    last, following = 8, 8
+    for _ in range(size):
+        if following:
+            following = (last + read.signed()) & 0xFF
+        last = following or last
+
+
+def _h264_fps(read: BitReader) -> float:
+    # What lies behind the picture size is a hint only: cameras write broken VUI and still send good pictures.
+    try:
+        if not read.flag():
+            return 0.0
+        if read.flag() and read.bits(8) == 255:
+            read.skip(32)
+        if read.flag():
+            read.skip(1)
+        if read.flag():
+            read.skip(4)
+            if read.flag():
+                read.skip(24)
+        if read.flag():
+            read.unsigned()
+            read.unsigned()
+        if read.flag():
+            units, scale = read.bits(32), read.bits(32)
+            return _sane_fps(scale, 2 * units)
+    except ValueError:
+        pass
+    return 0.0
+
+
+def _sane_fps(scale: int, units: int) -> float:
+    if not units:
+        return 0.0
+    fps = scale / units
+    return round(fps, 3) if 0.05 <= fps <= 480 else 0.0
+
+
+# ---- H.265, ISO/IEC 23008-2 7.3.2.1, 7.3.2.2 and E.2.1
+
+
+def _h265_parameters(sets: tuple[bytes, ...]) -> VideoParameters | None:
+    by_kind = {
+        kind: [nal for nal in sets if len(nal) >= 3 and nal[0] >> 1 & 0x3F == kind]
+        for kind in (H265_VPS, H265_SPS, H265_PPS)
+    }
+    if not all(by_kind.values()):
+        return None
+    sps = by_kind[H265_SPS][0]
+    picture = h265_picture(sps)
+    payload = unescape(sps[2:])
+    if len(payload) < 13:
+        return None
+    profile = payload[1:13]
+    fps = picture.fps or _h265_vps_fps(by_kind[H265_VPS][0])
+    layers, nested = (payload[0] >> 1 & 7) + 1, payload[0] & 1
+    record = bytearray((1, *profile, 0xF0, 0, 0xFC, 0xFC | picture.chroma))
+    record += bytes((0xF8 | picture.luma_depth, 0xF8 | picture.chroma_depth, 0, 0, layers << 3 | nested << 2 | 3, 3))
+    for kind, nals in by_kind.items():
+        record += bytes((0x80 | kind, 0, len(nals)))
+        for nal in nals:
+            record += len(nal).to_bytes(2, "big") + nal
+    ordered = tuple(nal for nals in by_kind.values() for nal in nals)
+    return VideoParameters(Codec.H265, picture.width, picture.height, fps, _h265_mime(profile), bytes(record), ordered)
+
+
+def _h265_mime(profile: bytes) -> str:
+    """ISO/IEC 14496-15 annex E.3, from the 12 bytes of the general profile, tier and level."""
+    space = ("", "A", "B", "C")[profile[0] >> 6]
+    tier = "H" if profile[0] & 0x20 else "L"
+    reversed_flags = int(f"{int.from_bytes(profile[1:5], 'big'):032b}"[::-1], 2)
+    constraints = "".join(f".{byte:X}" for byte in profile[5:11].rstrip(b"\x00"))
+    return f"hvc1.{space}{profile[0] & 0x1F}.{reversed_flags:X}.{tier}{profile[11]}{constraints}"
+
+
+def h265_picture(sps: bytes) -> _Picture:
+    """Picture facts of an SPS, conformance window applied. Raises ValueError."""
+    read = BitReader(unescape(sps[2:]))
+    read.skip(4)
+    layers = read.bits(3)
+    read.skip(1)
+    _skip_profile_tier_level(read, layers)
+    read.unsigned()
+    chroma = read.unsigned()
+    separate = chroma == 3 and read.flag()
+    width, height = read.unsigned(), read.unsigned()
+    if read.flag():
+        left, right, top, bottom = (read.unsigned() for _ in range(4))
+        mono = chroma == 0 or separate
+        width -= (left + right) * (2 if chroma in (1, 2) and not mono else 1)
+        height -= (top + bottom) * (2 if chroma == 1 and not mono else 1)
+    luma_depth, chroma_depth = read.unsigned(), read.unsigned()
+    return _checked(_Picture(width, height, chroma, luma_depth, chroma_depth, _h265_fps(read, layers)))
+
+
+def _skip_profile_tier_level(read: BitReader, layers: int) -> None:
+    read.skip(96)
+    present = [(read.flag(), read.flag()) for _ in range(layers)]
+    if layers:
+        read.skip(2 * (8 - layers))
+    for profile, level in present:
+        read.skip((88 if profile else 0) + (8 if level else 0))
+
+
+def _h265_fps(read: BitReader, layers: int) -> float:
+    try:
+        order_bits = read.unsigned() + 4
+        for _ in range(layers + 1 if read.flag() else 1):
+            read.unsigned()
+            read.unsigned()
+            read.unsigned()
+        for _ in range(6):
+            read.unsigned()
+        if read.flag() and read.flag():
+            _skip_h265_scaling_lists(read)
+        read.skip(2)
+        if read.flag():
+            read.skip(8)
+            read.unsigned()
+            read.unsigned()
+            read.skip(1)
+        _skip_h265_reference_sets(read)
+        if read.flag():
+            count = read.unsigned()
+            if count > 32:
+                raise ValueError("too many long-term pictures")
+            read.skip(count * (order_bits + 1))
+        read.skip(2)
+        if not read.flag():
+            return 0.0
+        if read.flag() and read.bits(8) == 255:
+            read.skip(32)
+        if read.flag():
+            read.skip(1)
+        if read.flag():
+            read.skip(4)
+            if read.flag():
+                read.skip(24)
+        if read.flag():
+            read.unsigned()
+            read.unsigned()
+        read.skip(3)
+        if read.flag():
+            for _ in range(4):
+                read.unsigned()
+        if read.flag():
+            units, scale = read.bits(32), read.bits(32)
+            return _sane_fps(scale, units)
+    except ValueError:
+        pass
+    return 0.0
+
+
+def _skip_h265_scaling_lists(read: BitReader) -> None:
+    for size in range(4):
+        for _ in range(2 if size == 3 else 6):
+            if not read.flag():
+                read.unsigned()
+                continue
+            if size > 1:
+                read.signed()
+            for _ in range(min(64, 1 << (4 + (size << 1)))):
+                read.signed()
+
+
+def _skip_h265_reference_sets(read: BitReader) -> None:
+    count = read.unsigned()
+    if count > 64:
+        raise ValueError("too many reference picture sets")
+    pictures = 0
+    for index in range(count):
+        if index and read.flag():
+            read.skip(1)
+            read.unsigned()
+            kept = 0
+            for _ in range(pictures + 1):
+                if read.flag() or read.flag():
+                    kept += 1
+            pictures = kept
+        else:
+            negative, positive = read.unsigned(), read.unsigned()
+            pictures = negative + positive
+            if pictures > 32:
+                raise ValueError("too many reference pictures")
+            for _ in range(pictures):
+                read.unsigned()
+                read.skip(1)
+
+
+def _h265_vps_fps(vps: bytes) -> float:
+    try:
+        read = BitReader(unescape(vps[2:]))
+        read.skip(12)
+        layers = read.bits(3)
+        read.skip(17)
+        _skip_profile_tier_level(read, layers)
+        for _ in range(layers + 1 if read.flag() else 1):
+            read.unsigned()
+            read.unsigned()
+            read.unsigned()
+        highest = read.bits(6)
+        extra_sets = read.unsigned()
+        if extra_sets > 1023:
+            raise ValueError("too many layer sets")
+        read.skip(extra_sets * (highest + 1))
+        if read.flag():
+            units, scale = read.bits(32), read.bits(32)
+            return _sane_fps(scale, units)
+    except ValueError:
+        pass
+    return 0.0
+
+
+def starts_picture(codec: Codec, data: bytes | memoryview, start: int) -> bool:
+    """Whether the NAL unit at `start` cannot belong to a picture that has a slice already.
+
+    True for a first slice and for what stands before one: delimiter, parameter sets, prefix SEI
+    (ISO/IEC 14496-10 7.4.1.2.3, ISO/IEC 23008-2 7.4.2.4.4). The bytes up to the first slice bit must be there.
+    """
+    if codec is Codec.H264:
+        kind = data[start] & 0x1F
+        if kind in (1, 2, 5):
+            return bool(data[start + 1] & 0x80)
+        return 6 <= kind <= 9 or 14 <= kind <= 18
+    kind = data[start] >> 1 & 0x3F
+    if kind <= 31:
+        return bool(data[start + 2] & 0x80)
+    return H265_VPS <= kind <= H265_AUD or kind == 39 or 41 <= kind <= 44 or 48 <= kind <= 55
+
+
+def is_slice(codec: Codec, first_byte: int) -> bool:
+    """Whether a NAL unit that begins with this byte carries picture data."""
+    return 1 <= first_byte & 0x1F <= 5 if codec is Codec.H264 else first_byte >> 1 & 0x3F <= 31
+
+
+def is_intra_slice(nal: bytes) -> bool:
+    """Whether an H.264 slice says that the whole picture is intra coded (slice_type 2, 4, 7, 9)."""
+    try:
+        read = BitReader(nal[1:13])
+        read.unsigned()
+        return read.unsigned() in (2, 4, 7, 9)
+    except ValueError:
+        return False

@@ -1,23 +1,78 @@
-"""G.711 A-law and mu-law to 16-bit linear samples and back (ITU-T G.711)."""
+"""G.711 A-law and mu-law to 16-bit linear samples and back (ITU-T G.711), by table."""
 
 from __future__ import annotations
 
+import sys
+from array import array
+
+ALAW_SILENCE = 0xD5
+ULAW_SILENCE = 0xFF
+
+
+def _alaw_value(code: int) -> int:
+    code ^= 0x55
+    segment, step = code >> 4 & 7, code & 0x0F
+    size = step << 4 | 8 if segment == 0 else (step << 4 | 0x108) << (segment - 1)
+    return size if code & 0x80 else -size
+
+
+def _ulaw_value(code: int) -> int:
+    code ^= 0xFF
+    size = ((code & 0x0F) << 3 | 0x84) << (code >> 4 & 7)
+    return 0x84 - size if code & 0x80 else size - 0x84
+
+
+_ALAW = array("h", [_alaw_value(code) for code in range(256)])
+_ULAW = array("h", [_ulaw_value(code) for code in range(256)])
+
+
+def _coding_table(values: array[int], silence: int) -> bytes:
+    # Indexed by the sample as an unsigned 16-bit number; each sample goes to the code with the nearest value.
+    codes = sorted(range(256), key=lambda code: (values[code], code == silence))
+    table = bytearray(65536)
+    place = 0
+    for sample in range(-32768, 32768):
+        while place < 255 and abs(values[codes[place + 1]] - sample) < abs(values[codes[place]] - sample):
+            place += 1
+        while place < 255 and values[codes[place + 1]] == values[codes[place]]:
+            place += 1
+        table[sample & 0xFFFF] = codes[place]
+    return bytes(table)
+
+
+_TO_ALAW = _coding_table(_ALAW, ALAW_SILENCE)
+_TO_ULAW = _coding_table(_ULAW, ULAW_SILENCE)
+
 
 def alaw_to_linear(data: bytes) -> bytes:
-    """Signed 16-bit little-endian samples."""
-    return b""
+    """Signed 16-bit little-endian samples, two bytes for each code."""
+    return _expanded(data, _ALAW)
 
 
 def ulaw_to_linear(data: bytes) -> bytes:
-    """Signed 16-bit little-endian samples."""
-    return b""
+    """Signed 16-bit little-endian samples, two bytes for each code."""
+    return _expanded(data, _ULAW)
 
 
 def linear_to_alaw(samples: bytes) -> bytes:
     """From signed 16-bit little-endian samples; an odd last byte is left out."""
-    return b""
+    return _compressed(samples, _TO_ALAW)
 
 
 def linear_to_ulaw(samples: bytes) -> bytes:
     """From signed 16-bit little-endian samples; an odd last byte is left out."""
-    return b""
+    return _compressed(samples, _TO_ULAW)
+
+
+def _expanded(data: bytes, values: array[int]) -> bytes:
+    samples = array("h", [values[code] for code in data])
+    if sys.byteorder == "big":
+        samples.byteswap()
+    return samples.tobytes()
+
+
+def _compressed(samples: bytes, table: bytes) -> bytes:
+    numbers = array("H", samples[: len(samples) & ~1])
+    if sys.byteorder == "big":
+        numbers.byteswap()
+    return bytes([table[number] for number in numbers])

@@ -1,0 +1,75 @@
+"""A sender's clock made fit to play: it runs on steadily, whatever the sender's does (media.md 3.5)."""
+
+from __future__ import annotations
+
+STEP_LIMIT_90K = 45_000  # 500 ms: a longer step without a known reason is a jump
+GAP_LIMIT_90K = 900_000  # 10 s: no gap that we know of is believed to be longer
+_WINDOW = 16
+
+
+class Timeline:
+    """Decoding times of one track, 90 kHz: strictly growing, jumps replaced by the usual frame duration.
+
+    The first time is taken as it is. What follows advances by the sender's own steps as long as they are credible.
+    """
+
+    def __init__(self, usual_90k: int = 3600) -> None:
+        self.usual_90k = usual_90k
+        self.last: int | None = None
+        self.repairs = 0
+        self._last_raw = 0
+        self._odd_step = 0
+        self._steps: list[int] = []
+
+    def place(self, raw: int, *, after_gap: bool = False) -> int:
+        """Our time for the sender's unwrapped time `raw`; `after_gap` says that frames are known to be missing."""
+        last = self.last
+        if last is None:
+            self.last, self._last_raw = raw, raw
+            return raw
+        step = raw - self._last_raw
+        self._last_raw = raw
+        if not self._is_credible(step, after_gap):
+            self.repairs += 1
+            step = self.usual_90k
+        self.last = last + step
+        return self.last
+
+    def advance(self, step_90k: int) -> int:
+        """Our time for a frame that carries none, `step_90k` after the last one."""
+        self._last_raw += step_90k
+        self.last = (self.last or 0) + max(step_90k, 1)
+        return self.last
+
+    def shift_to(self, time: int) -> None:
+        """Continue at `time`, never behind what has been given out."""
+        self.last = time if self.last is None else max(time, self.last)
+
+    def _is_credible(self, step: int, after_gap: bool) -> bool:
+        if not 0 < step <= GAP_LIMIT_90K:
+            return False
+        if step <= STEP_LIMIT_90K:
+            self._learn(step)
+            return True
+        if after_gap or step <= 4 * self.usual_90k:
+            if not after_gap:
+                self._learn(step)
+            return True
+        # Two long steps of about one length are a slow camera (1 picture a second), not a jump.
+        if not self._steps or abs(step - self._odd_step) * 2 <= self._odd_step:
+            self._steps.clear()
+            self._learn(step)
+            return True
+        self._odd_step = step
+        return False
+
+    def _learn(self, step: int) -> None:
+        steps = self._steps
+        if not steps:
+            self.usual_90k = step
+        steps.append(step)
+        if len(steps) >= _WINDOW:
+            steps.sort()
+            self.usual_90k = steps[_WINDOW // 2]
+            del steps[1:]
+            steps[0] = self.usual_90k
