@@ -286,9 +286,7 @@ class _Case:
 
     __slots__ = ("at", "attempt", "device", "hidden", "lock_key", "network", "now")
 
-    def __init__(
-        self, settings: BelowSettings, attempt: Attempt, device: Device | None, now: float, at: float
-    ) -> None:
+    def __init__(self, settings: BelowSettings, attempt: Attempt, device: Device | None, now: float, at: float) -> None:
         self.attempt = attempt
         self.device = device
         self.now = now
