@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 from enum import StrEnum
 
+from gb28181.edition import Edition
+
 
 class Charset(StrEnum):
     """How text goes out to a peer; the value is what the XML declaration says.
@@ -18,6 +20,13 @@ class Charset(StrEnum):
     GB2312 = "GB2312"
     GB18030 = "GB18030"
     UTF8 = "UTF-8"
+
+
+def charset_for(edition: Edition, wish: str = "") -> Charset:
+    """The charset to write to a peer of `edition` in; `wish` (GB2312, GB18030, UTF-8) overrides it when known."""
+    if wish in tuple(Charset):
+        return Charset(wish)
+    return Charset.GB18030 if edition.is_2022 else Charset.GB2312
 
 
 def encode(text: str, charset: Charset) -> bytes:
@@ -36,7 +45,47 @@ def decode(body: bytes) -> str:
     for mark, name in _MARKS:
         if body.startswith(mark):
             return body[len(mark) :].decode(name, "replace")
-    return _chinese_utf8(body) or body.decode("gb18030", "replace")
+    return utf8_if_chinese(body) or body.decode("gb18030", "replace")
+
+
+def decode_mixed(body: bytes, part_mark: bytes) -> str:
+    """Text of a body whose parts, each beginning with `part_mark`, may differ in charset. Never raises.
+
+    Catalogs gathered from many makers do. A part that is neither charset cleanly (half a character where a field was
+    cut) is looked at tag by tag, so that the damage stays in its field. Neither `<` nor `>` is ever a byte within a
+    GB 18030 character.
+    """
+    if body.isascii() or body.startswith(_BOMS):
+        return decode(body)
+    whole = utf8_if_chinese(body)
+    if whole is not None:
+        return whole
+    parts = body.split(part_mark)
+    return part_mark.decode("ascii").join(map(_decode_part, parts))
+
+
+def _decode_part(part: bytes) -> str:
+    if part.isascii():
+        return part.decode("ascii")
+    text = utf8_if_chinese(part)
+    if text is not None:
+        return text
+    try:
+        return part.decode("gb18030")
+    except UnicodeDecodeError:
+        return "<".join(map(_decode_run, part.split(b"<")))
+
+
+def _decode_run(run: bytes) -> str:
+    for cut in (0, 1, 2):
+        kept = run[: len(run) - cut]
+        # A cut character leaves one or two bytes of which the first announces a sequence that never ends.
+        if cut and not (kept and 0xE0 <= run[len(kept)] <= 0xEF):
+            continue
+        text = utf8_if_chinese(kept) if not kept.isascii() else None
+        if text is not None:
+            return text + "\ufffd" * bool(cut)
+    return run.decode("gb18030", "replace")
 
 
 _MARKS = (
@@ -45,13 +94,15 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 
+_BOMS = tuple(mark for mark, _ in _MARKS)
+
 _ASCII = bytes(range(128))
 
 WITNESSES = 3
 """Chinese characters that must vouch for each character of another script before bytes count as UTF-8."""
 
 
-def _chinese_utf8(body: bytes) -> str | None:
+def utf8_if_chinese(body: bytes) -> str | None:
     """`body` as UTF-8 when it is valid and its other-than-ASCII characters are Chinese ones, else None.
 
     Validity alone proves little: the GB bytes of many two-character words are valid two-byte UTF-8. Three-byte
@@ -62,7 +113,7 @@ def _chinese_utf8(body: bytes) -> str | None:
     except UnicodeDecodeError:
         return None
     high = body.translate(None, _ASCII).decode("utf-8")
-    if "\u2e80" <= min(high) and max(high) < "\ua000":
+    if min(high) >= "\u2e80" and max(high) < "\ua000":
         return text
     chinese = sum(map(_is_chinese, high))
     others = len(high) - chinese

@@ -386,7 +386,9 @@ def _payloads(numbers: tuple[int, ...], attributes: list[tuple[str, str]]) -> tu
 
 
 def _fmtp(attributes: list[tuple[str, str]]) -> tuple[tuple[int, str], ...]:
-    found = [(_number(_word(value, 0)), value.partition(" ")[2].strip()) for name, value in attributes if name == "fmtp"]
+    found = [
+        (_number(_word(value, 0)), value.partition(" ")[2].strip()) for name, value in attributes if name == "fmtp"
+    ]
     return tuple((number, text) for number, text in found[:MAX_PAYLOADS] if number is not None)
 
 

@@ -1,0 +1,144 @@
+"""A tree from broken XML: what closes is kept, what does not is dropped and counted.
+
+Only the names of the standard count as tags; every other `<` is a character of a text, as in `<Name>gate < 3 m</Name>`.
+One pass, forward only, so the time is in proportion to the length whatever was sent.
+"""
+
+from __future__ import annotations
+
+from xml.etree.ElementTree import Element
+
+LONGEST_TAG = 128
+MAX_TAGS = 400_000
+"""Marks `<` in a broken message above which it is not worth the time."""
+
+_ROOTS = frozenset({"control", "query", "notify", "response"})
+_ITEM = "item"
+
+_WORDS = """
+acceptedtime address alarmcmd alarmdescription alarmmethod alarmpriority alarmstatus alarmtime alarmtype
+alarmtypeparam altitude block businessgroupid capturepositiontype capturetime certifiable certnum channel civilcode
+cmdtype configtype contactinfo controlpriority cruisetrackname deviceid deviceid2 devicelist devicename devicetime
+deviceupgrade direction directiontype downloadspeed dragzoomin dragzoomout dutystatus enabled encode encodetype
+endalarmpriority endalarmtime endtime errcode event eventtype extrainfo filepath filesize fileurl firmware
+formatsdcard functiontype grassrootscode guardcmd height homeposition horizontalfieldangle ifamecmd iframecmd
+indistinctquery industrialclassification info installtime interval ipaddress item latitude length lengthx lengthy
+longitude mac managementunit manufacturer maxviewdistance midpointx midpointy mobiledevicetype model name notifytype
+number online owner pan parental parentid password photoelectricimagingtype pointcommonname pointtype port
+positiontype presetid presetindex presetlist presetname ptzcmd ptzcmdparams ptzprecisectrl ptztype reason record
+recordcmd recorderid recordlist recordlocation recordsavedays registerway resettime resolution result roomtype
+safetyway secrecy securitylevelcode sessionid sn sourceid speed ssvcratiosupportlist startalarmpriority
+startalarmtime starttime status streamnumber streamnumberlist sumnum supplylighttype svcspacesupportmode
+svctimesupportmode targetarea targetid targettrack teleboot tilt time type usetype verticalfieldangle width zoom
+"""
+
+_NAMES = _ROOTS | frozenset(_WORDS.split())
+
+
+def mend(text: str, max_depth: int) -> tuple[Element, int]:
+    """The tree that can be made of `text`, and how many of its items were not whole.
+
+    ValueError when there is no root element, or it is too deep or too much of it to be worth mending.
+    """
+    if text.count("<") > MAX_TAGS:
+        raise ValueError("a message too broken and too big to be mended")
+    mender = _Mender(max_depth)
+    at = text.find("<")
+    while at >= 0 and not mender.finished:
+        at = mender.tag(text, at)
+    return mender.result()
+
+
+class _Mender:
+    """The open elements, outermost first, and the text seen within the innermost."""
+
+    __slots__ = ("_comment_ends", "_damaged", "_hurt", "_max_depth", "_open", "_root", "_said", "finished")
+
+    def __init__(self, max_depth: int) -> None:
+        self._max_depth = max_depth
+        self._open: list[Element] = []
+        self._said: list[str] = []
+        self._root: Element | None = None
+        self._hurt = False
+        self._damaged = 0
+        self._comment_ends = True
+        self.finished = False
+
+    def tag(self, text: str, at: int) -> int:
+        """Take in the mark at `at` and the text after it; where the next mark is, -1 when there is none."""
+        if text.startswith("<!--", at) and self._comment_ends:
+            end = text.find("-->", at)
+            self._comment_ends = end >= 0
+            if end >= 0:
+                return text.find("<", end)
+        end = text.find(">", at, at + LONGEST_TAG)
+        inside = text[at + 1 : end].strip() if end >= 0 else ""
+        name = inside.strip("/").partition(" ")[0].rpartition(":")[2].lower()
+        after = text.find("<", at + 1)
+        if name not in _NAMES or (0 <= after < end):
+            self._said.append(text[at : after if after >= 0 else None])
+            return after
+        if inside.startswith("/"):
+            self._close(name)
+        else:
+            self._begin(name)
+            if inside.endswith("/"):
+                self._close(name)
+        self._said.append(text[end + 1 : after if after >= 0 else None])
+        return after
+
+    def _begin(self, name: str) -> None:
+        if not self._open:
+            if name in _ROOTS:
+                self._root = Element(name)
+                self._open.append(self._root)
+            self._said.clear()
+            return
+        if name == _ITEM and any(element.tag == _ITEM for element in self._open):
+            self._close(_ITEM, whole=False)
+        if name == _ITEM:
+            self._hurt = False
+        if len(self._open) >= self._max_depth:
+            raise ValueError(f"a message has at most {self._max_depth} levels of elements")
+        self._open.append(Element(name))
+        self._said.clear()
+
+    def _close(self, name: str, whole: bool = True) -> None:
+        if all(element.tag != name for element in self._open):
+            self._hurt = True  # an end without a beginning: something was lost before it
+            return
+        while self._open:
+            innermost = self._open.pop()
+            if innermost.tag == name:
+                self._keep(innermost, whole)
+                return
+            self._keep(innermost, whole=False)
+
+    def _keep(self, element: Element, whole: bool) -> None:
+        """Hang a closed element under its parent, unless it was torn."""
+        if not len(element):
+            element.text = _plain("".join(self._said))
+        self._said.clear()
+        if element.tag == _ITEM:
+            whole, self._hurt = whole and not self._hurt, False
+            self._damaged += not whole
+        elif not whole:
+            self._hurt = True
+        if self._open:
+            if whole or (element.tag != _ITEM and len(element)):
+                self._open[-1].append(element)
+        else:
+            self.finished = True
+
+    def result(self) -> tuple[Element, int]:
+        while self._open:
+            self._keep(self._open.pop(), whole=False)
+        if self._root is None:
+            raise ValueError("a message's root is Control, Query, Notify or Response")
+        return self._root, self._damaged
+
+
+def _plain(text: str) -> str:
+    for reference, letter in (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&")):
+        text = text.replace(reference, letter)
+    return text
