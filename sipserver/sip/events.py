@@ -1,0 +1,97 @@
+"""What an endpoint tells its user: facts in the past tense, each with the transaction it belongs to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from sipserver.sip.message import Request, Response
+from sipserver.sip.parser import BadMessage
+from sipserver.sip.path import Path
+from sipserver.sip.transaction import Transaction
+
+
+class RequestReceived(NamedTuple):
+    """A new request, to be answered through `Endpoint.respond`; an ACK for a 2xx comes as `AckReceived`."""
+
+    transaction: Transaction
+    request: Request
+    path: Path
+
+
+class AckReceived(NamedTuple):
+    """An ACK that belongs to no failed INVITE: the end of a successful handshake."""
+
+    request: Request
+    path: Path
+
+
+class CancelReceived(NamedTuple):
+    """The caller gave up; the INVITE was answered 487 already, and the CANCEL 200."""
+
+    transaction: Transaction
+    request: Request
+
+
+class ResponseReceived(NamedTuple):
+    """A response to a request of ours. For INVITE each repeated 2xx is told again, to be acknowledged again."""
+
+    transaction: Transaction
+    response: Response
+    path: Path
+
+
+class TimedOut(NamedTuple):
+    """Nobody answered: timer B or F."""
+
+    transaction: Transaction
+
+
+class TransportFailed(NamedTuple):
+    """The connection went, or the datagram could not be sent."""
+
+    transaction: Transaction
+
+
+class AckMissing(NamedTuple):
+    """No ACK came for our final answer to an INVITE in 64*T1; after a 2xx the session is to be ended with BYE."""
+
+    transaction: Transaction
+    was_success: bool
+
+
+class Refused(NamedTuple):
+    """Bytes that are no message we take; answered already when they could be."""
+
+    path: Path
+    bad: BadMessage
+
+
+class Heard(NamedTuple):
+    """Every message that came in, for the ladder; `repeated` when a transaction had seen it before."""
+
+    path: Path
+    message: Request | Response
+    raw: bytes
+    repeated: bool
+
+
+Event = (
+    RequestReceived
+    | AckReceived
+    | CancelReceived
+    | ResponseReceived
+    | TimedOut
+    | TransportFailed
+    | AckMissing
+    | Refused
+    | Heard
+)
+
+
+class Outgoing(NamedTuple):
+    """Bytes to be put on a path now."""
+
+    raw: bytes
+    path: Path
+    message: Request | Response
+    repeated: bool

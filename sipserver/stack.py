@@ -1,0 +1,877 @@
+"""SIP on asyncio: an Endpoint with sockets and a timer, requests that can be awaited, dialogs that can be held.
+
+Nothing here makes a task per message: what comes in is handled where it is read, and only what is awaited waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
+
+from sipserver.sip.dialog import DialogKey, DialogState
+from sipserver.sip.endpoint import BRANCH_LETTERS, Endpoint
+from sipserver.sip.events import (
+    AckMissing,
+    AckReceived,
+    CancelReceived,
+    Heard,
+    Outgoing,
+    Refused,
+    RequestReceived,
+    ResponseReceived,
+    TimedOut,
+    TransportFailed,
+)
+from sipserver.sip.header import MAGIC_COOKIE, Via
+from sipserver.sip.limits import DEFAULT_LIMITS, Limits
+from sipserver.sip.message import Field, Headers, Request, Response, response_to
+from sipserver.sip.parser import METHODS, BadMessage
+from sipserver.sip.path import Address, Path
+from sipserver.sip.transaction import INVITE_SERVER, Timing, Transaction
+from sipserver.sip.uri import SipUri
+from sipserver.transport.tcp import TcpTransport
+from sipserver.transport.udp import UdpTransport, open_socket
+
+__all__ = [
+    "BadMessage",
+    "Dialog",
+    "Incoming",
+    "Path",
+    "RequestTimedOut",
+    "Stack",
+    "StackSettings",
+    "Statistics",
+    "Traffic",
+    "TransportLost",
+]
+
+log = logging.getLogger(__name__)
+
+SERVED = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "MESSAGE", "INFO", "SUBSCRIBE", "NOTIFY")
+ALLOW = ", ".join(SERVED)
+ONLY_IN_DIALOG = frozenset(("BYE", "INFO", "UPDATE", "PRACK"))
+KNOWN_PATHS = 65_536
+KNOWN_ROUTES = 4_096
+REMEMBERED_ENDS = 4_096
+# RFC 3261 18.1.1: above this a request goes over a stream, if there is one.
+LARGE_REQUEST_BYTES = 1_300
+WILDCARDS = ("0.0.0.0", "::", "")
+
+
+class RequestTimedOut(Exception):
+    """Nobody answered a request of ours in time."""
+
+
+class TransportLost(Exception):
+    """A request of ours could not be sent, or its connection went before the answer came."""
+
+
+class Traffic(NamedTuple):
+    """One message as it crossed the wire. `at` is unix time in seconds; `repeated` marks retransmissions."""
+
+    direction: str
+    path: Path
+    message: Request | Response
+    raw: bytes
+    at: float
+    repeated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StackSettings:
+    """What a stack is to be. `host` may be a wildcard; `public_host` is what we call ourselves then, when routing
+    cannot know it (behind a NAT). `port` 0 takes a free one, the same for UDP and TCP."""
+
+    host: str = "0.0.0.0"
+    port: int = 5060
+    udp: bool = True
+    tcp: bool = True
+    user_agent: str = "Lianwang"
+    public_host: str = ""
+    t1_s: float = 0.5
+    t2_s: float = 4.0
+    t4_s: float = 5.0
+    answers_options: bool = True
+    limits: Limits = field(default=DEFAULT_LIMITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """Counts since the start, and what is alive now."""
+
+    counts: dict[str, int]
+    transactions: int
+    dialogs: int
+    connections: int
+    receive_buffer_bytes: int
+
+
+class Incoming:
+    """A request that waits for its answer. Answer it once, now or later; later answers are ignored."""
+
+    __slots__ = ("_stack", "_transaction", "dialog", "is_answered", "on_cancel", "path", "received_at", "request")
+
+    def __init__(self, stack: Stack, transaction: Transaction, request: Request, path: Path, at: float) -> None:
+        self._stack = stack
+        self._transaction = transaction
+        self.request = request
+        self.path = path
+        self.received_at = at
+        self.is_answered = False
+        self.dialog: Dialog | None = None
+        self.on_cancel: Callable[[], None] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Incoming {self.request!r} from {self.path}>"
+
+    def respond(
+        self,
+        status: int,
+        reason: str | None = None,
+        *,
+        headers: Iterable[Field] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        to_tag: str | None = None,
+    ) -> None:
+        """Send a response to where the request came from. Provisional ones may precede the final one."""
+        if self.is_answered:
+            return
+        stack = self._stack
+        self.is_answered = status >= 200
+        response = response_to(
+            self.request,
+            status,
+            reason,
+            headers=headers,
+            body=body,
+            content_type=content_type,
+            to_tag=to_tag or stack.endpoint.tokens.word(),
+            server=stack.settings.user_agent,
+        )
+        stack.answer(self._transaction, response)
+
+    def accept(
+        self,
+        body: bytes,
+        content_type: str = "application/sdp",
+        contact_user: str = "",
+        headers: Iterable[Field] = (),
+    ) -> Dialog:
+        """Answer an INVITE with 200, repeated until its ACK comes; the dialog it begins, or goes on with.
+
+        Raises ValueError when From cannot be read, or when the INVITE was answered or cancelled already.
+        """
+        if self.is_answered:
+            raise ValueError("this INVITE has its answer already")
+        return self._stack.accept(self, self._transaction, body, content_type, contact_user, headers)
+
+
+class Dialog:
+    """A session. Set `on_request` and `on_end` as soon as you hold it; both are called on the loop and must not block.
+
+    `on_end(reason)` comes once: "BYE" when they hung up, or why the session is lost. Our own `bye()` does not call it.
+    """
+
+    def __init__(self, stack: Stack, state: DialogState, path: Path, contact_user: str) -> None:
+        self._stack = stack
+        self.state = state
+        self.path = path
+        self.contact_user = contact_user
+        self.on_request: Callable[[Incoming], None] | None = None
+        self.on_ack: Callable[[Request], None] | None = None
+        self.on_end: Callable[[str], None] | None = None
+        self.is_over = False
+        self._ack: tuple[bytes, Request] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Dialog {self.call_id} with {self.state.remote.uri} over {self.path}{' over' * self.is_over}>"
+
+    @property
+    def call_id(self) -> str:
+        return self.state.call_id
+
+    @property
+    def local_tag(self) -> str:
+        return self.state.local.tag or ""
+
+    @property
+    def remote_tag(self) -> str:
+        return self.state.remote.tag or ""
+
+    def ack(self, body: bytes = b"", content_type: str = "application/sdp") -> None:
+        """Acknowledge the 2xx of our INVITE; its repeats are acknowledged by the stack from then on."""
+        request = self._stack.request_in(self, "ACK", self.state.invite_seq, body, content_type if body else None)
+        self._ack = (self._stack.endpoint.send_ack(request, self.path), request)
+        self._stack.pump()
+
+    def ack_again(self) -> None:
+        """A 2xx was repeated: so is its ACK, if there was one."""
+        if self._ack is not None:
+            self._stack.endpoint.send_again(self._ack[0], self.path, self._ack[1])
+
+    async def request(
+        self,
+        method: str,
+        *,
+        body: bytes = b"",
+        content_type: str | None = None,
+        headers: Iterable[Field] = (),
+        timeout_s: float | None = None,
+    ) -> Response:
+        """A request in the dialog (INFO, MESSAGE, BYE ...). Raises RequestTimedOut, TransportLost."""
+        made = self._stack.request_in(self, method, self.state.next_seq(), body, content_type, headers)
+        return await self._stack.ask(made, self.path, timeout_s=timeout_s)
+
+    async def bye(self, *, headers: Iterable[Field] = (), timeout_s: float | None = None) -> None:
+        """End the session; harmless when it has ended. Never raises for what the other side does or leaves undone."""
+        if self.is_over:
+            return
+        self._stack.forget_dialog(self)
+        try:
+            await self.request("BYE", headers=headers, timeout_s=timeout_s)
+        except (RequestTimedOut, TransportLost):
+            pass
+
+    def hang_up(self) -> None:
+        """As `bye`, without waiting for the answer."""
+        if not self.is_over:
+            self._stack.forget_dialog(self)
+            made = self._stack.request_in(self, "BYE", self.state.next_seq())
+            self._stack.begin(made, self.path, None)
+
+    def end(self, reason: str) -> None:
+        """The session is over for a reason that is not ours."""
+        if not self.is_over:
+            self._stack.forget_dialog(self)
+            if self.on_end is not None:
+                self._stack.guarded(self.on_end, reason)
+
+
+class Ask:
+    """Who waits for the answer to a request that is no INVITE."""
+
+    __slots__ = ("future",)
+
+    def __init__(self, future: asyncio.Future[Response]) -> None:
+        self.future = future
+
+    def answered(self, transaction: Transaction, response: Response, path: Path) -> None:
+        if response.status >= 200 and not self.future.done():
+            self.future.set_result(response)
+
+    def failed(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+class Ringing:
+    """Who waits for the answer to an INVITE; what comes too late is acknowledged and hung up."""
+
+    __slots__ = ("contact_user", "dialogs", "future", "gave_up", "invite", "stack")
+
+    def __init__(
+        self, stack: Stack, invite: Request, future: asyncio.Future[tuple[Response, Dialog | None]], contact_user: str
+    ) -> None:
+        self.stack = stack
+        self.invite = invite
+        self.future = future
+        self.contact_user = contact_user
+        self.dialogs: dict[str, Dialog] = {}
+        self.gave_up = False
+
+    def answered(self, transaction: Transaction, response: Response, path: Path) -> None:
+        if response.status < 200:
+            return
+        if response.status >= 300:
+            if not self.future.done():
+                self.future.set_result((response, None))
+            return
+        try:
+            tag = response.to.tag or ""
+            known = self.dialogs.get(tag)
+            if known is not None:
+                known.ack_again()
+                return
+            state = DialogState.of_caller(self.invite, response)
+        except ValueError as wrong:
+            self.failed(TransportLost(f"a 2xx that cannot be read: {wrong}"))
+            return
+        if len(self.dialogs) >= MOST_FORKS:
+            return
+        dialog = Dialog(self.stack, state, transaction.path, self.contact_user)
+        self.dialogs[tag] = dialog
+        self.stack.keep_dialog(dialog)
+        if self.gave_up or self.future.done():
+            # RFC 3261 13.2.2.4: a second answer, or one that crossed our CANCEL.
+            self.refuse_late(dialog)
+        else:
+            self.future.set_result((response, dialog))
+
+    def refuse_late(self, dialog: Dialog) -> None:
+        dialog.ack()
+        dialog.hang_up()
+
+    def failed(self, error: Exception) -> None:
+        if not self.future.done():
+            self.future.set_exception(error)
+
+
+MOST_FORKS = 8
+
+
+class Stack:
+    """See the module. Set the callbacks before `start`; they run on the loop and must not block."""
+
+    def __init__(self, settings: StackSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.on_request: Callable[[Incoming], None] | None = None
+        self.on_traffic: Callable[[Traffic], None] | None = None
+        self.on_bad: Callable[[Path, BadMessage | bytes], None] | None = None
+        self.on_connection_lost: Callable[[Path], None] | None = None
+        timing = Timing(settings.t1_s, settings.t2_s, settings.t4_s)
+        self.endpoint = Endpoint(timing=timing, limits=settings.limits, product=settings.user_agent)
+        self.port = settings.port
+        self._udp: UdpTransport | None = None
+        self._tcp: TcpTransport | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._is_pumping = False
+        self._paths: dict[Address, Path] = {}
+        self._routes: dict[str, str] = {}
+        self._dialogs: dict[DialogKey, Dialog] = {}
+        self._dialogs_on: dict[int, set[Dialog]] = {}
+        self._ended: OrderedDict[DialogKey, None] = OrderedDict()
+        self._asked: dict[Transaction, Incoming] = {}
+        self._handler_faults = 0
+
+    def __repr__(self) -> str:
+        return f"<Stack {self.settings.host}:{self.port} {self.endpoint!r}>"
+
+    # Life.
+
+    async def start(self) -> None:
+        """Bind the sockets. Raises OSError with the address in it."""
+        self._loop = asyncio.get_running_loop()
+        self.endpoint.tells_traffic = self.on_traffic is not None
+        host = self.settings.host
+        for attempt in range(16):
+            try:
+                await self._bind(host, self.settings.port)
+                return
+            except OSError as wrong:
+                await self.close()
+                # A free UDP port may be taken for TCP: draw again.
+                if self.settings.port != 0 or attempt == 15:
+                    raise OSError(wrong.errno, f"cannot listen on {host}:{self.settings.port}: {wrong}") from wrong
+
+    async def _bind(self, host: str, port: int) -> None:
+        if self.settings.udp:
+            self._udp = UdpTransport(open_socket(host, port), self._datagram)
+            port = self._udp.address[1]
+        self._tcp = TcpTransport(self.settings.limits, self, self.clock)
+        if self.settings.tcp:
+            port = (await self._tcp.listen(host, port))[1]
+        self.port = port
+
+    async def close(self) -> None:
+        """Close sockets and connections. Who still waits for an answer gets TransportLost."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.on_connection_lost = None if self._tcp is None else self.on_connection_lost
+        if self._udp is not None:
+            self._udp.close()
+            self._udp = None
+        tcp, self._tcp = self._tcp, None
+        if tcp is not None:
+            await tcp.close()
+        for transaction in self.endpoint.live_clients():
+            user = transaction.user
+            if isinstance(user, Ask | Ringing):
+                user.failed(TransportLost("the stack was closed"))
+            self.endpoint.abandon(transaction)
+        self._asked.clear()
+        self._dialogs.clear()
+
+    def statistics(self) -> Statistics:
+        """Counts and what is alive."""
+        counts = dict(asdict(self.endpoint.tally))
+        counts["handler_faults"] = self._handler_faults
+        if self._udp is not None:
+            counts |= {f"udp_{name}": count for name, count in asdict(self._udp.tally).items()}
+        if self._tcp is not None:
+            counts |= {f"tcp_{name}": count for name, count in asdict(self._tcp.tally).items()}
+        return Statistics(
+            counts,
+            self.endpoint.live_transactions,
+            len(self._dialogs),
+            len(self._tcp) if self._tcp is not None else 0,
+            self._udp.receive_buffer_bytes if self._udp is not None else 0,
+        )
+
+    # Places.
+
+    def udp_path(self, remote: Address) -> Path:
+        """The path of datagrams to `remote`. Raises RuntimeError when UDP is off."""
+        if self._udp is None:
+            raise RuntimeError("UDP is off")
+        path = self._paths.get(remote)
+        if path is None:
+            path = Path("UDP", remote, (self.local_host_for(remote[0]), self.port))
+            if len(self._paths) >= KNOWN_PATHS:
+                self._paths.clear()
+            self._paths[remote] = path
+        return path
+
+    async def connect(self, remote: Address) -> Path:
+        """A TCP path to `remote`, over the open connection if any. Raises OSError, RuntimeError if closed."""
+        if self._tcp is None:
+            raise RuntimeError("the stack is closed")
+        host = self.settings.host
+        return await self._tcp.connect(remote, None if host in WILDCARDS else host)
+
+    def local_host_for(self, remote: str | Address) -> str:
+        """Our address as `remote` is likely to see it."""
+        if self.settings.public_host:
+            return self.settings.public_host
+        if self.settings.host not in WILDCARDS:
+            return self.settings.host
+        host = remote if isinstance(remote, str) else remote[0]
+        found = self._routes.get(host)
+        if found is None:
+            found = routed_host(host)
+            if len(self._routes) >= KNOWN_ROUTES:
+                self._routes.clear()
+            self._routes[host] = found
+        return found
+
+    def contact_for(self, path: Path, user: str) -> str:
+        """What stands in our Contact on `path`."""
+        host, port = self._own_address(path)
+        bracketed = f"[{host}]" if ":" in host else host
+        return f"<sip:{user}@{bracketed}:{port}{';transport=tcp' if path.is_reliable else ''}>"
+
+    def _own_address(self, path: Path) -> Address:
+        host = self.settings.public_host or path.local[0]
+        if host in WILDCARDS:
+            host = self.local_host_for(path.remote[0])
+        return host, self.port if self.settings.tcp or path.transport == "UDP" else path.local[1]
+
+    # Requests of ours.
+
+    def new_request(
+        self,
+        method: str,
+        uri: str | SipUri,
+        *,
+        from_uri: str | SipUri,
+        to_uri: str | SipUri,
+        path: Path,
+        contact_user: str | None = None,
+        headers: Iterable[Field] = (),
+        body: bytes = b"",
+        content_type: str | None = None,
+        call_id: str | None = None,
+        cseq: int | None = None,
+        from_tag: str | None = None,
+    ) -> Request:
+        """A request out of any dialog, with everything RFC 3261 8.1.1 asks for.
+
+        `contact_user` adds a Contact. Call-ID and From tag are drawn unless given; CSeq begins at 1.
+        """
+        tokens = self.endpoint.tokens
+        made = Headers()
+        made.add("From", f"<{from_uri}>;tag={from_tag or tokens.word()}")
+        made.add("To", f"<{to_uri}>")
+        made.add("Call-ID", call_id or f"{tokens.word(24)}@{self._own_address(path)[0]}")
+        made.add("CSeq", f"{cseq or 1} {method}")
+        made.add("Max-Forwards", "70")
+        request = Request(method, str(uri), made, body)
+        self._finish(request, path, contact_user, headers, content_type)
+        return request
+
+    def request_in(
+        self,
+        dialog: Dialog,
+        method: str,
+        number: int,
+        body: bytes = b"",
+        content_type: str | None = None,
+        headers: Iterable[Field] = (),
+    ) -> Request:
+        """A request in a dialog, with the CSeq `number`."""
+        request = Request(method, dialog.state.target, dialog.state.headers(method, number), body)
+        contact = dialog.contact_user if method in ("INVITE", "INFO", "MESSAGE", "SUBSCRIBE", "NOTIFY") else None
+        self._finish(request, dialog.path, contact, headers, content_type)
+        return request
+
+    def _finish(
+        self, request: Request, path: Path, contact_user: str | None, headers: Iterable[Field], content_type: str | None
+    ) -> None:
+        host, port = self._own_address(path)
+        branch = MAGIC_COOKIE + self.endpoint.tokens.word(BRANCH_LETTERS)
+        via = Via(path.transport, host, port, branch, (("rport", None), ("branch", branch)))
+        request.headers.add_first("Via", str(via))
+        if contact_user is not None:
+            request.headers.add("Contact", self.contact_for(path, contact_user))
+        request.headers.add("User-Agent", self.settings.user_agent)
+        for name, value in headers:
+            request.headers.add(name, value)
+        if content_type is not None:
+            request.headers.set("Content-Type", content_type)
+
+    async def ask(self, request: Request, path: Path, *, timeout_s: float | None = None) -> Response:
+        """Send a request that is no INVITE; its final response. Raises RequestTimedOut, TransportLost.
+
+        Without `timeout_s` the wait ends with timer F (32 s). Whoever stops waiting stops the repeats.
+        """
+        future: asyncio.Future[Response] = self._running_loop().create_future()
+        transaction = self.begin(request, self._way_for(request, path), Ask(future))
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            raise RequestTimedOut(f"{path.remote[0]}:{path.remote[1]} did not answer {request.method}") from None
+        finally:
+            if not future.done() or future.cancelled():
+                self.endpoint.abandon(transaction)
+
+    async def invite(
+        self, request: Request, path: Path, *, timeout_s: float | None = None
+    ) -> tuple[Response, Dialog | None]:
+        """Send an INVITE; its final response, and after a 2xx the dialog, whose `ack()` is then yours to call.
+
+        Raises RequestTimedOut and TransportLost. When the time runs out or the waiting task is cancelled, CANCEL goes
+        out, and a 2xx that comes after all is acknowledged and hung up.
+        """
+        future: asyncio.Future[tuple[Response, Dialog | None]] = self._running_loop().create_future()
+        contact = request.contact
+        ringing = Ringing(self, request, future, contact.uri.user if contact is not None else "")
+        transaction = self.begin(request, self._way_for(request, path), ringing)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            self._give_up(ringing, transaction)
+            raise RequestTimedOut(f"{path.remote[0]}:{path.remote[1]} did not answer INVITE in {timeout_s} s") from None
+        except asyncio.CancelledError:
+            self._give_up(ringing, transaction)
+            raise
+
+    def _give_up(self, ringing: Ringing, transaction: Transaction) -> None:
+        ringing.gave_up = True
+        future = ringing.future
+        if future.done() and not future.cancelled() and future.exception() is None:
+            dialog = future.result()[1]
+            if dialog is not None:
+                ringing.refuse_late(dialog)
+            return
+        self.endpoint.cancel(transaction, self.clock())
+        self.pump()
+
+    def begin(self, request: Request, path: Path, user: Ask | Ringing | None) -> Transaction:
+        """Start a client transaction."""
+        transaction = self.endpoint.send(request, path, self.clock(), user)
+        self.pump()
+        self._arm()
+        return transaction
+
+    def _way_for(self, request: Request, path: Path) -> Path:
+        """A large request leaves UDP when there is a connection to that very address."""
+        if path.transport != "UDP" or self._tcp is None or len(request.body) < LARGE_REQUEST_BYTES - 600:
+            return path
+        size = len(request.body) + sum(len(name) + len(value) + 4 for name, value in request.headers)
+        stream = self._tcp.open_to(path.remote) if size > LARGE_REQUEST_BYTES else None
+        if stream is None:
+            return path
+        request.replace_via(request.via._replace(transport="TCP"))
+        return stream
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            raise RuntimeError("the stack was not started")
+        return self._loop
+
+    # Answers of ours.
+
+    def answer(self, transaction: Transaction, response: Response) -> None:
+        """Send a response to a request."""
+        if response.status >= 200 and transaction.table is INVITE_SERVER:
+            self._asked.pop(transaction, None)
+        self.endpoint.respond(transaction, response, self.clock())
+        if not self._is_pumping:
+            self.pump()
+            self._arm()
+
+    def accept(
+        self,
+        incoming: Incoming,
+        transaction: Transaction,
+        body: bytes,
+        content_type: str,
+        contact_user: str,
+        headers: Iterable[Field],
+    ) -> Dialog:
+        """See Incoming.accept."""
+        request = incoming.request
+        dialog = incoming.dialog
+        tag = None if dialog is not None else self.endpoint.tokens.word()
+        response = response_to(
+            request,
+            200,
+            headers=(("Contact", self.contact_for(incoming.path, contact_user)), ("Allow", ALLOW), *headers),
+            body=body,
+            content_type=content_type if body else None,
+            to_tag=tag,
+            server=self.settings.user_agent,
+        )
+        if dialog is None:
+            dialog = Dialog(self, DialogState.of_called(request, response), incoming.path, contact_user)
+            incoming.dialog = dialog
+            self.keep_dialog(dialog)
+        else:
+            dialog.state.refresh_target(request)
+        incoming.is_answered = True
+        transaction.user = dialog
+        self.answer(transaction, response)
+        return dialog
+
+    # Dialogs.
+
+    def keep_dialog(self, dialog: Dialog) -> None:
+        """From now on requests with its tags come to `dialog`."""
+        self._dialogs[dialog.state.key] = dialog
+        if dialog.path.connection:
+            self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
+
+    def forget_dialog(self, dialog: Dialog) -> None:
+        """The dialog is over."""
+        dialog.is_over = True
+        if self._dialogs.pop(dialog.state.key, None) is not None:
+            self._ended[dialog.state.key] = None
+            if len(self._ended) > REMEMBERED_ENDS:
+                self._ended.popitem(last=False)
+        on_connection = self._dialogs_on.get(dialog.path.connection)
+        if on_connection is not None:
+            on_connection.discard(dialog)
+            if not on_connection:
+                del self._dialogs_on[dialog.path.connection]
+
+    # What comes in.
+
+    def _datagram(self, data: bytes, remote: Address) -> None:
+        path = self._paths.get(remote)
+        if path is None:
+            path = self.udp_path(remote)
+        self.endpoint.receive(data, path, self.clock())
+        self.pump()
+        self._arm()
+
+    def stream_message(self, message: Request | Response, raw: bytes, path: Path) -> None:
+        """A message came over a connection."""
+        self.endpoint.receive_message(message, raw, path, self.clock())
+        self.pump()
+        self._arm()
+
+    def stream_refused(self, bad: BadMessage, path: Path) -> None:
+        """Something on a connection could not be read."""
+        self.endpoint.refuse(bad, path)
+        self.pump()
+
+    def stream_lost(self, path: Path) -> None:
+        """A connection is gone, with everything that ran over it."""
+        self.endpoint.fail_path(path, self.clock())
+        self.pump()
+        for dialog in list(self._dialogs_on.get(path.connection, ())):
+            dialog.end("connection lost")
+        if self.on_connection_lost is not None:
+            self.guarded(self.on_connection_lost, path)
+
+    def pump(self) -> None:
+        """Tell what happened and send what is to be sent, until neither is left."""
+        if self._is_pumping:
+            return
+        self._is_pumping = True
+        endpoint = self.endpoint
+        try:
+            while True:
+                events = endpoint.take_events()
+                for event in events:
+                    TOLD[type(event)](self, event)
+                outgoing = endpoint.take_outgoing()
+                for out in outgoing:
+                    self._put(out)
+                if not events and not outgoing:
+                    return
+        finally:
+            self._is_pumping = False
+
+    def _put(self, out: Outgoing) -> None:
+        raw, path, message, repeated = out
+        if path.connection:
+            sent = self._tcp is not None and self._tcp.send(raw, path.connection)
+        else:
+            sent = self._udp is not None and self._udp.send(raw, path.remote)
+        if not sent:
+            self.endpoint.fail_sent(out, self.clock())
+        elif self.on_traffic is not None:
+            self.guarded(self.on_traffic, Traffic("out", path, message, raw, time.time(), repeated))
+
+    def _arm(self) -> None:
+        due = self.endpoint.next_timer()
+        if due is None or (self._timer is not None and self._timer_at <= due):
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer_at = due
+        self._timer = self._running_loop().call_later(max(0.0, due - self.clock()), self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.endpoint.handle_timer(self.clock())
+        self.pump()
+        self._arm()
+
+    def guarded(self, told: Callable[..., None], *what: object) -> bool:
+        """Call a callback that belongs to another room; whether it came back without a fault."""
+        try:
+            told(*what)
+        except Exception:  # the edge of our room: one handler's fault must not stop the messages behind it
+            self._handler_faults += 1
+            log.exception("a handler of the SIP stack failed; the next message is served")
+            return False
+        return True
+
+    # One method per event.
+
+    def _on_heard(self, event: Heard) -> None:
+        if self.on_traffic is not None:
+            path, message, raw, repeated = event
+            self.guarded(self.on_traffic, Traffic("in", path, message, raw, time.time(), repeated))
+
+    def _on_refused(self, event: Refused) -> None:
+        if self.on_bad is not None:
+            self.guarded(self.on_bad, event.path, event.bad)
+
+    def _on_request(self, event: RequestReceived) -> None:
+        transaction, request, path = event
+        incoming = Incoming(self, transaction, request, path, self.clock())
+        method = request.method
+        if method == "INVITE":
+            self._asked[transaction] = incoming
+        told = self.on_request
+        tag = request.to.tag
+        if tag:
+            key = (request.call_id, tag, request.from_.tag or "")
+            dialog = self._dialogs.get(key)
+            if dialog is not None:
+                self._request_in_dialog(dialog, incoming)
+                return
+            if method == "BYE" and key in self._ended:
+                incoming.respond(200)
+                return
+            if method == "INVITE":
+                incoming.respond(481)
+                return
+        if method in ONLY_IN_DIALOG:
+            incoming.respond(481 if method in SERVED else 405, headers=(("Allow", ALLOW),))
+        elif method == "OPTIONS" and self.settings.answers_options:
+            incoming.respond(200, headers=(("Allow", ALLOW), ("Accept", ACCEPT)))
+        elif method not in SERVED:
+            incoming.respond(405, headers=(("Allow", ALLOW),))
+        elif told is None:
+            incoming.respond(503)
+        elif not self.guarded(told, incoming):
+            incoming.respond(500)
+        elif method == "INVITE" and not incoming.is_answered:
+            incoming.respond(100)
+
+    def _request_in_dialog(self, dialog: Dialog, incoming: Incoming) -> None:
+        request = incoming.request
+        method = request.method
+        incoming.dialog = dialog
+        if not dialog.state.admits(request):
+            incoming.respond(500)
+        elif method == "BYE":
+            incoming.respond(200)
+            dialog.end("BYE")
+        elif method in METHODS and dialog.on_request is not None and method != "OPTIONS":
+            if not self.guarded(dialog.on_request, incoming):
+                incoming.respond(500)
+            elif method == "INVITE" and not incoming.is_answered:
+                incoming.respond(100)
+        elif method == "INVITE" or method == "UPDATE":
+            incoming.respond(488)
+        else:
+            incoming.respond(200, headers=(("Allow", ALLOW),))
+
+    def _on_ack(self, event: AckReceived) -> None:
+        request = event.request
+        dialog = self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
+        if dialog is not None and dialog.on_ack is not None:
+            self.guarded(dialog.on_ack, request)
+
+    def _on_cancel(self, event: CancelReceived) -> None:
+        incoming = self._asked.pop(event.transaction, None)
+        if incoming is not None:
+            incoming.is_answered = True
+            if incoming.on_cancel is not None:
+                self.guarded(incoming.on_cancel)
+
+    def _on_response(self, event: ResponseReceived) -> None:
+        user = event.transaction.user
+        if isinstance(user, Ask | Ringing):
+            user.answered(*event)
+
+    def _on_timed_out(self, event: TimedOut) -> None:
+        user = event.transaction.user
+        if isinstance(user, Ask | Ringing):
+            remote = event.transaction.path.remote
+            user.failed(RequestTimedOut(f"{remote[0]}:{remote[1]} did not answer"))
+
+    def _on_transport_failed(self, event: TransportFailed) -> None:
+        self._asked.pop(event.transaction, None)
+        user = event.transaction.user
+        if isinstance(user, Ask | Ringing):
+            user.failed(TransportLost(f"nothing can be sent over {event.transaction.path}"))
+
+    def _on_ack_missing(self, event: AckMissing) -> None:
+        dialog = event.transaction.user
+        if event.was_success and isinstance(dialog, Dialog) and not dialog.is_over:
+            dialog.hang_up()
+            if dialog.on_end is not None:
+                self.guarded(dialog.on_end, "no ACK came for our 200")
+
+
+ACCEPT = "application/sdp, Application/MANSCDP+xml, Application/MANSRTSP"
+TOLD: dict[type, Callable[..., None]] = {
+    Heard: Stack._on_heard,
+    Refused: Stack._on_refused,
+    RequestReceived: Stack._on_request,
+    AckReceived: Stack._on_ack,
+    CancelReceived: Stack._on_cancel,
+    ResponseReceived: Stack._on_response,
+    TimedOut: Stack._on_timed_out,
+    TransportFailed: Stack._on_transport_failed,
+    AckMissing: Stack._on_ack_missing,
+}
+
+
+def routed_host(remote: str) -> str:
+    """The address of ours that packets to `remote` leave from; nothing is sent to find out."""
+    family = socket.AF_INET6 if ":" in remote else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.connect((remote, 9))
+            return str(probe.getsockname()[0])
+    except OSError:
+        return "127.0.0.1"
