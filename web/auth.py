@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
 from urllib.parse import urlsplit
 
@@ -47,13 +47,15 @@ class Proof(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Somebody who may come in. `id` names the session (a digest of its token) or the key, never the secret."""
+    """Somebody who may come in. `id` names the session (a digest of its token) or the key."""
 
     name: str
     role: Role
     proof: Proof
     id: str
     must_change: bool = False
+    token: str = field(default="", repr=False, compare=False)
+    """The session's token, for looking whether it still lives."""
 
     @property
     def shown(self) -> str:
@@ -94,7 +96,7 @@ class Gate:
         user = await self._accounts.session(token)
         if user is None or user.disabled:
             return None
-        return Who(user.name, Role.of(user.role), Proof.SESSION, session_id(token), user.must_change)
+        return Who(user.name, Role.of(user.role), Proof.SESSION, session_id(token), user.must_change, token)
 
     def address_of(self, request: web.Request) -> str:
         """The asker's address: the last one in X-Forwarded-For that no trusted proxy wrote, or the socket's."""

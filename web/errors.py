@@ -125,6 +125,11 @@ def _http_said(error: web.HTTPException) -> Problem:
     return Problem(error.status, code, message, headers=kept)
 
 
+def _unforeseen(error: Exception) -> Problem:
+    log.error("a request failed in a way nobody foresaw", exc_info=error)
+    return Problem(500, "internal", "Something failed on our side; the log has it.")
+
+
 # In order: the first kind that fits speaks.
 TRANSLATIONS: tuple[tuple[type[Exception], Any], ...] = (
     (WatchFailed, _watch_failed),
@@ -135,7 +140,8 @@ TRANSLATIONS: tuple[tuple[type[Exception], Any], ...] = (
     (web.HTTPException, _http_said),
     (msgspec.ValidationError, lambda error: Problem(400, "invalid", str(error)[:300])),
     (msgspec.DecodeError, lambda error: Problem(400, "not-json", f"The body is not JSON: {error}"[:300])),
-    (KeyError, lambda error: denied(404)),
+    (IndexError, _unforeseen),
+    (LookupError, lambda error: denied(404)),
     (ValueError, lambda error: Problem(400, "invalid", str(error)[:300] or "A value is not acceptable.")),
 )
 
@@ -147,12 +153,11 @@ def translate(error: Exception) -> Problem:
     for kind, tell in TRANSLATIONS:
         if isinstance(error, kind):
             problem: Problem = tell(error)
-            if kind in (KeyError, ValueError):
+            if kind in (LookupError, ValueError):
                 # Often the asker's mistake, sometimes ours: keep the place for whoever looks.
                 log.info("answered %s for %r", problem.status, error, exc_info=error)
             return problem
-    log.error("a request failed in a way nobody foresaw", exc_info=error)
-    return Problem(500, "internal", "Something failed on our side; the log has it.")
+    return _unforeseen(error)
 
 
 def answer(problem: Problem) -> web.Response:

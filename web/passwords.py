@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from registry.accounts import Accounts, User
 from web.auth import Role
 from web.errors import Problem, denied
 
@@ -19,6 +21,8 @@ FIRST_ADMINISTRATOR = "admin"
 # No 0 O 1 l I: a first password is read off a terminal and typed.
 LETTERS = "abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789"
 MOST_WAITING = 32
+
+T = TypeVar("T")
 
 
 def make_password() -> str:
@@ -35,10 +39,6 @@ def judge(password: str, name: str) -> None:
         raise Problem(400, "password-weak", "A password must not hold the name or repeat a few characters.")
 
 
-class Work(Protocol):
-    def __call__(self, *arguments: str) -> str: ...
-
-
 class Passwords:
     """Argon2id at its library's present default, in two threads of its own.
 
@@ -53,36 +53,36 @@ class Passwords:
         self._nobody = self._hasher.hash(secrets.token_hex(16))
 
     async def hash(self, password: str) -> str:
-        return await self._in_thread(self._hasher.hash, password)
+        return await self._in_thread(lambda: self._hasher.hash(password))
 
     async def fits(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the stored one; as slow for nobody's as for somebody's."""
-        right = await self._in_thread(self._verify, password, stored or self._nobody)
-        return right == "yes" and stored is not None
+        right = await self._in_thread(lambda: self._verify(password, stored or self._nobody))
+        return right and stored is not None
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _verify(self, password: str, stored: str) -> str:
+    def _verify(self, password: str, stored: str) -> bool:
         try:
             self._hasher.verify(stored, password)
         except (VerificationError, InvalidHashError):
-            return "no"
-        return "yes"
+            return False
+        return True
 
-    async def _in_thread(self, work: Work, *arguments: str) -> str:
+    async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._waiting >= MOST_WAITING:
             raise denied(503)
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+            return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
 
 
-async def ensure_first_administrator(accounts: Any) -> str | None:
+async def ensure_first_administrator(accounts: Accounts) -> str | None:
     """On a server nobody can log in to, make the first administrator; his password, to be shown once, or None."""
-    if await accounts.users():
+    if accounts.users():
         return None
     password = make_password()
     passwords = Passwords()
@@ -90,5 +90,5 @@ async def ensure_first_administrator(accounts: Any) -> str | None:
         stored = await passwords.hash(password)
     finally:
         passwords.close()
-    await accounts.add_user(FIRST_ADMINISTRATOR, Role.ADMINISTRATOR.word, stored, must_change=True)
+    await accounts.add_user(User(FIRST_ADMINISTRATOR, Role.ADMINISTRATOR.word, stored, must_change=True))
     return password

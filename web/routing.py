@@ -13,7 +13,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Annotated, Any, get_type_hints
+from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 from aiohttp import web
@@ -25,6 +25,7 @@ from web.leases import Leases
 from web.passwords import Passwords
 from web.settings import WebSettings
 from web.throttle import Throttle
+from web.views import Catalogs
 from web.wishes import Services
 
 log = logging.getLogger(__name__)
@@ -33,11 +34,6 @@ PREFIX = "/api/v1"
 SAFE = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-# Arguments taken from the path.
-Code = Annotated[str, msgspec.Meta(min_length=1, max_length=64, description="A code: 20 digits, or what a peer uses.")]
-Name = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
-Ident = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +53,15 @@ class Desk:
     """Handlers that check a signed address themselves (media)."""
     open: frozenset[Handler]
     """Handlers anybody may ask: the console's files."""
+    catalogs: Catalogs
     spoken: dict[tuple[str, str, str], float]
     """When a repeated write (a hand on the PTZ stick) was last audited, see `Route.audit_every_s`."""
+
+    async def show_out(self, user: str, *, keep: str | None = None) -> None:
+        """End every session of a user: cookies, news and pictures. `keep` holds on to its pictures."""
+        await self.services.accounts.end_sessions_of(user)
+        self.feed.end_user(user)
+        await self.leases.end_user(user, keep=keep)
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk")
@@ -91,18 +94,19 @@ class Visit:
         """Write down what was done. A log that cannot be written does not undo the deed; it is logged instead."""
         name = who if who is not None else (self._who.shown if self._who else "")
         try:
-            await self.services.accounts.audit(
-                at=time.time(), who=name[:64], what=what, target=target[:256], result=result, address=self.address
-            )
+            await self.services.accounts.audit(name[:64], what, target[:256], result, self.address)
         except Exception:
             log.exception("the audit line %s %s %s of %s could not be written", what, target, result, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer with more to say than a value: headers, or bytes that are JSON already."""
+T = TypeVar("T")
 
-    value: Any = None
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """An answer with more to say than a value: a cookie, headers, or bytes that are JSON already."""
+
+    value: T | None = None
     status: int | None = None
     headers: Mapping[str, str] | None = None
     cookie: Callable[[web.Response], None] | None = None
@@ -166,6 +170,8 @@ def route(
         hints = get_type_hints(handler, include_extras=True)
         names = list(inspect.signature(handler).parameters)[1:]
         returned = hints.get("return")
+        if get_origin(returned) is Reply:
+            (returned,) = get_args(returned)
         return Route(
             method=method,
             path=PREFIX + path,
@@ -252,7 +258,7 @@ async def _read_body(request: web.Request, kind: type[msgspec.Struct], patience_
     return msgspec.json.decode(data, type=kind)
 
 
-def _respond(declared: Route, reply: Reply) -> web.Response:
+def _respond(declared: Route, reply: Reply[Any]) -> web.Response:
     status = reply.status or declared.status
     empty = reply.encoded is None and reply.value is None
     response = web.Response(status=status, headers=reply.headers)
@@ -311,6 +317,7 @@ async def _admit(request: web.Request) -> None:
     if who is None:
         raise denied(401)
     request[WHO] = who
+    desk.leases.touch(who.id, time.monotonic())
     if declared is None:
         return  # no such address: the router's 404 or 405 follows
     await _may(request, desk, declared, who)

@@ -1,72 +1,172 @@
-"""The room put together: routes, guard, headers, console files, and what lives as long as the server."""
+"""The room put together: routes, guard, headers, the console's files, and what lives as long as the server."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Iterable
 
 import msgspec
 from aiohttp import web
-from multidict import CIMultiDict
 
-from web.api import divisions, devices, keys, ladders, live, ptz, sessions, system, tree, users
-from web.auth import Gate
+from web.api.table import ROUTES
+from web.auth import Gate, Proof, Who
 from web.feed import Feed
+from web.headers import put_headers
 from web.leases import Leases
 from web.openapi import document
 from web.passwords import Passwords
-from web.routing import DESK, Desk, Route, guard, handler_of, routes_of
+from web.routing import DESK, Desk, guard, handler_of
 from web.settings import WebSettings
 from web.static import ConsoleFiles
 from web.throttle import Throttle
+from web.views import Catalogs
 from web.wishes import Services, SystemInfo
 
 __all__ = ["ROUTES", "Services", "SystemInfo", "WebServer", "WebSettings", "make_app"]
 
-ROUTES: tuple[Route, ...] = routes_of(sessions, users, keys, tree, devices, live, ptz, ladders, system, divisions)
+log = logging.getLogger(__name__)
 
 
 async def health(request: web.Request) -> web.Response:
-    """For whoever watches that we live: says nothing else."""
+    """For whoever watches that we live; says nothing else."""
     return web.json_response({"ok": True})
+
+
+async def nowhere(request: web.Request) -> web.Response:
+    """Any address under /api that no route declares."""
+    raise web.HTTPNotFound
 
 
 def make_app(
     services: Services,
-    settings: WebSettings,
+    settings: WebSettings | None = None,
     *,
     extra_routes: Iterable[web.RouteDef] = (),
     passwords: Passwords | None = None,
 ) -> web.Application:
-    """The HTTP application. `extra_routes` are the media plane's; they check their signed addresses themselves.
+    """The HTTP application, with the guard before every route.
 
-    Call inside the running loop. `passwords` may be a cheaper hasher for tests.
+    `extra_routes` are the media plane's; they check their signed addresses themselves. Call inside the running loop.
+    `passwords` may be a cheaper hasher for tests.
     """
+    settings = settings or WebSettings()
     app = web.Application(middlewares=[guard], client_max_size=settings.largest_body)
-    declared = {}
-    for route in ROUTES:
-        handler = handler_of(route)
-        declared[handler] = route
+    declared = {handler_of(route): route for route in ROUTES}
+    for handler, route in declared.items():
         app.router.add_route(route.method, route.path, handler)
-    signed = list(extra_routes)
+    signed = tuple(extra_routes)
     for extra in signed:
         app.router.add_route(extra.method, extra.path, extra.handler)
     console = ConsoleFiles(settings.console)
     app.router.add_route("GET", "/healthz", health)
+    app.router.add_route("*", "/api/{rest:.*}", nowhere)
     app.router.add_route("GET", "/{path:.*}", console.serve)
+    catalogs = Catalogs(services.bus)
     app[DESK] = Desk(
         services=services,
         settings=settings,
         gate=Gate(services, settings),
         passwords=passwords or Passwords(),
         throttle=Throttle(),
-        feed=Feed(services, settings),
+        feed=Feed(services, settings, catalogs),
         leases=Leases(services.broker, settings.most_leases_per_session),
-        openapi=msgspec.json.encode(document(ROUTES, services.system().version)),
+        openapi=msgspec.json.encode(document(services.system().version)),
         routes=declared,
         signed=frozenset(extra.handler for extra in signed),
         open=frozenset({health, console.serve}),
+        catalogs=catalogs,
         spoken={},
     )
+    app.on_response_prepare.append(put_headers)
+    app.cleanup_ctx.append(_living)
+    # Feeds must end before the server waits for its connections to finish.
+    app.on_shutdown.append(_end_feeds)
     return app
+
+
+async def _end_feeds(app: web.Application) -> None:
+    app[DESK].feed.stop()
+
+
+async def _living(app: web.Application) -> AsyncIterator[None]:
+    """What lives as long as the application: the feed's ear, the sweeper, the hashing threads."""
+    desk = app[DESK]
+    desk.feed.start()
+    sweeper = asyncio.create_task(_sweep_for_ever(desk), name="web sweeper")
+    yield
+    sweeper.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await sweeper
+    desk.feed.stop()
+    desk.catalogs.close()
+    desk.passwords.close()
+
+
+async def _sweep_for_ever(desk: Desk) -> None:
+    while True:
+        await asyncio.sleep(desk.settings.sweep_s)
+        try:
+            await sweep(desk)
+        except Exception:
+            log.exception("looking for ended sessions failed; trying again in %g s", desk.settings.sweep_s)
+
+
+async def sweep(desk: Desk) -> None:
+    """End the news and the pictures of sessions and keys that no longer live.
+
+    An open console is use: its session slides on. Pictures alone are not, because a browser that was closed leaves
+    their names behind.
+    """
+    listening = {who.id: who for who in desk.feed.holders()}
+    for who in listening.values():
+        if not await _lives(desk, who):
+            await _end(desk, who)
+    now = time.monotonic()
+    for who in desk.leases.holders():
+        idle = who.id not in listening and desk.leases.idle_s(who.id, now) > desk.settings.session_idle_s
+        if (who.proof is Proof.SESSION and idle) or (who.proof is Proof.KEY and not await _lives(desk, who)):
+            await _end(desk, who)
+
+
+async def _end(desk: Desk, who: Who) -> None:
+    desk.feed.end(who.id)
+    await desk.leases.end(who.id)
+
+
+async def _lives(desk: Desk, who: Who) -> bool:
+    if who.proof is Proof.SESSION:
+        return await desk.gate.by_token(who.token) is not None
+    keys = desk.services.accounts.keys()
+    return any(f"key:{key.id}" == who.id and (key.expires is None or key.expires > time.time()) for key in keys)
+
+
+class WebServer:
+    """The application on a socket. `port` is the real one, also when the settings say 0."""
+
+    def __init__(self, app: web.Application, settings: WebSettings) -> None:
+        self._settings = settings
+        self._runner = web.AppRunner(
+            app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=2.0, max_line_size=8190, max_field_size=8190
+        )
+        self.port = settings.port
+
+    def __repr__(self) -> str:
+        return f"<WebServer on {self._settings.host}:{self.port}>"
+
+    async def start(self) -> None:
+        """Bind and listen. Raises OSError when the port is taken."""
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
+        try:
+            await site.start()
+        except OSError:
+            await self._runner.cleanup()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Take no more, end the feeds, finish what runs."""
+        await self._runner.cleanup()

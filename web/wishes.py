@@ -6,8 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.watch import Lease, StreamView, Watch
+from broker.watch import InletStatistics, Lease, StreamView, Watch
 from gb28181.peer import Neighbours
+from registry.accounts import Accounts
+from registry.directory import Directory
+from registry.divisions import Divisions
 from registry.events import Bus
 
 
@@ -22,8 +25,8 @@ class Watching(Protocol):
 
     def streams(self) -> Sequence[StreamView]: ...
 
-    async def stop(self, stream_id: str) -> None:
-        """Cut a stream for all its viewers. Raises KeyError."""
+    async def stop(self, stream_id: str) -> bool:
+        """Cut a stream for all its viewers; false when there is no such stream."""
 
 
 class LadderMessage(Protocol):
@@ -57,12 +60,31 @@ class LadderMessage(Protocol):
     def repeated(self) -> bool: ...
 
 
+class CallSeen(Protocol):
+    """One call of which messages are kept."""
+
+    @property
+    def call_id(self) -> str: ...
+    @property
+    def peer(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def started_at(self) -> float: ...
+    @property
+    def ended_at(self) -> float: ...
+    @property
+    def status(self) -> int: ...
+    @property
+    def messages(self) -> int: ...
+
+
 class Ladders(Protocol):
     """`sipserver.ladder.Ladder`: the last messages with each neighbour and of each call."""
 
     def of_peer(self, code: str, limit: int) -> Sequence[LadderMessage]: ...
     def of_call(self, call_id: str) -> Sequence[LadderMessage]: ...
-    def calls(self, limit: int) -> Sequence[Any]: ...
+    def calls(self, limit: int) -> Sequence[CallSeen]: ...
 
 
 class Resync(Protocol):
@@ -88,8 +110,8 @@ class SystemInfo:
 class Services:
     """The rooms and instruments behind the door."""
 
-    directory: Any
-    accounts: Any
+    directory: Directory
+    accounts: Accounts
     broker: Watching
     neighbours: Neighbours
     ladder: Ladders
@@ -98,6 +120,6 @@ class Services:
     system: Callable[[], SystemInfo]
     sip_statistics: Callable[[], Mapping[str, Any]]
     plane_statistics: Callable[[], Mapping[str, Any]]
-    stream_statistics: Callable[[str], Any]
+    stream_statistics: Callable[[str], InletStatistics | None]
     """Figures of one stream by its id (`StreamView.id`), None when it has none."""
-    divisions: Any
+    divisions: Divisions

@@ -1,1 +1,310 @@
-"""."""
+"""Devices and platforms that register with us, their channels, and those we refused."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from gb28181.code import GbCode
+from gb28181.dialect import DIALECTS
+from registry.device import Device, DeviceKind, Presence
+from registry.directory import DeviceQuery
+from registry.refusal import Refusal
+from web.auth import Role
+from web.errors import Problem
+from web.routing import Visit, route
+from web.texts import Code, Cursor, Label, Limit, Secret, Wanted
+from web.views import (
+    ChannelView,
+    DeviceView,
+    RefusalView,
+    channel_view,
+    device_view,
+    refusal_view,
+)
+
+MediaTransport = Literal["udp", "tcp-passive", "tcp-active"]
+CharsetWord = Literal["", "GB2312", "GB18030", "UTF-8"]
+Interval = Annotated[int, Meta(ge=5, le=3600)]
+Count = Annotated[int, Meta(ge=1, le=100)]
+Sort = Literal[
+    "code",
+    "-code",
+    "name",
+    "-name",
+    "presence",
+    "-presence",
+    "heard_at",
+    "-heard_at",
+    "added_at",
+    "-added_at",
+    "refused_at",
+    "-refused_at",
+]
+
+
+class DevicesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    q: Wanted = ""
+    presence: Presence | None = None
+    kind: DeviceKind | None = None
+    sort: Sort = "code"
+    after: Cursor | None = None
+    limit: Limit = 100
+
+
+class DevicePage(msgspec.Struct, frozen=True):
+    items: list[DeviceView]
+    next: str | None
+    total: int | None
+
+
+class DeviceNew(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A device to let in: known before it comes, or accepted after it was refused as unknown.
+
+    Without a password of its own it uses the common one.
+    """
+
+    code: Code
+    name_here: Label | None = None
+    kind: DeviceKind = DeviceKind.OTHER
+    password: Secret | None = None
+    enabled: bool = True
+    media_transport: MediaTransport = "tcp-passive"
+    send_date: bool = True
+    keepalive_interval_s: Interval | None = None
+    keepalive_count: Count | None = None
+    charset: CharsetWord = ""
+    dialect: Label = ""
+
+
+class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is not given stays; `password: null` goes back to the common one."""
+
+    name_here: Label | UnsetType | None = UNSET
+    kind: DeviceKind | UnsetType = UNSET
+    password: Secret | UnsetType | None = UNSET
+    enabled: bool | UnsetType = UNSET
+    media_transport: MediaTransport | UnsetType = UNSET
+    send_date: bool | UnsetType = UNSET
+    keepalive_interval_s: Interval | UnsetType | None = UNSET
+    keepalive_count: Count | UnsetType | None = UNSET
+    charset: CharsetWord | UnsetType = UNSET
+    dialect: Label | UnsetType = UNSET
+
+
+class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    after: Cursor | None = None
+    limit: Limit = 200
+
+
+class ChannelPage(msgspec.Struct, frozen=True):
+    items: list[ChannelView]
+    next: str | None
+    total: int | None
+
+
+class ChannelChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Our own name for a channel; null gives it its owner's back."""
+
+    name_here: Label | None
+
+
+class RefusalsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    limit: Limit = 100
+
+
+class RefusalList(msgspec.Struct, frozen=True):
+    items: list[RefusalView]
+
+
+CODE = "34020000001320000001"
+DEVICE_EXAMPLE = device_view(
+    Device(
+        CODE,
+        name="IPC 01",
+        name_here="North gate",
+        kind=DeviceKind.CAMERA,
+        presence=Presence.ONLINE,
+        presence_since=1795226400.0,
+        edition="3.0",
+        transport="UDP",
+        remote_host="10.0.0.64",
+        remote_port=5060,
+        heard_at=1795226430.0,
+        channels_total=1,
+        channels_online=1,
+    )
+)
+CHANNEL_EXAMPLE = ChannelView(
+    id=f"channel:{CODE}/{CODE}",
+    owner=CODE,
+    code=CODE,
+    name="North gate",
+    name_said="Camera 01",
+    online=True,
+    playable=True,
+    has_ptz=True,
+    ptz_type=1,
+    manufacturer="Maker",
+    model="M1",
+    address="North gate",
+    longitude=118.37,
+    latitude=31.33,
+    streams=(0, 1),
+)
+REFUSAL_EXAMPLE = RefusalView(
+    "34020000001320000009",
+    Refusal.UNKNOWN_DEVICE,
+    "34020000001320000009 is not on our list and admission is closed",
+    "10.0.0.65:5060",
+    "UDP",
+    1795226400.0,
+    "IP Camera",
+    3,
+    False,
+)
+
+
+@route("GET", "/devices", role=Role.VIEWER, example=DevicePage([DEVICE_EXAMPLE], None, 1))
+async def devices(visit: Visit, query: DevicesQuery) -> DevicePage:
+    """Devices, a page at a time."""
+    asked = DeviceQuery(text=query.q.strip(), presence=query.presence, kind=query.kind, sort=query.sort)
+    page = visit.services.directory.devices(asked, query.after, query.limit)
+    return DevicePage([_view(visit, device) for device in page.items], page.next, page.total)
+
+
+@route(
+    "POST",
+    "/devices",
+    status=201,
+    problems=(409,),
+    body_example=DeviceNew(CODE, "North gate", DeviceKind.CAMERA, "a password"),
+    example=DEVICE_EXAMPLE,
+)
+async def add(visit: Visit, body: DeviceNew) -> DeviceView:
+    """Let a device in. A refusal of its code is forgotten."""
+    visit.target = body.code
+    _check_code(body.code)
+    _check_dialect(body.dialect)
+    directory = visit.services.directory
+    if directory.device(body.code) is not None:
+        raise Problem(409, "device-exists", f"{body.code} is on our list already.")
+    device = Device(**msgspec.structs.asdict(body), added_at=time.time())
+    added = await directory.add_device(device)
+    directory.forget_refusal(body.code)
+    return _view(visit, added)
+
+
+@route("GET", "/devices/{code}", role=Role.VIEWER, problems=(404,), example=DEVICE_EXAMPLE)
+async def device(visit: Visit, code: Code) -> DeviceView:
+    """One device."""
+    return _view(visit, known(visit, code))
+
+
+@route(
+    "PATCH",
+    "/devices/{code}",
+    problems=(404,),
+    body_example=DeviceChange(name_here="North gate", media_transport="udp"),
+    example=DEVICE_EXAMPLE,
+)
+async def change(visit: Visit, code: Code, body: DeviceChange) -> DeviceView:
+    """Change what we configured of a device."""
+    old = known(visit, code)
+    fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+    _check_dialect(str(fields.get("dialect", "")))
+    if not fields:
+        return _view(visit, old)
+    return _view(visit, await visit.services.directory.change_device(code, **fields))
+
+
+@route("DELETE", "/devices/{code}", problems=(404,))
+async def remove(visit: Visit, code: Code) -> None:
+    """Remove a device and its channels; its pictures end."""
+    known(visit, code)
+    broker = visit.services.broker
+    for stream in [stream for stream in broker.streams() if stream.owner == code]:
+        await broker.stop(stream.id)
+    await visit.services.directory.remove_device(code)
+
+
+@route("POST", "/devices/{code}/catalog", role=Role.OPERATOR, status=202, problems=(404, 409))
+async def resync(visit: Visit, code: Code) -> None:
+    """Ask a device for its catalog anew; the news tells how far it has got."""
+    if not known(visit, code).is_online:
+        raise Problem(409, "device-offline", f"{code} is not online.")
+    await visit.services.resync(code)
+
+
+@route(
+    "GET",
+    "/devices/{code}/channels",
+    role=Role.VIEWER,
+    problems=(404,),
+    example=ChannelPage([CHANNEL_EXAMPLE], None, 1),
+)
+async def channels(visit: Visit, code: Code, query: PageQuery) -> ChannelPage:
+    """The channels of a device, a page at a time."""
+    known(visit, code)
+    page = await visit.services.directory.channels_of(code, query.after, query.limit)
+    return ChannelPage([channel_view(channel) for channel in page.items], page.next, page.total)
+
+
+@route(
+    "PATCH",
+    "/channels/{owner}/{code}",
+    role=Role.OPERATOR,
+    problems=(404,),
+    body_example=ChannelChange("North gate"),
+    example=CHANNEL_EXAMPLE,
+)
+async def rename(visit: Visit, owner: Code, code: Code, body: ChannelChange) -> ChannelView:
+    """Give a channel a name of ours; new catalogs leave it alone."""
+    directory = visit.services.directory
+    if await directory.channel(owner, code) is None:
+        raise Problem(404, "channel-unknown", f"{owner} has no channel {code}.")
+    name = (body.name_here or "").strip() or None
+    return channel_view(await directory.rename_channel(owner, code, name))
+
+
+@route("GET", "/refusals", role=Role.OPERATOR, example=RefusalList([REFUSAL_EXAMPLE]))
+async def refusals(visit: Visit, query: RefusalsQuery) -> RefusalList:
+    """Registrations we refused and why, newest first."""
+    directory = visit.services.directory
+    seen = directory.refusals(query.limit)
+    return RefusalList([refusal_view(refusal, known=directory.device(refusal.code) is not None) for refusal in seen])
+
+
+@route("DELETE", "/refusals/{code}", role=Role.OPERATOR)
+async def forget_refusal(visit: Visit, code: Code) -> None:
+    """Take a refusal off the list; it comes back when the device does."""
+    visit.services.directory.forget_refusal(code)
+
+
+def known(visit: Visit, code: str) -> Device:
+    """The device with this code. Raises a 404 problem."""
+    found = visit.services.directory.device(code)
+    if found is None:
+        raise Problem(404, "device-unknown", f"{code} is not on our list.")
+    return found
+
+
+def _view(visit: Visit, shown: Device) -> DeviceView:
+    return device_view(shown, visit.desk.catalogs.of(shown.code))
+
+
+def _check_code(code: str) -> None:
+    try:
+        fits = len(GbCode(code).digits) == 20
+    except ValueError:
+        fits = False
+    if not fits:
+        raise Problem(400, "code-malformed", f"A device's code has 20 digits, not {code!r}.", {"digits": 20})
+
+
+def _check_dialect(name: str) -> None:
+    if name and name not in DIALECTS:
+        raise Problem(400, "dialect-unknown", f"There is no dialect {name!r}.", {"known": sorted(DIALECTS)})

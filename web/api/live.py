@@ -1,1 +1,116 @@
-"""."""
+"""Live pictures: a wish to see a channel becomes an address to play, and the streams that flow."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from broker.watch import OutletKind, Watch
+from web.auth import Role
+from web.errors import Problem
+from web.routing import Visit, route
+from web.texts import Code, Ident
+from web.views import Audio, Figures, StreamItem, Video, audio_view, stream_view, video_view
+
+StreamNumber = Annotated[int, Meta(ge=0, le=3)]
+
+
+class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`stream` 0 is the main stream, 1 the first sub stream. `audio` false spares the way the sound."""
+
+    owner: Code
+    channel: Code
+    format: OutletKind = OutletKind.FMP4_WS
+    stream: StreamNumber = 0
+    audio: bool = True
+
+
+class LiveView(msgspec.Struct, frozen=True):
+    """A place at a stream. `url` is a path on this server, signed, and good for one player for a short while."""
+
+    lease: str
+    url: str
+    format: OutletKind
+    call_id: str
+    video: Video
+    audio: Audio | None
+
+
+class StreamList(msgspec.Struct, frozen=True):
+    items: list[StreamItem]
+
+
+VIDEO = Video("H264", 1920, 1080, 25.0, "avc1.64001F")
+AUDIO = Audio("G711A", 8000, 1, "mp4a.40.2")
+LIVE_EXAMPLE = LiveView(
+    "l-91",
+    "/media/i7/o3.mp4?e=1795226460&s=0f3a",
+    OutletKind.FMP4_WS,
+    "5e0c@10.0.0.9",
+    VIDEO,
+    AUDIO,
+)
+STREAM_EXAMPLE = StreamItem(
+    id="s-7",
+    owner="34020000001320000001",
+    channel="34020000001320000001",
+    state="flowing",
+    stream_number=0,
+    transport="tcp-passive",
+    ssrc="0200000001",
+    call_id="5e0c@10.0.0.9",
+    viewers=("wang",),
+    started_at=1795226400.0,
+    failure=None,
+    statistics=Figures(9120, 11_400_000, 0, 2, 0, 0, 0, 750, 30, 1, 0.02, VIDEO, AUDIO),
+)
+
+
+@route(
+    "POST",
+    "/live",
+    role=Role.VIEWER,
+    status=201,
+    problems=(404, 409, 429, 502, 503, 504),
+    body_example=LiveWish("34020000001320000001", "34020000001320000001"),
+    example=LIVE_EXAMPLE,
+)
+async def watch(visit: Visit, body: LiveWish) -> LiveView:
+    """See a channel live. Waits for the first picture; a failure says at which hop, and what was on the port."""
+    visit.target = f"{body.owner}/{body.channel}"
+    wish = Watch(
+        owner=body.owner,
+        channel=body.channel,
+        outlet=body.format,
+        stream_number=body.stream,
+        audio=body.audio,
+        viewer=visit.who.shown,
+    )
+    lease = await visit.desk.leases.watch(visit.who, wish)
+    video = video_view(lease.video)
+    return LiveView(lease.id, lease.address, body.format, lease.call_id, video, audio_view(lease.audio))
+
+
+@route("DELETE", "/live/{lease}", role=Role.VIEWER, problems=(404,))
+async def leave(visit: Visit, lease: Ident) -> None:
+    """Give a picture back. The stream flows on a little for whoever comes next."""
+    if not await visit.desk.leases.release(visit.who, lease):
+        raise Problem(404, "lease-unknown", "You do not hold this picture.")
+
+
+@route("GET", "/streams", role=Role.VIEWER, example=StreamList([STREAM_EXAMPLE]))
+async def streams(visit: Visit) -> StreamList:
+    """All streams that flow, ring or have failed, with what was counted on their way in."""
+    services = visit.services
+    return StreamList(
+        [stream_view(stream, services.stream_statistics(stream.id)) for stream in services.broker.streams()]
+    )
+
+
+@route("DELETE", "/streams/{id}", role=Role.OPERATOR, problems=(404,))
+async def cut(visit: Visit, id: Ident) -> None:
+    """Cut a stream at its source, whoever watches."""
+    if not await visit.services.broker.stop(id):
+        raise Problem(404, "stream-unknown", f"There is no stream {id}.")

@@ -1,1 +1,134 @@
-"""."""
+"""Steering a camera: pan, tilt, zoom, focus, iris and presets (GB/T 28181-2022 A.2.3.1.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from gb28181 import ptz
+from gb28181.manscdp.control import DeviceControl
+from gb28181.manscdp.preset import PresetList, PresetQuery
+from gb28181.peer import Gathered, Peer, PeerOffline
+from web.auth import Role
+from web.errors import Problem
+from web.routing import Visit, route
+from web.texts import Code, Label
+
+Speed = Annotated[float, Meta(ge=-1.0, le=1.0)]
+# A hand on the stick sends several commands a second; the audit book has one line for all of them.
+AUDIT_EVERY_S = 10.0
+
+
+class PresetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`name` is told to the camera with "set" (edition 2022)."""
+
+    action: Literal["set", "call", "delete"]
+    number: Annotated[int, Meta(ge=1, le=255)]
+    name: Label = ""
+
+
+class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One command: a movement (pan, tilt, zoom), a lens (focus, iris), `stop`, or a preset.
+
+    Speeds run from -1 to 1: right, up, nearer picture, nearer focus and wider iris are positive. A movement goes on
+    until `stop`.
+    """
+
+    pan: Speed = 0.0
+    tilt: Speed = 0.0
+    zoom: Speed = 0.0
+    focus: Speed = 0.0
+    iris: Speed = 0.0
+    stop: bool = False
+    preset: PresetWish | None = None
+
+
+class PresetItem(msgspec.Struct, frozen=True):
+    number: int
+    name: str
+
+
+class Presets(msgspec.Struct, frozen=True):
+    """`complete` is false when the camera stopped before it had told all."""
+
+    items: list[PresetItem]
+    complete: bool
+
+
+PRESET_ACTIONS = {"set": ptz.PresetAction.SET, "call": ptz.PresetAction.CALL, "delete": ptz.PresetAction.DELETE}
+
+
+@route(
+    "POST",
+    "/channels/{owner}/{code}/ptz",
+    role=Role.OPERATOR,
+    problems=(404, 409, 502, 504),
+    audit_every_s=AUDIT_EVERY_S,
+    body_example=Steering(pan=0.5, tilt=-0.25),
+)
+async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
+    """Steer a camera."""
+    command = command_of(body)
+    peer = await _peer_of(visit, owner, code)
+    name = body.preset.name if body.preset is not None and body.preset.action == "set" else ""
+    await peer.tell(DeviceControl(sn=0, device=code, ptz=ptz.encode(command), preset_name=name))
+
+
+@route(
+    "GET",
+    "/channels/{owner}/{code}/presets",
+    role=Role.VIEWER,
+    problems=(404, 409, 502, 504),
+    example=Presets([PresetItem(1, "gate")], True),
+)
+async def presets(visit: Visit, owner: Code, code: Code) -> Presets:
+    """The presets a camera knows."""
+    peer = await _peer_of(visit, owner, code)
+    answer = await peer.ask(PresetQuery(sn=0, device=code))
+    parts = answer.parts if isinstance(answer, Gathered) else (answer,)
+    lists = [part for part in parts if isinstance(part, PresetList)]
+    if any(not part.ok for part in lists):
+        reason = next((part.reason for part in lists if part.reason), "")
+        raise Problem(502, "device-refused", f"{code} does not tell its presets.", {"status": 0, "reason": reason})
+    return presets_of(lists, complete=answer.complete if isinstance(answer, Gathered) else True)
+
+
+def presets_of(lists: Sequence[PresetList], *, complete: bool) -> Presets:
+    """Presets as we show them; what has no number cannot be called and is left out."""
+    told = [preset for part in lists for preset in part.presets]
+    items = [
+        PresetItem(int(preset.number), preset.name)
+        for preset in told
+        if preset.number.isascii() and preset.number.isdigit() and len(preset.number) < 6
+    ]
+    sums = [part.sum_num for part in lists if part.sum_num is not None]
+    whole = not any(part.damaged for part in lists) and (not sums or max(sums) <= len(told))
+    return Presets(items, complete and whole)
+
+
+def command_of(wish: Steering) -> ptz.Command:
+    """The one command a wish means. Raises Problem when it means none or several."""
+    moves = bool(wish.pan or wish.tilt or wish.zoom)
+    lens = bool(wish.focus or wish.iris)
+    if moves + lens + wish.stop + (wish.preset is not None) != 1:
+        text = "Say one thing at a time: a movement, a lens, stop, or a preset."
+        raise Problem(400, "steering-unclear", text)
+    if wish.preset is not None:
+        return ptz.Preset(PRESET_ACTIONS[wish.preset.action], wish.preset.number)
+    if wish.stop:
+        return ptz.Stop()
+    if lens:
+        return ptz.FocusIris(focus=wish.focus, iris=wish.iris)
+    return ptz.Move(pan=wish.pan, tilt=wish.tilt, zoom=wish.zoom)
+
+
+async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
+    if await visit.services.directory.channel(owner, code) is None:
+        raise Problem(404, "channel-unknown", f"{owner} has no channel {code}.")
+    peer = visit.services.neighbours.peer(owner)
+    if peer is None:
+        raise PeerOffline(f"{owner} is not online")
+    return peer

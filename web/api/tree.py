@@ -1,1 +1,91 @@
-"""."""
+"""The tree of divisions, groups, devices and channels, branch by branch, and the search over it."""
+
+from __future__ import annotations
+
+import msgspec
+
+from registry.tree import NodeKind
+from web.api.devices import CHANNEL_EXAMPLE
+from web.auth import Role
+from web.errors import Problem
+from web.routing import Visit, route
+from web.texts import Cursor, Ident, Limit, Wanted
+from web.views import ChannelView, Node, channel_view, node_view
+
+
+class BranchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    node: Ident | None = None
+    """Whose children; without it, the roots."""
+    after: Cursor | None = None
+    limit: Limit = 200
+
+
+class Branch(msgspec.Struct, frozen=True):
+    node: Node | None
+    children: list[Node]
+    next: str | None
+
+
+class PathQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    node: Ident
+
+
+class Path(msgspec.Struct, frozen=True):
+    """From the root down to the node itself."""
+
+    nodes: list[Node]
+
+
+class SearchQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    q: Wanted
+    """A part of a name, the beginning of a code, or pinyin: full or initials."""
+    limit: Limit = 20
+    online: bool = False
+    playable: bool = False
+
+
+class Hit(msgspec.Struct, frozen=True):
+    channel: ChannelView
+    path: tuple[str, ...]
+    """Names of the nodes above, from the root down."""
+
+
+class Hits(msgspec.Struct, frozen=True):
+    hits: list[Hit]
+
+
+NODE = Node("division:3402", NodeKind.DIVISION, "3402", "芜湖市", "division:34", "", 118, 120, True, None)
+
+
+@route("GET", "/tree", role=Role.VIEWER, problems=(404,), example=Branch(None, [NODE], None))
+async def branch(visit: Visit, query: BranchQuery) -> Branch:
+    """A node and its children."""
+    directory = visit.services.directory
+    node = None
+    if query.node is not None:
+        node = await directory.node(query.node)
+        if node is None:
+            raise Problem(404, "node-unknown", f"There is no node {query.node}.")
+    page = await directory.children(query.node, query.after, query.limit)
+    return Branch(node_view(node) if node else None, [node_view(child) for child in page.items], page.next)
+
+
+@route("GET", "/tree/path", role=Role.VIEWER, problems=(404,), example=Path([NODE]))
+async def path(visit: Visit, query: PathQuery) -> Path:
+    """The way from the root to a node."""
+    nodes = await visit.services.directory.path_to(query.node)
+    if not nodes:
+        raise Problem(404, "node-unknown", f"There is no node {query.node}.")
+    return Path([node_view(node) for node in nodes])
+
+
+@route("GET", "/search", role=Role.VIEWER, example=Hits([Hit(CHANNEL_EXAMPLE, ("安徽省", "芜湖市"))]))
+async def search(visit: Visit, query: SearchQuery) -> Hits:
+    """Find channels by name, code or pinyin."""
+    wanted = query.q.strip()
+    if not wanted:
+        return Hits([])
+    found = await visit.services.directory.search(
+        wanted, min(query.limit, 100), online_only=query.online, playable_only=query.playable
+    )
+    return Hits([Hit(channel_view(hit.channel), tuple(hit.path)) for hit in found])
