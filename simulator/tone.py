@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from media.frame import Codec, Frame
-from media.g711 import alaw_encode
+from media.g711 import linear_to_alaw
 
 RATE_HZ = 8000
 
@@ -16,7 +16,7 @@ class Tone:
     def __init__(self, pitch_hz: int = 400, loudness: float = 0.2) -> None:
         period = RATE_HZ // math.gcd(RATE_HZ, pitch_hz)
         samples = [round(loudness * 32767 * math.sin(2 * math.pi * pitch_hz * n / RATE_HZ)) for n in range(period)]
-        loop = alaw_encode(b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples))
+        loop = linear_to_alaw(b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples))
         self._loop = loop * (2 * RATE_HZ // len(loop) + 1)
         self._period = period
         self._sent = 0

@@ -33,7 +33,9 @@ class VideoSettings:
         if self.codec not in _ENCODERS:
             raise ValueError(f"a simulated camera encodes H.264 or H.265, not {self.codec}")
         if self.width % 16 or self.height % 2 or not 64 <= self.width <= 3840 or not 36 <= self.height <= 2160:
-            raise ValueError(f"a picture is 64 to 3840 wide by sixteens and 36 to 2160 high, not {self.width}x{self.height}")
+            raise ValueError(
+                f"a picture is 64 to 3840 wide by sixteens and 36 to 2160 high, not {self.width}x{self.height}"
+            )
         if not 1 <= self.fps <= 60:
             raise ValueError(f"1 to 60 pictures a second, not {self.fps}")
 

@@ -1,0 +1,60 @@
+"""Runs a house until somebody asks it to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from app.settings import Settings
+from app.wiring import House, open_house
+
+try:
+    import uvloop
+except ImportError:  # the house works without it, a little slower
+    uvloop = None  # type: ignore[assignment]  # a module or nothing
+
+log = logging.getLogger(__name__)
+
+
+def run(main: Coroutine[Any, Any, int]) -> int:
+    """Run a coroutine on the quickest loop there is."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop if uvloop is not None else None) as runner:
+        return runner.run(main)
+
+
+def set_up_log(level: str) -> None:
+    logging.basicConfig(
+        level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("aiohttp").setLevel(logging.WARNING)
+    logging.getLogger("asyncio").setLevel(logging.ERROR)
+
+
+async def serve(
+    settings: Settings,
+    data: Path,
+    *,
+    ready: Callable[[House, AsyncExitStack], Coroutine[Any, Any, None]] | None = None,
+) -> int:
+    """Open the house, call `ready`, wait for SIGINT or SIGTERM, close everything. The result is an exit status."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(name, stop.set)
+    async with AsyncExitStack() as taken:
+        try:
+            house = await open_house(settings, data, taken)
+        except OSError as error:
+            print(f"启动失败：{error}\nCannot start: {error}", file=sys.stderr)
+            return 1
+        if ready is not None:
+            await ready(house, taken)
+        await stop.wait()
+        log.info("stopping")
+    return 0

@@ -1,0 +1,141 @@
+"""The one place that reads settings: a TOML file into the small frozen dataclasses of the rooms."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from dataclasses import MISSING, dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from broker.broker import BrokerSettings
+from gb28181.code import GbCode
+from media.local import PlaneSettings
+from sipserver.below.settings import BelowSettings
+from sipserver.stack import StackSettings
+from web.settings import WebSettings
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformSettings:
+    """Who this platform is."""
+
+    name: str = "联网平台"
+    """What consoles call it."""
+    code: str = "34020000002000000001"
+    """Its 20 digits, type 200; the first ten are its SIP domain and digest realm."""
+    edition: str = "3.0"
+    """The newest edition we speak: 3.0 is GB/T 28181-2022, 2.0 is 2016. Peers of 2016 are met in 2016."""
+
+    def __post_init__(self) -> None:
+        if len(GbCode(self.code).digits) != 20:
+            raise ValueError(f"code is our own 20 digits, not {self.code!r}")
+        if self.edition not in ("2.0", "3.0"):
+            raise ValueError(f'edition is "2.0" or "3.0", not {self.edition!r}')
+
+    @property
+    def domain(self) -> str:
+        return self.code[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Where knowledge is kept."""
+
+    url: str = ""
+    """"" is SQLite in the data folder; postgresql://user:password@host/database for PostgreSQL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All of it, a section a room."""
+
+    platform: PlatformSettings = field(default_factory=PlatformSettings)
+    sip: StackSettings = field(default_factory=StackSettings)
+    below: BelowSettings = field(default_factory=BelowSettings)
+    media: PlaneSettings = field(default_factory=PlaneSettings)
+    broker: BrokerSettings = field(default_factory=BrokerSettings)
+    web: WebSettings = field(default_factory=WebSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
+
+
+# These follow from another setting or from where we run, so a file does not say them.
+DERIVED: dict[str, frozenset[str]] = {
+    "sip": frozenset({"user_agent", "limits"}),
+    "below": frozenset({"code", "domain", "edition"}),
+    "media": frozenset({"secret", "prefix"}),
+    "broker": frozenset({"domain"}),
+    "web": frozenset({"console"}),
+}
+
+
+class WrongSetting(Exception):
+    """A setting that cannot stand; the message gives file, key, value and cure."""
+
+
+def load(path: Path | None) -> Settings:
+    """The settings of a file, or the defaults without one. Raises WrongSetting."""
+    if path is None:
+        return joined(Settings())
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise WrongSetting(f"{path} cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise WrongSetting(f"{path} is not TOML: {error}") from error
+    return joined(_settings(document, str(path)))
+
+
+def joined(settings: Settings) -> Settings:
+    """The settings with what follows from our own code put into every room."""
+    platform = settings.platform
+    return replace(
+        settings,
+        below=replace(settings.below, code=platform.code, domain=platform.domain, edition=platform.edition),
+        broker=replace(settings.broker, domain=platform.code),
+    )
+
+
+def _settings(document: dict[str, Any], path: str) -> Settings:
+    sections = {section.name: section for section in fields(Settings)}
+    for name in document:
+        if name not in sections:
+            raise WrongSetting(f"{path}: there is no section [{name}]{_nearest(name, sections)}")
+    rooms = {}
+    for name, section in sections.items():
+        assert section.default_factory is not MISSING
+        kind = section.default_factory
+        rooms[name] = _room(name, kind, document.get(name, {}), path)
+    return Settings(**rooms)
+
+
+def _room(name: str, kind: Any, said: Any, path: str) -> Any:
+    if not isinstance(said, dict):
+        raise WrongSetting(f"{path}: {name} is a section, written [{name}]")
+    keys = {each.name for each in fields(kind)} - DERIVED.get(name, frozenset())
+    for key in said:
+        if key not in keys:
+            raise WrongSetting(f"{path}: [{name}] has no setting {key}{_nearest(key, keys)}")
+    try:
+        return msgspec.convert(said, kind)
+    except msgspec.ValidationError as error:
+        key = _key_of(error)
+        raise WrongSetting(f"{path}: [{name}] {key} = {said.get(key, '')!r}: {_cure(error)}") from error
+    except ValueError as error:
+        raise WrongSetting(f"{path}: [{name}]: {error}") from error
+
+
+def _key_of(error: msgspec.ValidationError) -> str:
+    _, _, place = str(error).partition("`$.")
+    return place.partition("`")[0].partition("[")[0].partition(".")[0]
+
+
+def _cure(error: msgspec.ValidationError) -> str:
+    return str(error).partition(" - at ")[0]
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else f"; known are {', '.join(sorted(known))}"

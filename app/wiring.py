@@ -1,0 +1,109 @@
+"""Builds the rooms and joins them; what is taken is given back in the opposite order."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import AsyncExitStack
+from dataclasses import asdict, dataclass, is_dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from aiohttp import web
+from sipserver.below.below import Below
+from web.accounts import ensure_first_administrator
+
+from app.settings import Settings
+from broker.broker import Broker
+from media.local import LocalPlane
+from media.plane import InletStatistics
+from registry.directory import Directory
+from registry.divisions import Divisions
+from registry.events import Bus
+from sipserver.stack import Stack
+from web.server import Services, SystemInfo, make_app
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class House:
+    """A running platform. `first_password` is set only when this start made the first administrator."""
+
+    settings: Settings
+    directory: Directory
+    below: Below
+    broker: Broker
+    plane: LocalPlane
+    stack: Stack
+    console_url: str
+    first_password: str | None = None
+
+
+async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> House:
+    """Start every room, library first and doors last. Closing `taken` stops them; raises OSError for a taken port."""
+    started_at = time.time()
+    bus = Bus()
+    directory = Directory(bus)
+    await directory.open(settings.store.url or f"sqlite:///{data / 'lianwang.db'}")
+    taken.push_async_callback(directory.close)
+    first_password = await ensure_first_administrator(directory.accounts)
+
+    plane = LocalPlane(settings.media)
+    await plane.start()
+    taken.push_async_callback(plane.stop)
+
+    stack = Stack(settings.sip)
+    below = Below(stack, directory, bus, settings.below)
+    broker = Broker(below, directory, plane, bus, settings.broker)
+    await stack.start()
+    taken.push_async_callback(stack.close)
+    await below.start()
+    taken.push_async_callback(below.close)
+    taken.push_async_callback(broker.close)
+
+    def system() -> SystemInfo:
+        return SystemInfo(
+            name=settings.platform.name,
+            code=settings.platform.code,
+            domain=settings.platform.domain,
+            version=version("lianwang"),
+            started_at=started_at,
+            sip_host=settings.sip.host,
+            sip_port=stack.port,
+            sip_transports=tuple(name for name, on in (("UDP", settings.sip.udp), ("TCP", settings.sip.tcp)) if on),
+        )
+
+    services = Services(
+        directory=directory,
+        accounts=directory.accounts,
+        broker=broker,
+        neighbours=below,
+        ladder=below.ladder,
+        resync=below.resync,
+        bus=bus,
+        system=system,
+        sip_statistics=lambda: _facts(below.statistics()),
+        plane_statistics=lambda: _facts(plane.totals()),
+        stream_statistics=lambda stream: _of_stream(broker, plane, stream),
+        divisions=Divisions.load(),
+    )
+    app = make_app(services, settings.web, extra_routes=plane.routes())
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    taken.push_async_callback(runner.cleanup)
+    site = web.TCPSite(runner, settings.web.host, settings.web.port)
+    await site.start()
+    host, port = runner.addresses[0][:2]
+    shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    return House(settings, directory, below, broker, plane, stack, f"http://{shown}:{port}", first_password)
+
+
+def _of_stream(broker: Broker, plane: LocalPlane, stream: str) -> InletStatistics | None:
+    inlet = broker.inlet_of(stream)
+    return plane.statistics(inlet) if inlet is not None else None
+
+
+def _facts(value: Any) -> dict[str, Any]:
+    return asdict(value) if is_dataclass(value) and not isinstance(value, type) else dict(value)

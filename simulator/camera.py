@@ -1,0 +1,319 @@
+"""A camera, or a recorder of many: what it is, what it answers, and the calls it takes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gb28181 import ptz
+from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
+from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
+from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
+from gb28181.manscdp.message import Manscdp, Unknown
+from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
+from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
+from gb28181.sdp import MediaFormat, Offer, answer_to, parse_offer, serialise
+from media.frame import Codec
+from simulator.head import Head
+from simulator.pump import Pump
+from simulator.sender import Sender
+from simulator.speaker import Speaker, SpeakerSettings
+from simulator.video import VideoSettings, VideoSource
+from sipserver.stack import Dialog, Incoming
+
+log = logging.getLogger(__name__)
+
+MAKER, MODEL, FIRMWARE = "Lianwang", "Simulator 1", "0.1.0"
+_F_CODEC = {Codec.H264: "2", Codec.H265: "5"}
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelSettings:
+    """One picture of a device."""
+
+    code: str
+    name: str
+    ptz: bool = True
+    parents: tuple[str, ...] = ()
+    """Organisations it stands in, besides its device."""
+    address: str = ""
+    longitude: float | None = None
+    latitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CameraSettings:
+    """A device: its identity on the wire, its channels, its encoder, and faults to order."""
+
+    speaker: SpeakerSettings
+    name: str
+    channels: tuple[ChannelSettings, ...]
+    civil_code: str = ""
+    video: VideoSettings = field(default_factory=VideoSettings)
+    sound: bool = True
+    most_calls: int = 16
+    others: tuple[Item, ...] = ()
+    """Items of the catalog that have no picture: groups, organisations."""
+    items_a_part: int = 4
+    lose_part: int = 0
+    """Leave this part of every catalog answer unsaid (the first is 1); 0 loses none."""
+    sum_num_off_by: int = 0
+    """Claim so many items more (or fewer) than there are."""
+    silent_media: bool = False
+    """Answer INVITE and send nothing."""
+    foreign_ssrc: bool = False
+    """Send another SSRC than the one asked for, as some makers do."""
+
+
+class Camera:
+    """A device at work. `run` until cancelled, then `close`."""
+
+    def __init__(self, settings: CameraSettings) -> None:
+        if not settings.channels:
+            raise ValueError("a device needs at least one channel")
+        self.settings = settings
+        self.speaker = Speaker(settings.speaker, self)
+        self.heads = {channel.code: Head() for channel in settings.channels}
+        self.calls_taken = 0
+        self.calls: set[_Call] = set()
+        self._pumps: dict[tuple[str, int], Pump] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        await self.speaker.start()
+        await self.speaker.run()
+
+    async def close(self, *, deregister: bool = True) -> None:
+        """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
+        for call in list(self.calls):
+            if deregister:
+                await call.hang_up()
+            else:
+                await call.vanish()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pump in self._pumps.values():
+            await pump.close()
+        await self.speaker.close(deregister=deregister)
+
+    def answer(self, asked: Manscdp) -> Sequence[Manscdp]:
+        """What a device says to a query or a control (`Equipment`)."""
+        match asked:
+            case CatalogQuery():
+                return self._catalog(asked)
+            case DeviceInfoQuery():
+                return [self._info(asked)]
+            case DeviceStatusQuery():
+                return [DeviceStatus(sn=asked.sn, device=asked.device, at=time.time(), encoding=True, recording=False)]
+            case PresetQuery():
+                return [self._presets(asked)]
+            case RecordInfoQuery():
+                return [RecordInfo(sn=asked.sn, device=asked.device, name=self.settings.name, sum_num=0)]
+            case DeviceControl():
+                return self._obey(asked)
+            case Unknown(root=root) if root in ("Control", "Query"):
+                return [
+                    ControlResponse(asked.sn, asked.device, ok=False, reason="unsupported", cmd_type=asked.cmd_type)
+                ]
+        return []
+
+    def invite(self, incoming: Incoming) -> None:
+        """Take a live call, or refuse it: 400, 404, 486, 488 (`Equipment`)."""
+        try:
+            offer = parse_offer(incoming.request.body)
+        except ValueError as error:
+            log.info("%s refuses an INVITE: %s", self.settings.speaker.code, error)
+            incoming.respond(400)
+            return
+        code = incoming.request.request_uri.user
+        channel = next((channel for channel in self.settings.channels if channel.code == code), None)
+        if channel is None:
+            incoming.respond(404)
+        elif len(self.calls) >= self.settings.most_calls:
+            incoming.respond(486)
+        elif not offer.is_live or offer.media != "video":
+            incoming.respond(488)
+        else:
+            self._spawn(self._serve(incoming, offer, channel))
+
+    async def _serve(self, incoming: Incoming, offer: Offer, channel: ChannelSettings) -> None:
+        host = self.speaker.stack.local_host_for(incoming.path.remote)
+        ssrc = offer.ssrc or 0
+        sent_ssrc = (ssrc + 7_000_000) % 2**32 if self.settings.foreign_ssrc else ssrc
+        sender = Sender(offer, sent_ssrc, host=host)
+        try:
+            await sender.listen()
+        except OSError as error:
+            log.warning("%s cannot listen for media: %s", self.settings.speaker.code, error)
+            await sender.close()
+            incoming.respond(500)
+            return
+        answer = answer_to(
+            offer,
+            owner=channel.code,
+            host=host,
+            port=sender.port,
+            payload=(96, "PS", 90000),
+            f=MediaFormat(video_codec=_F_CODEC[self.settings.video.codec]),
+        )
+        dialog = incoming.accept(serialise(answer), "application/sdp", contact_user=channel.code)
+        self.calls_taken += 1
+        pump = self._pump(channel, offer.stream_number)
+        call = _Call(dialog, sender, pump)
+        self.calls.add(call)
+        ended = asyncio.Event()
+        dialog.on_end = lambda _: ended.set()
+        try:
+            await sender.start()
+            if not self.settings.silent_media:
+                pump.add(sender, lambda reason: self._give_up(call, reason, ended))
+            await ended.wait()
+        except (OSError, TimeoutError) as error:
+            log.info("%s cannot reach the receiver: %s", self.settings.speaker.code, error)
+            await dialog.bye()
+        finally:
+            self.calls.discard(call)
+            pump.remove(sender)
+            await sender.close()
+
+    def _give_up(self, call: _Call, reason: str, ended: asyncio.Event) -> None:
+        log.info("%s ends a call: %s", self.settings.speaker.code, reason)
+        ended.set()
+        self._spawn(call.hang_up())
+
+    def _pump(self, channel: ChannelSettings, number: int) -> Pump:
+        key = (channel.code, min(number, 1))
+        if key not in self._pumps:
+            video = self.settings.video
+            if key[1]:
+                video = replace(
+                    video, width=video.width // 2 // 16 * 16, height=video.height // 4 * 2, kbps=video.kbps // 3
+                )
+
+            def make_source() -> VideoSource:
+                return VideoSource(video, channel.name, channel.code, self.heads[channel.code])
+
+            self._pumps[key] = Pump(make_source, sound=self.settings.sound)
+        return self._pumps[key]
+
+    def _catalog(self, asked: CatalogQuery) -> list[Manscdp]:
+        settings = self.settings
+        items = [item for item in self._items() if asked.device in (settings.speaker.code, item.code)]
+        total = len(items) + settings.sum_num_off_by
+        size = settings.items_a_part
+        parts: list[Manscdp] = [
+            Catalog(sn=asked.sn, device=asked.device, sum_num=total, items=tuple(items[first : first + size]))
+            for first in range(0, len(items), size)
+        ]
+        if settings.lose_part and len(parts) >= settings.lose_part:
+            del parts[settings.lose_part - 1]
+        return parts or [Catalog(sn=asked.sn, device=asked.device, sum_num=0)]
+
+    def _items(self) -> list[Item]:
+        settings = self.settings
+        device = settings.speaker.code
+        channels = [
+            Item(
+                code=channel.code,
+                name=channel.name,
+                manufacturer=MAKER,
+                model=MODEL,
+                owner="Lianwang",
+                civil_code=settings.civil_code or device[:6],
+                address=channel.address or channel.name,
+                parent_ids=(device, *channel.parents),
+                status_on=True,
+                longitude=channel.longitude,
+                latitude=channel.latitude,
+                ptz_type=1 if channel.ptz else 3,
+                stream_numbers=(0, 1),
+            )
+            for channel in settings.channels
+        ]
+        return [*settings.others, *channels]
+
+    def _info(self, asked: DeviceInfoQuery) -> DeviceInfo:
+        return DeviceInfo(
+            sn=asked.sn,
+            device=asked.device,
+            name=self.settings.name,
+            manufacturer=MAKER,
+            model=MODEL,
+            firmware=FIRMWARE,
+            channels=len(self.settings.channels),
+        )
+
+    def _presets(self, asked: PresetQuery) -> PresetList:
+        head = self.heads.get(asked.device)
+        presets = head.presets if head is not None else {}
+        listed = tuple(Preset(str(number), name) for number, (name, _) in sorted(presets.items()))
+        return PresetList(sn=asked.sn, device=asked.device, presets=listed, sum_num=len(listed))
+
+    def _obey(self, asked: DeviceControl) -> list[Manscdp]:
+        if asked.ptz is not None:
+            self._turn(asked)
+        if asked.i_frame:
+            for (code, _), pump in self._pumps.items():
+                if asked.device in (code, self.settings.speaker.code):
+                    pump.want_key_frame()
+        if asked.teleboot:
+            self.speaker.start_over()
+        wants_answer = (
+            asked.record is not None
+            or asked.guard is not None
+            or asked.alarm_reset
+            or asked.home_position is not None
+            or asked.upgrade is not None
+        )
+        return [ControlResponse(asked.sn, asked.device)] if wants_answer else []
+
+    def _turn(self, asked: DeviceControl) -> None:
+        head = self.heads.get(asked.device)
+        if head is None or asked.ptz is None:
+            return
+        now = time.monotonic()
+        try:
+            command = ptz.decode(asked.ptz)
+        except ValueError as error:
+            log.info("%s ignores a PTZ command: %s", asked.device, error)
+            return
+        match command:
+            case ptz.Move():
+                head.turn(command.pan, command.tilt, command.zoom, now)
+            case ptz.Stop():
+                head.stop(now)
+            case ptz.Preset(action=ptz.PresetAction.SET):
+                head.set_preset(command.number, now, asked.preset_name)
+            case ptz.Preset(action=ptz.PresetAction.CALL):
+                head.call_preset(command.number, now)
+            case ptz.Preset(action=ptz.PresetAction.DELETE):
+                head.delete_preset(command.number)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+class _Call:
+    """A call in progress."""
+
+    def __init__(self, dialog: Dialog, sender: Sender, pump: Pump) -> None:
+        self._dialog = dialog
+        self._sender = sender
+        self._pump = pump
+
+    async def hang_up(self) -> None:
+        self._pump.remove(self._sender)
+        await self._dialog.bye()
+
+    async def vanish(self) -> None:
+        """Stop sending and say nothing."""
+        self._pump.remove(self._sender)
+        await self._sender.close()
