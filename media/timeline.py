@@ -8,7 +8,7 @@ _WINDOW = 16
 
 
 class Timeline:
-    """Decoding times of one track, 90 kHz: strictly growing, jumps replaced by the usual frame duration.
+    """Decoding times of one track, 90 kHz: strictly growing but for `shift_to`, jumps made the usual frame duration.
 
     The first time is taken as it is. What follows advances by the sender's own steps as long as they are credible.
     """
@@ -42,8 +42,8 @@ class Timeline:
         return self.last
 
     def shift_to(self, time: int) -> None:
-        """Continue at `time`, never behind what has been given out."""
-        self.last = time if self.last is None else max(time, self.last)
+        """Continue at `time`, though that be behind what has been given out."""
+        self.last = time
 
     def _is_credible(self, step: int, after_gap: bool) -> bool:
         if not 0 < step <= GAP_LIMIT_90K:

@@ -1,27 +1,183 @@
-"""The packets of one session to frames: each payload type to the unpacker it needs (media.md 3.2, R10 to R12)."""
+"""The packets of one session to frames: each payload type to the unpacker it needs (media.md 1.6, 3.2, R10 to R13)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from media.aac import AacFormat
+from media.es import AacDepacketiser, H264Depacketiser, H265Depacketiser, NalDepacketiser, SoundDepacketiser
 from media.frame import Codec, Frame
+from media.ps.demux import Demuxer, Tally
 from media.rtp import RtpPacket
+from media.sniff import Carriage, carriage_of
+
+_SNIFFED_PACKETS = 2000  # a key frame comes within these; then what we do is what we do
+_TYPES_LIMIT = 8
+
+# media.md 1.6. Numbers over 95 are only a custom, so those are read as PS until the bytes say something else.
+_STATIC = {0: "PCMU", 4: "G723", 8: "PCMA", 9: "G722", 18: "G729", 20: "SVACA", 33: "MP2T"}
+_SOUNDS = {
+    "PCMA": (Codec.G711A, 8000),
+    "PCMU": (Codec.G711U, 8000),
+    "G723": (Codec.G723_1, 8000),
+    "G722": (Codec.G722_1, 8000),
+    "G7221": (Codec.G722_1, 16000),
+    "G729": (Codec.G729, 8000),
+    "SVACA": (Codec.SVACA, 8000),
+}
+_H264_NAMES = frozenset({"H264", "H.264", "AVC"})
+_H265_NAMES = frozenset({"H265", "H.265", "HEVC"})
+_AAC_NAMES = frozenset({"AAC", "MPEG4-GENERIC", "MP4A"})
+_UNPLAYABLE = frozenset({"MP2T", "MPEG4", "MP4V-ES", "SVAC", "OPUS", "G726", "JPEG", "MP4A-LATM", "MPA", "H266"})
+
+_Unpacking = Demuxer | NalDepacketiser | SoundDepacketiser
+
+
+class _Way:
+    """Where one payload type goes."""
+
+    def __init__(self, unpacking: _Unpacking | None, carriage: Carriage) -> None:
+        self.unpacking = unpacking
+        self.carriage = carriage
+        self.to_sniff = _SNIFFED_PACKETS
 
 
 class Unpacker:
     """All payload types of one RTP session.
 
-    `payloads` maps payload numbers to rtpmap names in upper case; what the bytes show wins over it.
+    `payloads` maps payload numbers to rtpmap names in upper case; what the bytes show wins over it. `aac` is the
+    format of an fmtp line. Never raises on what a camera sent.
     """
 
-    def __init__(self, payloads: Mapping[int, str] | None = None, *, freeze_after_loss: bool = True) -> None:
-        self.video_codec: Codec | None = None
-        self.audio_codec: Codec | None = None
-        self.need_key = True
+    def __init__(
+        self,
+        payloads: Mapping[int, str] | None = None,
+        *,
+        aac: AacFormat | None = None,
+        freeze_after_loss: bool = True,
+    ) -> None:
+        self.payloads = dict(payloads or {})
+        self.unsupported: set[str] = set()
+        self._aac = aac
+        self._freeze = freeze_after_loss
+        self._ways: dict[int, _Way] = {}
+
+    @property
+    def video_codec(self) -> Codec | None:
+        return next((found.pictures.codec for found in self._videos() if found.pictures.codec), None)
+
+    @property
+    def audio_codec(self) -> Codec | None:
+        for way in self._ways.values():
+            if isinstance(way.unpacking, Demuxer | SoundDepacketiser) and way.unpacking.sound.codec:
+                return way.unpacking.sound.codec
+        return None
+
+    @property
+    def need_key(self) -> bool:
+        return all(found.pictures.need_key for found in self._videos())
+
+    @property
+    def carriages(self) -> dict[int, Carriage]:
+        """What each payload type carries, as far as its bytes have shown."""
+        return {kind: way.carriage for kind, way in self._ways.items()}
+
+    @property
+    def tally(self) -> Tally:
+        """The program stream's tally, with the counts of all that came outside of it added."""
+        total = Tally()
+        for way in self._ways.values():
+            found = way.unpacking
+            if isinstance(found, Demuxer):
+                _add(total, found.tally)
+            elif isinstance(found, NalDepacketiser):
+                pictures = found.pictures
+                total.frames += pictures.frames
+                total.key_frames += pictures.key_frames
+                total.withheld += pictures.withheld
+                total.damaged += pictures.damaged
+                total.clock_repairs += pictures.timeline.repairs
+            elif found is not None:
+                total.audio_frames += found.sound.frames
+                total.damaged += found.sound.damaged
+                total.clock_repairs += found.sound.timeline.repairs
+        return total
 
     def feed(self, packet: RtpPacket, lost_before: bool = False) -> list[Frame]:
-        return []
+        """The frames that this packet completes."""
+        way = self._ways.get(packet.payload_type) or self._new_way(packet.payload_type)
+        if way.to_sniff:
+            self._sniff(way, packet.payload)
+        unpacking = way.unpacking
+        if unpacking is None:
+            return []
+        frames = unpacking.feed(packet.payload, lost_before, packet.timestamp, packet.marker)
+        if frames and len(self._ways) > 1:
+            self._keep_together(unpacking, frames)
+        return frames
 
     def flush(self) -> list[Frame]:
-        """Call after 200 ms without a packet, and at the end."""
-        return []
+        """Give out what is whole: call it after 200 ms without a packet, and at the end."""
+        return [frame for way in self._ways.values() if way.unpacking for frame in way.unpacking.flush()]
+
+    def _videos(self) -> list[Demuxer | NalDepacketiser]:
+        return [way.unpacking for way in self._ways.values() if isinstance(way.unpacking, Demuxer | NalDepacketiser)]
+
+    def _new_way(self, kind: int) -> _Way:
+        if len(self._ways) >= _TYPES_LIMIT:
+            return _Way(None, Carriage.UNKNOWN)
+        name = self.payloads.get(kind) or _STATIC.get(kind, "PS")
+        way = self._ways[kind] = _Way(self._unpacking_for(name.upper().split("/")[0]), Carriage.UNKNOWN)
+        if isinstance(way.unpacking, SoundDepacketiser) and not isinstance(way.unpacking, AacDepacketiser):
+            way.to_sniff = 0
+        return way
+
+    def _unpacking_for(self, name: str) -> _Unpacking | None:
+        if name in _H264_NAMES:
+            return H264Depacketiser(freeze_after_loss=self._freeze)
+        if name in _H265_NAMES:
+            return H265Depacketiser(freeze_after_loss=self._freeze)
+        if name in _AAC_NAMES:
+            return AacDepacketiser(self._aac)
+        if name in _SOUNDS:
+            return SoundDepacketiser(*_SOUNDS[name])
+        if name in _UNPLAYABLE:
+            self.unsupported.add(name)
+            return None
+        return Demuxer(freeze_after_loss=self._freeze)
+
+    def _sniff(self, way: _Way, payload: memoryview) -> None:
+        way.to_sniff -= 1
+        seen = carriage_of(payload)
+        if seen is Carriage.UNKNOWN:
+            return
+        way.carriage = seen
+        way.to_sniff = 0
+        found = way.unpacking
+        if seen is Carriage.PS and not isinstance(found, Demuxer):
+            way.unpacking = Demuxer(freeze_after_loss=self._freeze)
+        elif seen is Carriage.H264 and not isinstance(found, H264Depacketiser):
+            way.unpacking = H264Depacketiser(freeze_after_loss=self._freeze)
+        elif seen is Carriage.H265 and not isinstance(found, H265Depacketiser):
+            way.unpacking = H265Depacketiser(freeze_after_loss=self._freeze)
+        elif seen is Carriage.ADTS and not isinstance(found, SoundDepacketiser):
+            way.unpacking = SoundDepacketiser(Codec.AAC, 90_000)
+        elif seen in (Carriage.TS, Carriage.DHAV):
+            self.unsupported.add(str(seen))
+            way.unpacking = None
+
+    def _keep_together(self, unpacking: _Unpacking, frames: list[Frame]) -> None:
+        # Sound in packets of its own has another clock than the picture (R10): it is laid beside the picture.
+        if isinstance(unpacking, SoundDepacketiser):
+            return
+        last = unpacking.pictures.timeline.last
+        if last is None:
+            return
+        for way in self._ways.values():
+            if isinstance(way.unpacking, SoundDepacketiser):
+                way.unpacking.sound.follow(last)
+
+
+def _add(total: Tally, other: Tally) -> None:
+    for name in Tally.__slots__:
+        setattr(total, name, getattr(total, name) + getattr(other, name))
