@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from gb28181.manscdp.catalog import Item
+from registry.branch import Branch, directory_kind, parent_codes
+from registry.channel import is_main_device, is_playable
+from registry.forest import NOTHING, Holding, Places
+from registry.pinyin import pinyin_keys
+from registry.store.promise import ChannelRow
+
+LONGEST_CODE = 64
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Item).decode
+
+Directories = dict[str, tuple[str, Item]]
+"""Kind and item of each directory of one neighbour, by code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,3 +40,140 @@ class Diff:
     @property
     def is_empty(self) -> bool:
         return not (self.added or self.changed or self.removed)
+
+
+@dataclass(slots=True)
+class Step:
+    """What one page of rows becomes. `moves` are differences of holdings, for `forest.Draft`."""
+
+    rows: list[ChannelRow] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    moves: dict[Places, Holding] = field(default_factory=dict)
+
+    def leave(self, row: ChannelRow) -> None:
+        places = row.places
+        self.moves[places] = self.moves.get(places, NOTHING).minus(held(row))
+
+    def enter(self, row: ChannelRow) -> None:
+        places = row.places
+        self.moves[places] = self.moves.get(places, NOTHING).plus(held(row))
+
+
+def held(row: ChannelRow) -> Holding:
+    return Holding(1, 1, int(row.online)) if row.playable else Holding(1, 0, 0)
+
+
+def as_said(item: Item) -> str:
+    """An item as it is kept and compared."""
+    return _encode(item).decode()
+
+
+def as_item(said: str) -> Item:
+    return _decode(said)
+
+
+def by_code(items: Iterable[Item]) -> tuple[dict[str, Item], int]:
+    """The last word on each code, and how many items had no code we could keep."""
+    kept: dict[str, Item] = {}
+    refused = 0
+    for item in items:
+        if 0 < len(item.code) <= LONGEST_CODE and item.code.isprintable():
+            kept[item.code] = item
+        else:
+            refused += 1
+    return kept, refused
+
+
+def parents_named(items: Mapping[str, Item]) -> set[str]:
+    """All codes that some item names as a parent."""
+    named: set[str] = set()
+    for item in items.values():
+        named.update(parent_codes(item))
+    return named
+
+
+def find_directories(owner: str, items: Mapping[str, Item], named: set[str], before: Directories) -> Directories:
+    """The directories among `items`. What was a directory `before` needs no new child to stay one."""
+    found: Directories = {}
+    for code, item in items.items():
+        kind = directory_kind(owner, item, lambda code: code in named or code in before)
+        if kind is not None:
+            found[code] = (kind, item)
+    return found
+
+
+def likely_recorders(named: set[str], known: Collection[str]) -> list[str]:
+    """Codes that items name as their recorder and that we may hold as mere channels."""
+    return sorted(code for code in named if is_main_device(code) and code not in known)
+
+
+def compare(
+    branch: Branch,
+    rows: Iterable[ChannelRow],
+    items: Mapping[str, Item],
+    *,
+    gone: Callable[[str], bool],
+    rehung: bool,
+) -> Step:
+    """Lay a page of kept rows beside the items of the same range of codes.
+
+    Rows without an item are removed when they are `gone`; else they stay, and are given new places when `rehung`
+    says that the directories changed.
+    """
+    step = Step()
+    kept = set()
+    for row in rows:
+        kept.add(row.code)
+        item = items.get(row.code)
+        if item is not None:
+            _change(step, row, _row(branch, item, row.name_here, row))
+        elif gone(row.code):
+            step.removed.append(row.code)
+            step.leave(row)
+        elif rehung:
+            _change(step, row, _placed(row, branch.places(as_item(row.said))))
+    for code, item in items.items():
+        if code not in kept:
+            row = _row(branch, item, None, None)
+            step.rows.append(row)
+            step.added.append(code)
+            step.enter(row)
+    return step
+
+
+def _change(step: Step, before: ChannelRow, after: ChannelRow) -> None:
+    if after != before:
+        step.rows.append(after)
+        step.changed.append(after.code)
+        step.leave(before)
+        step.enter(after)
+
+
+def _row(branch: Branch, item: Item, name_here: str | None, before: ChannelRow | None) -> ChannelRow:
+    name = item.name or item.code
+    places = branch.places(item)
+    keys = before.keys if before is not None and before.name == name else search_keys(name, name_here)
+    return ChannelRow(
+        branch.owner,
+        item.code,
+        name,
+        name_here,
+        keys,
+        is_playable(item.code),
+        bool(item.status_on),
+        places[0],
+        "\n".join(places[1:]),
+        as_said(item),
+    )
+
+
+def search_keys(name: str, name_here: str | None) -> str:
+    """Pinyin keys of both names: operators may know a camera by either."""
+    keys = pinyin_keys(name)
+    return f"{keys} {pinyin_keys(name_here)}".strip() if name_here else keys
+
+
+def _placed(row: ChannelRow, places: Places) -> ChannelRow:
+    return row._replace(place=places[0], also="\n".join(places[1:]))

@@ -41,20 +41,8 @@ class Channel:
 
     @property
     def has_ptz(self) -> bool:
-        """Whether its owner says that it can be steered; a type not said counts as no."""
-        kind = leading_number(self.said.ptz_type)
-        return kind in _STEERABLE
-
-
-def leading_number(text: object) -> int | None:
-    """The number a field holds, when it holds one: `1`, `"1"`, `" 1 "` give 1; anything else None."""
-    if isinstance(text, int):
-        return text
-    if isinstance(text, str):
-        digits = text.strip().partition("/")[0]
-        if digits.isascii() and digits.isdigit() and len(digits) < 10:
-            return int(digits)
-    return None
+        """Whether it may be steered. Many owners leave PTZType out: then the operator may try."""
+        return self.playable and (self.said.ptz_type in _STEERABLE or self.said.ptz_type is None)
 
 
 def type_code(code: str) -> int | None:

@@ -2,29 +2,60 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any, TypeVar
+
+import msgspec
 
 from gb28181.manscdp.catalog import Item
 from registry.accounts import Accounts
-from registry.catalog import Diff
+from registry.branch import Branch, channel_id, device_id
+from registry.catalog import LONGEST_CODE, Diff, Directories, as_item, search_keys
 from registry.channel import Channel
-from registry.device import Device, DeviceKind, Presence
-from registry.events import Bus
+from registry.device import Device, Presence
+from registry.device_book import DeviceBook, DeviceQuery, refusal_row, row_of
+from registry.divisions import Divisions
+from registry.events import (
+    Bus,
+    CatalogChanged,
+    ChannelStatusChanged,
+    CountsChanged,
+    DeviceCameOnline,
+    DeviceChanged,
+    DeviceRemoved,
+    DeviceWentOffline,
+    RegistrationRefused,
+)
+from registry.finder import Finder
+from registry.forest import Draft, Forest, Holding, Node
+from registry.merging import News, Outcome, lay_in, sort_catalog, sort_notice, write_draft
 from registry.refusal import RefusalSeen
-from registry.tree import Page, TreeNode
+from registry.store.memory import MemoryStore
+from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Shelf, Store, Writing
+from registry.store.sql import SqlStore
+from registry.tree import NodeKind, Page, TreeNode
 
+__all__ = ["DeviceQuery", "Directory", "Hit"]
 
-@dataclass(frozen=True, slots=True)
-class DeviceQuery:
-    """Which devices, in what order: `sort` is one of code, name, presence, heard_at, added_at, refused_at; a leading
-    "-" turns it round."""
+log = logging.getLogger(__name__)
 
-    text: str = ""
-    presence: Presence | None = None
-    kind: DeviceKind | None = None
-    sort: str = "code"
+T = TypeVar("T")
+
+FLUSH_S = 0.25
+"""How often presence is written and counted."""
+HEARD_FLUSH_S = 1.0
+"""How often the times of last heartbeats are written."""
+LONGEST_PAGE = 1_000
+MOST_TOLD = 1_000
+"""Codes named in one event; the counts are whole."""
+
+_read_token = msgspec.json.Decoder(tuple[str, str, str, str]).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,45 +67,490 @@ class Hit:
 
 
 class Directory:
+    """The library. `open` it, `close` it; in between ask freely.
+
+    What is noted of devices (`note_...`) is true in memory at once and written in batches; all else is written before
+    the call returns. A change is stored whole or not at all, and only then told.
+    """
+
     accounts: Accounts
-    bus: Bus
 
-    def __init__(self, bus: Bus, *, clock: Callable[[], float] = time.time) -> None: ...
+    def __init__(self, bus: Bus, *, clock: Callable[[], float] = time.time, divisions: Divisions | None = None) -> None:
+        self.bus = bus
+        self.divisions = divisions if divisions is not None else Divisions.load()
+        self._clock = clock
+        self._book = DeviceBook()
+        self._forest = Forest(self.divisions)
+        self._finder = Finder()
+        self._directories: dict[str, Directories] = {}
+        self._flips: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._closing = asyncio.Event()
+        self._tasks: set[asyncio.Task[Any]] = set()  # whatever they give goes to whoever awaits them
+        self._store: Store = MemoryStore()
+        self.accounts = Accounts(self._store, clock=clock)
 
-    async def open(self, url: str) -> None: ...
-    async def close(self) -> None: ...
-    async def flush(self) -> None: ...
+    def __repr__(self) -> str:
+        whole = sum((self._forest.held_by(owner).cameras for owner in self._forest.holdings), 0)
+        return f"Directory({len(self._book.devices)} devices, {whole} cameras, {len(self._forest.nodes)} nodes)"
 
-    def device(self, code: str) -> Device | None: ...
-    def all_devices(self) -> tuple[Device, ...]: ...
-    def devices(self, query: DeviceQuery, after: str | None, limit: int) -> Page[Device]: ...
-    async def add_device(self, device: Device) -> Device: ...
-    async def change_device(self, code: str, **fields: object) -> Device: ...
-    async def remove_device(self, code: str) -> None: ...
+    # Opening and closing.
 
-    def note_presence(
-        self, code: str, presence: Presence, reason: str, at: float, *, first: bool = False
-    ) -> None: ...
-    def note_registration(self, code: str, **fields: object) -> None: ...
-    def note_heard_many(self, heard: Mapping[str, float]) -> None: ...
-    def note_refusal(self, refusal: RefusalSeen) -> None: ...
-    def refusals(self, limit: int = 100) -> list[RefusalSeen]: ...
-    def forget_refusal(self, code: str) -> None: ...
+    async def open(self, url: str) -> None:
+        """`url` is sqlite:///file, postgresql://... or memory: (forgotten at the end); ValueError for another."""
+        self._store = MemoryStore() if url == "memory:" else SqlStore(url)
+        await self._store.open()
+        self.accounts = Accounts(self._store, clock=self._clock)
+        await self.accounts.open()
+        self._book.load(await self._store.load(Shelf.DEVICES), await self._store.load(Shelf.REFUSALS))
+        for row in await self._store.load(Shelf.DIRECTORIES):
+            mine = self._directories.setdefault(str(row["owner"]), {})
+            mine[str(row["code"])] = (str(row["kind"]), as_item(str(row["said"])))
+        self._forest.load(
+            [_node_of(row) for row in await self._store.load(Shelf.NODES)],
+            [Branch(owner, directories) for owner, directories in self._directories.items()],
+            [_holding_of(row) for row in await self._store.load(Shelf.HOLDINGS)],
+        )
+        await self._index_all()
+        self._flips.update(self._book.devices)
+        self._keep(self._flush_now_and_then())
 
-    async def channel(self, owner: str, code: str) -> Channel | None: ...
-    async def find_channel(self, code: str) -> list[Channel]: ...
-    async def channels_of(self, owner: str, after: str | None, limit: int) -> Page[Channel]: ...
+    async def close(self) -> None:
+        """Write what waits, and let the store go."""
+        self._closing.set()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        try:
+            await self.flush()
+            await self.accounts.close()
+        finally:
+            await self._store.close()
+
+    async def flush(self) -> None:
+        """Write now what was noted of devices, and count cameras anew where one came or went."""
+        await self._whole(self._flush(heard=True))
+
+    async def _index_all(self) -> None:
+        after = ("", "")
+        while lines := await self._store.lines(after, LINES_PAGE):
+            for owner, some in groupby(lines, key=lambda line: line.owner):
+                await asyncio.to_thread(self._finder.add, owner, list(some))
+            after = (lines[-1].owner, lines[-1].code)
+
+    # Devices.
+
+    def device(self, code: str) -> Device | None:
+        return self._book.devices.get(code)
+
+    def all_devices(self) -> tuple[Device, ...]:
+        return tuple(self._book.devices.values())
+
+    def devices(self, query: DeviceQuery, after: str | None = None, limit: int = 100) -> Page[Device]:
+        """ValueError for an unknown sort."""
+        return self._book.page(query, after, _bounded(limit))
+
+    async def add_device(self, device: Device) -> Device:
+        """ValueError when the code is known or cannot be one."""
+        return await self._whole(self._add_device(device))
+
+    async def _add_device(self, device: Device) -> Device:
+        _check_code(device.code)
+        if device.code in self._book.devices:
+            raise ValueError(f"device {device.code} is known already")
+        if device.added_at is None:
+            device = replace(device, added_at=self._clock())
+        async with self._change() as (writing, draft):
+            if device.code in self._book.devices:
+                raise ValueError(f"device {device.code} is known already")
+            draft.plant(device.code, device.shown_name, lit=_is_lit(device))
+            await writing.put(Shelf.DEVICES, [row_of(device)])
+        self._book.devices[device.code] = device
+        self.bus.tell(DeviceChanged(device.code))
+        return device
+
+    async def change_device(self, code: str, **changes: Any) -> Device:
+        """LookupError for an unknown code, ValueError for an unknown field; `changes` are fields of `Device`."""
+        return await self._whole(self._change_device(code, changes))
+
+    async def _change_device(self, code: str, changes: Mapping[str, object]) -> Device:
+        device = self._book.change(code, changes)
+        async with self._change() as (writing, draft):
+            device = self._book.devices.get(code, device)
+            if code in self._book.devices:
+                draft.rename(device_id(code), device.shown_name)
+                draft.light(code, _is_lit(device))
+                await writing.put(Shelf.DEVICES, [row_of(device)])
+        self._recount(code)
+        self.bus.tell(DeviceChanged(code))
+        return self._book.devices.get(code, device)
+
+    async def remove_device(self, code: str) -> None:
+        """With its channels and its part of the tree; LookupError for an unknown code."""
+        await self._whole(self._remove_device(code))
+
+    async def _remove_device(self, code: str) -> None:
+        if code not in self._book.devices:
+            raise LookupError(f"no device {code}")
+        async with self._change() as (writing, draft):
+            draft.uproot(code)
+            await writing.drop_owner(code)
+            await writing.remove(Shelf.DEVICES, [(code,)])
+        self._book.devices.pop(code, None)
+        self._book.dirty.discard(code)
+        self._book.heard.pop(code, None)
+        self._directories.pop(code, None)
+        self._finder.drop(code)
+        self.bus.tell(DeviceRemoved(code))
+
+    # What signalling notes of devices: at once in memory, later on disk.
+
+    def note_presence(self, code: str, presence: Presence, reason: str, at: float, *, first: bool = False) -> None:
+        """Tells `DeviceCameOnline` or `DeviceWentOffline` when that is new, or when it is `first` (it should be asked
+        anew what it has). Unknown codes are passed over."""
+        before = self._book.devices.get(code)
+        if before is None:
+            return
+        changes: dict[str, object] = {"presence": presence, "presence_reason": reason}
+        if presence is not before.presence:
+            changes["presence_since"] = at
+        device = self._book.change(code, changes)
+        self._flips.add(code)
+        self._recount(code)
+        came = presence is Presence.ONLINE and (first or not before.is_online)
+        left = presence is Presence.OFFLINE and before.presence is not Presence.OFFLINE
+        if came:
+            self.bus.tell(DeviceCameOnline(code, reason, at, first or device.catalog_at is None))
+        elif left:
+            self.bus.tell(DeviceWentOffline(code, reason, at))
+        elif device != before:
+            self.bus.tell(DeviceChanged(code))
+
+    def note_registration(self, code: str, **changes: Any) -> None:
+        """Fields of `Device` that a registration taught us; unknown codes are passed over."""
+        before = self._book.devices.get(code)
+        if before is not None and self._book.change(code, changes) != before:
+            self._flips.add(code)
+            self.bus.tell(DeviceChanged(code))
+
+    def note_heard_many(self, heard: Mapping[str, float]) -> None:
+        self._book.note_heard(heard)
+
+    def note_refusal(self, refusal: RefusalSeen) -> None:
+        """Of a known device or of a stranger; strangers are bounded in number."""
+        self.bus.tell(RegistrationRefused(self._book.note_refusal(refusal)))
+
+    def refusals(self, limit: int = 100) -> list[RefusalSeen]:
+        """The newest first, one for each code."""
+        newest = reversed(self._book.refusals.values())
+        return [seen for seen, _ in zip(newest, range(limit), strict=False)]
+
+    def forget_refusal(self, code: str) -> None:
+        self._book.forget_refusal(code)
+
+    # Channels.
+
+    async def channel(self, owner: str, code: str) -> Channel | None:
+        rows = await self._store.channels([(owner, code)])
+        return self._channel(rows[0]) if rows else None
+
+    async def find_channel(self, code: str) -> list[Channel]:
+        """Channels with this code, whoever owns them."""
+        return [self._channel(row) for row in await self._store.namesakes(code, LONGEST_PAGE)]
+
+    async def channels_of(self, owner: str, after: str | None = None, limit: int = 100) -> Page[Channel]:
+        """`after` is the code of the last channel shown."""
+        limit = _bounded(limit)
+        rows = await self._store.channels_of(owner, after or "", limit + 1)
+        shown = rows[:limit]
+        total = self._forest.held_by(owner).channels
+        return Page(tuple(self._channel(r) for r in shown), shown[-1].code if len(rows) > limit else None, total)
+
     async def search(
-        self, text: str, limit: int, *, online_only: bool = False, playable_only: bool = False
-    ) -> list[Hit]: ...
-    async def note_channel_status(self, owner: str, online: Mapping[str, bool]) -> Diff: ...
-    async def rename_channel(self, owner: str, code: str, name_here: str | None) -> Channel: ...
+        self, text: str, limit: int = 20, *, online_only: bool = False, playable_only: bool = False
+    ) -> list[Hit]:
+        """The best matches first: by the beginning of the code, part of a name, pinyin initials or full pinyin."""
+        limit = _bounded(limit)
+        wanted = limit if not online_only else LONGEST_PAGE
+        keys = await asyncio.to_thread(self._finder.search, text, wanted, playable_only=playable_only)
+        order = {key: at for at, key in enumerate(keys)}
+        rows = await self._store.channels(keys)
+        rows.sort(key=lambda row: order[row.owner, row.code])
+        channels = [self._channel(row) for row in rows]
+        chosen = [channel for channel in channels if channel.online or not online_only][:limit]
+        return [Hit(channel, tuple(node.name for node in self._forest.path(channel.places[0]))) for channel in chosen]
+
+    async def note_channel_status(self, owner: str, online: Mapping[str, bool]) -> Diff:
+        """The owner's word on the state of some channels; `Diff.unknown` are those we do not hold."""
+        return await self._whole(self._lay_in(owner, News(online=dict(online)), complete=False))
+
+    async def rename_channel(self, owner: str, code: str, name_here: str | None) -> Channel:
+        """Our own name for a channel (None: the owner's again); LookupError when it is not there."""
+        return await self._whole(self._rename_channel(owner, code, name_here or None))
+
+    async def _rename_channel(self, owner: str, code: str, name_here: str | None) -> Channel:
+        async with self._change() as (writing, _):
+            rows = await writing.these(owner, [code])
+            if not rows:
+                raise LookupError(f"{owner} has no channel {code}")
+            row = rows[0]._replace(name_here=name_here, keys=search_keys(rows[0].name, name_here))
+            await writing.put_channels([row])
+        self._finder.change(owner, {code: _line_of(row)})
+        self._tell_catalog(owner, Diff(changed=(code,)), complete=True)
+        return self._channel(row)
+
+    # Catalogs.
 
     async def merge(
-        self, owner: str, items: Sequence[Item], *, complete: bool, at: float, expected: int | None = None, note: str = ""
-    ) -> Diff: ...
-    async def apply_notice(self, owner: str, items: Sequence[Item], *, at: float | None = None) -> Diff: ...
+        self,
+        owner: str,
+        items: Sequence[Item],
+        *,
+        complete: bool,
+        at: float,
+        expected: int | None = None,
+        note: str = "",
+    ) -> Diff:
+        """Take in a catalog. Nothing is deleted unless it is `complete`. LookupError when the owner is unknown.
 
-    async def children(self, node: str | None, after: str | None, limit: int) -> Page[TreeNode]: ...
-    async def node(self, node: str) -> TreeNode | None: ...
-    async def path_to(self, node: str) -> list[TreeNode]: ...
+        `expected` is what the owner said it has (SumNum), `note` what an operator should read about this catalog.
+        """
+        told: dict[str, object] = {"catalog_at": at, "catalog_complete": complete, "catalog_note": note}
+        if expected is not None or complete:
+            told["channels_said"] = expected if expected is not None else len(items)
+        news = await asyncio.to_thread(sort_catalog, items)
+        return await self._whole(self._lay_in(owner, news, complete=complete, told=told))
+
+    async def apply_notice(self, owner: str, items: Sequence[Item], *, at: float | None = None) -> Diff:
+        """Take in news of a catalog (GB/T 28181-2022 9.11.4); `Diff.unknown` asks for a catalog query."""
+        return await self._whole(self._lay_in(owner, sort_notice(items), complete=False))
+
+    async def _lay_in(
+        self, owner: str, news: News, *, complete: bool, told: Mapping[str, object] | None = None
+    ) -> Diff:
+        async with self._change() as (writing, draft):
+            if owner not in self._book.devices:
+                raise LookupError(f"no device {owner} whose catalog this could be")
+            before = self._directories.get(owner, {})
+            outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete)
+        self._directories[owner] = outcome.directories
+        await self._index(owner, outcome)
+        if told and owner in self._book.devices:
+            self._book.change(owner, told)
+        self._recount(owner)
+        if not outcome.diff.is_empty or told:
+            self._tell_catalog(owner, outcome.diff, complete=complete)
+            self.bus.tell(DeviceChanged(owner))
+        for code, online in list(outcome.flipped.items())[:MOST_TOLD]:
+            self.bus.tell(ChannelStatusChanged(owner, code, online))
+        return outcome.diff
+
+    async def _index(self, owner: str, outcome: Outcome) -> None:
+        if outcome.lines or outcome.unlisted:
+            await asyncio.to_thread(self._finder.change, owner, outcome.lines, outcome.unlisted)
+
+    def _tell_catalog(self, owner: str, diff: Diff, *, complete: bool) -> None:
+        self.bus.tell(
+            CatalogChanged(
+                owner,
+                diff.added[:MOST_TOLD],
+                diff.changed[:MOST_TOLD],
+                diff.removed[:MOST_TOLD],
+                len(diff.added),
+                len(diff.changed),
+                len(diff.removed),
+                complete,
+            )
+        )
+
+    # The tree.
+
+    async def children(self, node: str | None = None, after: str | None = None, limit: int = 100) -> Page[TreeNode]:
+        """What stands directly in a node (None: the roots): inner nodes first, then channels, each by code.
+
+        `after` is the last page's `next`; ValueError when it is not. An unknown node has no children.
+        """
+        limit = _bounded(limit)
+        kind, *position = _read_position(after)
+        whole = self._forest.nodes.get(node) if node is not None else None
+        total = whole.kids + whole.standing if whole is not None else None
+        found: list[TreeNode] = []
+        if kind != "channel":
+            rank = (position[0], position[1], position[2]) if kind else None
+            nodes = self._forest.children(node, rank, limit + 1)
+            found = [_tree_node(inner) for inner in nodes]
+            if len(found) > limit:
+                return Page(tuple(found[:limit]), _position("node", *nodes[limit - 1].rank), total)
+        if whole is None or not whole.standing:
+            return Page(tuple(found), None, total)
+        start = (position[0], position[1]) if kind == "channel" else ("", "")
+        room = limit - len(found)
+        rows = await self._store.standing(whole.id, start, room + 1)
+        shown = [self._leaf(row, whole.id) for row in rows[:room]]
+        if len(rows) <= room:
+            return Page((*found, *shown), None, total)
+        last = (rows[room - 1].code, rows[room - 1].owner) if room else start
+        return Page((*found, *shown), _position("channel", *last, ""), total)
+
+    async def node(self, node: str) -> TreeNode | None:
+        inner = self._forest.nodes.get(node)
+        if inner is not None:
+            return _tree_node(inner)
+        owner, _, code = node.removeprefix("channel:").partition("/")
+        if not code or not node.startswith("channel:"):
+            return None
+        rows = await self._store.channels([(owner, code)])
+        return self._leaf(rows[0], rows[0].place) if rows else None
+
+    async def path_to(self, node: str) -> list[TreeNode]:
+        """The node and those above it, from the root down; a channel's path goes by its home. Empty for an unknown."""
+        leaf = None if node in self._forest.nodes else await self.node(node)
+        path = [_tree_node(inner) for inner in self._forest.path(leaf.parent or "" if leaf is not None else node)]
+        return [*path, leaf] if leaf is not None else path
+
+    # Servants.
+
+    @asynccontextmanager
+    async def _change(self) -> AsyncIterator[tuple[Writing, Draft]]:
+        """One transaction and one draft of the tree, stored together, then true, then told."""
+        async with self._one_at_a_time:
+            draft = Draft(self._forest)
+            async with self._store.writing() as writing:
+                yield writing, draft
+                await write_draft(writing, draft)
+            moved = draft.moved_counts()
+            self._forest.adopt(draft)
+        if moved:
+            self.bus.tell(CountsChanged(tuple((node.id, node.online, node.total) for node in moved)))
+
+    async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do it to its end even when the caller loses patience, for disk and memory must say the same."""
+        return await asyncio.shield(self._keep(work))
+
+    def _keep(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _flush_now_and_then(self) -> None:
+        heard_at = 0.0
+        loop = asyncio.get_running_loop()
+        while not self._closing.is_set():
+            try:
+                async with asyncio.timeout(FLUSH_S):
+                    await self._closing.wait()
+            except TimeoutError:
+                heard = loop.time() - heard_at >= HEARD_FLUSH_S
+                if heard:
+                    heard_at = loop.time()
+                try:
+                    await self._flush(heard=heard)
+                except Exception:
+                    log.exception("what was noted of devices could not be written; it is kept and tried again")
+
+    async def _flush(self, *, heard: bool) -> None:
+        book = self._book
+        if not (self._flips or book.dirty or book.dirty_refusals or (heard and book.heard)):
+            return
+        flips, self._flips = self._flips, set()
+        dirty, book.dirty = book.dirty, set()
+        refusals, book.dirty_refusals = book.dirty_refusals, set()
+        times: dict[str, float] = {}
+        if heard:
+            times, book.heard = book.heard, {}
+        try:
+            async with self._change() as (writing, draft):
+                for code in flips:
+                    if code in book.devices:
+                        device = book.devices[code]
+                        draft.rename(device_id(code), device.shown_name)
+                        draft.light(code, _is_lit(device))
+                await writing.put(Shelf.DEVICES, [row_of(book.devices[code]) for code in dirty if code in book.devices])
+                await writing.heard({code: at for code, at in times.items() if code not in dirty})
+                kept = [refusal_row(book.refusals[code]) for code in refusals if code in book.refusals]
+                await writing.put(Shelf.REFUSALS, kept)
+                await writing.remove(Shelf.REFUSALS, [(code,) for code in refusals if code not in book.refusals])
+        except BaseException:
+            self._flips |= flips
+            book.dirty |= dirty
+            book.dirty_refusals |= refusals
+            book.heard = times | book.heard
+            raise
+
+    def _recount(self, code: str) -> None:
+        device = self._book.devices.get(code)
+        if device is not None:
+            whole = self._forest.held_by(code)
+            online = whole.online if _is_lit(device) else 0
+            self._book.change(code, {"channels_total": whole.cameras, "channels_online": online})
+
+    def _channel(self, row: ChannelRow) -> Channel:
+        device = self._book.devices.get(row.owner)
+        online = row.online and device is not None and _is_lit(device)
+        return Channel(row.owner, as_item(row.said), row.name_here, online, row.playable, row.keys, row.places)
+
+    def _leaf(self, row: ChannelRow, parent: str) -> TreeNode:
+        channel = self._channel(row)
+        total = int(channel.playable)
+        return TreeNode(
+            channel_id(row.owner, row.code),
+            NodeKind.CHANNEL,
+            row.code,
+            channel.name,
+            parent,
+            int(channel.online) * total,
+            total,
+            False,
+            row.owner,
+            channel,
+        )
+
+
+def _is_lit(device: Device) -> bool:
+    """Whether its cameras may count as online. Who is unconfirmed was there before we went away, and is not failed."""
+    return device.enabled and device.presence in (Presence.ONLINE, Presence.UNCONFIRMED)
+
+
+def _check_code(code: str) -> None:
+    if not 0 < len(code) <= LONGEST_CODE or not code.isprintable() or any(c in "/ :" for c in code):
+        raise ValueError(
+            f"a device's code is 20 digits, or up to {LONGEST_CODE} other signs without blanks, not {code!r}"
+        )
+
+
+def _bounded(limit: int) -> int:
+    return max(1, min(limit, LONGEST_PAGE))
+
+
+def _position(kind: str, *parts: str) -> str:
+    return msgspec.json.encode((kind, *parts)).decode()
+
+
+def _read_position(token: str | None) -> tuple[str, str, str, str]:
+    if token is None:
+        return ("", "", "", "")
+    try:
+        return _read_token(token)
+    except msgspec.DecodeError as error:
+        raise ValueError("a page continues by the `next` of the page before it") from error
+
+
+def _tree_node(node: Node) -> TreeNode:
+    return TreeNode(
+        node.id, node.kind, node.code, node.name, node.parent, node.online, node.total, node.has_children, node.owner
+    )
+
+
+def _line_of(row: ChannelRow) -> SearchLine:
+    return SearchLine(row.owner, row.code, row.name, row.name_here, row.keys, row.playable)
+
+
+def _node_of(row: Row) -> Node:
+    known: dict[str, Any] = dict(row)  # columns are typed by the table
+    known["kind"] = NodeKind(known["kind"])
+    return Node(**known)
+
+
+def _holding_of(row: Row) -> tuple[str, tuple[str, ...], Holding]:
+    known: dict[str, Any] = row  # columns are typed by the table
+    counts = Holding(known["channels"], known["cameras"], known["online"])
+    return known["owner"], tuple(known["places"].split("\n")), counts

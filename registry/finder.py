@@ -1,0 +1,159 @@
+"""Search over all channels at once: a compact index in memory, read from end to end faster than a database finds.
+
+One line a channel, in UTF-8: code, name, initials, full spelling, and whether it has a picture. A million channels
+are about 120 MB, and a scan costs what `bytes.find` costs: `tests/bench/bench_registry.py` measures it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from heapq import nsmallest
+
+from registry.pinyin import folded
+from registry.store.promise import SearchLine
+
+SEGMENT_BYTES = 512 * 1024
+MOST_CANDIDATES = 2_000
+"""Matching lines looked at before the best are chosen."""
+LONGEST_QUERY = 64
+
+_FIELD = b"\x1f"
+_LINE = b"\n"
+# Digits of codes are written in bytes that UTF-8 never uses, so that a digit of a name is not taken for one of a code.
+_CODE_DIGITS = bytes.maketrans(b"0123456789", bytes(range(0xF5, 0xFF)))
+_PLAIN_DIGITS = bytes.maketrans(bytes(range(0xF5, 0xFF)), b"0123456789")
+_PLAYABLE, _MUTE = b"\x02", b"\x01"
+
+# How good a match is: by the field it lies in, and whether it begins it.
+_CODE_SCORE, _NAME_SCORE, _INITIALS_SCORE, _SPELLING_SCORE = 0, 1, 3, 5
+
+
+class Finder:
+    """The index. Lines are given and taken away by owner; one thread at a time changes it, any may search."""
+
+    def __init__(self) -> None:
+        self._segments: dict[str, tuple[bytes, ...]] = {}
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(len(segment) for segments in self._segments.values() for segment in segments)
+
+    def add(self, owner: str, lines: Iterable[SearchLine]) -> None:
+        """Add lines of channels that are not there yet."""
+        self._segments[owner] = _packed((*self._segments.get(owner, ()),), (_line(line) for line in lines))
+
+    def change(self, owner: str, lines: Mapping[str, SearchLine], removed: Iterable[str] = ()) -> None:
+        """Put lines in place of those with the same codes, and take the removed away."""
+        away = {_code(code) for code in (*lines, *removed)}
+        kept: list[bytes] = []
+        loose: list[bytes] = []
+        for segment in self._segments.get(owner, ()):
+            if _touches(segment, away):
+                loose += (line for line in segment.strip(_LINE).split(_LINE) if line.partition(_FIELD)[0] not in away)
+            else:
+                kept.append(segment)
+        segments = _packed(tuple(kept), (*loose, *(_line(line) for line in lines.values())))
+        if segments:
+            self._segments[owner] = segments
+        else:
+            self._segments.pop(owner, None)
+
+    def drop(self, owner: str) -> None:
+        self._segments.pop(owner, None)
+
+    def search(self, text: str, limit: int, *, playable_only: bool = False) -> list[tuple[str, str]]:
+        """(owner, code) of the best matches: by the code's beginning, a part of a name, initials or full spelling.
+
+        Words with blanks between must all match. An empty text matches nothing.
+        """
+        words = sorted(folded(text[:LONGEST_QUERY]).split(), key=len, reverse=True)
+        if not words:
+            return []
+        found = nsmallest(limit, self._candidates(words, playable_only))
+        return [(owner, code) for *_, owner, code in found]
+
+    def _candidates(self, words: list[str], playable_only: bool) -> Iterator[tuple[int, int, str, str]]:
+        first, others = words[0].encode(), [word.encode() for word in words[1:]]
+        count = 0
+        seen: set[tuple[str, bytes]] = set()
+        for needle in _needles(first):
+            for owner, segments in tuple(self._segments.items()):
+                for segment in segments:
+                    for line, offset in _matches(segment, needle):
+                        code = line.partition(_FIELD)[0]
+                        if (
+                            (owner, code) in seen
+                            or (playable_only and not line.endswith(_PLAYABLE))
+                            or any(not _holds(line, word) for word in others)
+                        ):
+                            continue
+                        seen.add((owner, code))
+                        yield _score(line, offset), len(line), owner, code.translate(_PLAIN_DIGITS).decode()
+                        count += 1
+                        if count >= MOST_CANDIDATES:
+                            return
+
+
+def _needles(word: bytes) -> tuple[bytes, ...]:
+    """A word as the beginning of a code, when it may be one, and as a part of any other field."""
+    as_code = _LINE + word.translate(_CODE_DIGITS)
+    return (as_code, word) if word.isascii() else (word,)
+
+
+def _matches(segment: bytes, needle: bytes) -> Iterator[tuple[bytes, int]]:
+    """Each line that holds the needle, once, and where in the line; -1 before its beginning."""
+    at = segment.find(needle)
+    while at >= 0:
+        start = at + 1 if needle.startswith(_LINE) else segment.rfind(_LINE, 0, at) + 1
+        end = segment.find(_LINE, at + 1)
+        if end > start:
+            yield segment[start:end], at - start
+        at = segment.find(needle, end)
+
+
+def _holds(line: bytes, word: bytes) -> bool:
+    return word in line or line.startswith(word.translate(_CODE_DIGITS))
+
+
+def _score(line: bytes, offset: int) -> int:
+    if offset <= 0:
+        return _CODE_SCORE
+    field = line.count(_FIELD, 0, offset)
+    begins = line[offset - 1 : offset] == _FIELD
+    base = (_CODE_SCORE, _NAME_SCORE, _INITIALS_SCORE, _SPELLING_SCORE)[min(field, 3)]
+    return base if begins else base + 1
+
+
+def _code(code: str) -> bytes:
+    return code.encode().translate(_CODE_DIGITS)
+
+
+def _line(line: SearchLine) -> bytes:
+    name = f"{line.name_here} {line.name}" if line.name_here else line.name
+    keys = line.keys.split(" ")
+    text = "\x1f".join((folded(name), " ".join(keys[::2]), " ".join(keys[1::2])))
+    return _code(line.code) + _FIELD + text.encode() + _FIELD + (_PLAYABLE if line.playable else _MUTE)
+
+
+def _touches(segment: bytes, codes: set[bytes]) -> bool:
+    if len(codes) > 32:
+        return True
+    return any(_LINE + code + _FIELD in segment for code in codes)
+
+
+def _packed(kept: tuple[bytes, ...], lines: Iterable[bytes]) -> tuple[bytes, ...]:
+    """The kept segments, and new ones for the lines; a half-empty last one is filled up first."""
+    segments = list(kept)
+    batch: list[bytes] = []
+    if segments and len(segments[-1]) < SEGMENT_BYTES // 2:
+        batch.append(segments.pop().strip(_LINE))
+    size = sum(len(line) for line in batch)
+    for line in lines:
+        batch.append(line)
+        size += len(line) + 1
+        if size >= SEGMENT_BYTES:
+            segments.append(_LINE + _LINE.join(batch) + _LINE)
+            batch, size = [], 0
+    if batch:
+        segments.append(_LINE + _LINE.join(batch) + _LINE)
+    return tuple(segments)

@@ -1,0 +1,391 @@
+"""All inner nodes of the tree with their counts, and drafts that change them: first worked out, then stored, then true.
+
+A camera may stand under several nodes. A node counts the distinct cameras below it, so a camera adds one to each node
+of the union of its places' ancestors. What stands where is kept as holdings: for each neighbour and each set of
+places, how many channels, cameras and cameras said to be online. Counts move by differences of holdings alone.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from registry.branch import Branch, Shape, device_id, division_id
+from registry.divisions import Divisions, short_code
+from registry.tree import NodeKind
+
+Places = tuple[str, ...]
+
+_RANK = {kind: str(rank) for rank, kind in enumerate(NodeKind)}
+
+
+class Holding(NamedTuple):
+    """Channels that stand in the same set of places; `online` is what their owner says, whatever its own state."""
+
+    channels: int = 0
+    cameras: int = 0
+    online: int = 0
+
+    def plus(self, other: Holding) -> Holding:
+        return Holding(self.channels + other.channels, self.cameras + other.cameras, self.online + other.online)
+
+    def minus(self, other: Holding) -> Holding:
+        return Holding(self.channels - other.channels, self.cameras - other.cameras, self.online - other.online)
+
+
+NOTHING = Holding()
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """An inner node. `standing` counts the channels directly in it, `kids` the nodes directly in it.
+
+    `lit` is set on a neighbour's own node while its cameras may count as online.
+    """
+
+    id: str
+    kind: NodeKind
+    code: str
+    name: str
+    parent: str | None
+    owner: str = ""
+    online: int = 0
+    total: int = 0
+    standing: int = 0
+    kids: int = 0
+    lit: bool = False
+
+    @property
+    def has_children(self) -> bool:
+        return self.kids > 0 or self.standing > 0
+
+    @property
+    def rank(self) -> tuple[str, str, str]:
+        """Order among brothers: by kind, then by code."""
+        return (_RANK[self.kind], self.code, self.id)
+
+
+class Forest:
+    """The inner nodes, in memory: they are thousands where cameras are a million. Read freely; change by `Draft`."""
+
+    def __init__(self, divisions: Divisions) -> None:
+        self.divisions = divisions
+        self.nodes: dict[str, Node] = {}
+        self.branches: dict[str, Branch] = {}
+        self.holdings: dict[str, dict[Places, Holding]] = {}
+        self._children: dict[str | None, list[tuple[str, str, str]]] = {}
+        self._regions: dict[str, str] = {}
+
+    def load(
+        self,
+        nodes: Iterable[Node],
+        branches: Iterable[Branch],
+        holdings: Iterable[tuple[str, Places, Holding]],
+    ) -> None:
+        """Take in what a store kept, once, into an empty forest."""
+        for node in nodes:
+            self.nodes[node.id] = node
+            self._children.setdefault(node.parent, []).append(node.rank)
+        for children in self._children.values():
+            children.sort()
+        for branch in branches:
+            self.branches[branch.owner] = branch
+            self._regions.update(branch.regions)
+        for owner, places, holding in holdings:
+            self.holdings.setdefault(owner, {})[places] = holding
+
+    def children(self, parent: str | None, after: tuple[str, str, str] | None, limit: int) -> list[Node]:
+        """Up to `limit` nodes directly in `parent` that come after `after`, in order."""
+        ranks = self._children.get(parent, [])
+        start = bisect_right(ranks, after) if after is not None else 0
+        return [self.nodes[id] for _, _, id in ranks[start : start + limit]]
+
+    def path(self, id: str) -> list[Node]:
+        """The node and those above it, from the root down; empty when it is not there."""
+        path: list[Node] = []
+        node = self.nodes.get(id)
+        while node is not None:
+            path.append(node)
+            node = self.nodes.get(node.parent) if node.parent is not None else None
+        path.reverse()
+        return path
+
+    def held_by(self, owner: str) -> Holding:
+        """All that one neighbour has."""
+        whole = NOTHING
+        for holding in self.holdings.get(owner, {}).values():
+            whole = whole.plus(holding)
+        return whole
+
+    def region_name(self, short: str) -> str | None:
+        return self.divisions.name(short) or self._regions.get(short)
+
+    def adopt(self, draft: Draft) -> None:
+        """Make a stored draft true."""
+        for id in draft.gone:
+            node = self.nodes.pop(id, None)
+            if node is not None:
+                self._leave(node)
+        for node in draft.touched.values():
+            before = self.nodes.get(node.id)
+            self.nodes[node.id] = node
+            if before is None or before.rank != node.rank or before.parent != node.parent:
+                if before is not None:
+                    self._leave(before)
+                insort(self._children.setdefault(node.parent, []), node.rank)
+        for (owner, places), holding in draft.held.items():
+            mine = self.holdings.setdefault(owner, {})
+            if holding.channels:
+                mine[places] = holding
+            else:
+                mine.pop(places, None)
+                if not mine:
+                    del self.holdings[owner]
+        for owner, branch in draft.branches.items():
+            if branch is None:
+                self.branches.pop(owner, None)
+            else:
+                self.branches[owner] = branch
+                self._regions.update(branch.regions)
+
+    def _leave(self, node: Node) -> None:
+        brothers = self._children.get(node.parent, [])
+        at = bisect_right(brothers, node.rank) - 1
+        if at >= 0 and brothers[at] == node.rank:
+            del brothers[at]
+        if not brothers:
+            self._children.pop(node.parent, None)
+
+
+class Draft:
+    """Changes to a forest that are not true yet. Drop it and nothing has happened."""
+
+    def __init__(self, forest: Forest) -> None:
+        self._forest = forest
+        self.touched: dict[str, Node] = {}
+        self.gone: set[str] = set()
+        self.held: dict[tuple[str, Places], Holding] = {}
+        self.branches: dict[str, Branch | None] = {}
+        self._regions: dict[str, str] = {}
+
+    # What a store must write.
+
+    def changed_nodes(self) -> list[Node]:
+        return [node for node in self.touched.values() if self._forest.nodes.get(node.id) != node]
+
+    def moved_counts(self) -> list[Node]:
+        """Nodes whose online or total moved, the new ones included."""
+        before = self._forest.nodes
+        return [
+            node
+            for node in self.touched.values()
+            if node.id not in before or (before[node.id].online, before[node.id].total) != (node.online, node.total)
+        ]
+
+    # A neighbour comes, changes, goes.
+
+    def plant(self, owner: str, name: str, *, lit: bool) -> None:
+        """Give a neighbour its own node, under the division of the first six digits of its code."""
+        short = short_code(owner[:6]) if len(owner) == 20 else ""
+        parent = self._division(short) if short else None
+        self._put(Node(device_id(owner), NodeKind.DEVICE, owner, name, parent, owner, lit=lit))
+
+    def rename(self, id: str, name: str) -> None:
+        node = self._node(id)
+        if node is not None and node.name != name:
+            self.touched[id] = replace(node, name=name)
+
+    def uproot(self, owner: str) -> None:
+        """Take a neighbour's nodes and all that stands in them away."""
+        self._count_all(owner, -1)
+        for places in self._places_of(owner):
+            self.held[owner, places] = NOTHING
+        self._branch(owner, None)
+        self._remove(device_id(owner))
+        self._prune()
+
+    def light(self, owner: str, lit: bool) -> None:
+        """The neighbour came within reach, or left it: its cameras count as said, or as offline."""
+        node = self._node(device_id(owner))
+        if node is None or node.lit == lit:
+            return
+        self.touched[node.id] = replace(node, lit=lit)
+        sign = 1 if lit else -1
+        for places in self._places_of(owner):
+            holding = self._holding(owner, places)
+            if holding.online:
+                self._count(places, Holding(0, 0, sign * holding.online))
+
+    def rehang(self, owner: str, branch: Branch, moves: Mapping[Places, Holding]) -> None:
+        """Put a changed branch in the old one's place, and move channels by `moves` at the same time."""
+        self._count_all(owner, -1)
+        for places, holding in moves.items():
+            self._hold(owner, places, holding)
+        for short in branch.regions:
+            self._regions[short] = branch.regions[short]
+        self._branch(owner, branch)
+        self._count_all(owner, 1)
+        self._prune()
+
+    def move(self, owner: str, moves: Mapping[Places, Holding]) -> None:
+        """Channels came, went or changed state within the branch as it is; `moves` are differences."""
+        lit = self._is_lit(owner)
+        for places, difference in moves.items():
+            if difference == NOTHING:
+                continue
+            self._hold(owner, places, difference)
+            self._count(places, difference if lit else difference._replace(online=0))
+        self._prune()
+
+    # Counting.
+
+    def _count_all(self, owner: str, sign: int) -> None:
+        lit = self._is_lit(owner)
+        for places in self._places_of(owner):
+            held = self._holding(owner, places)
+            if held.channels:
+                self._count(
+                    places,
+                    Holding(*(sign * n for n in held))
+                    if lit
+                    else Holding(sign * held.channels, sign * held.cameras, 0),
+                )
+
+    def _count(self, places: Places, difference: Holding) -> None:
+        for place in places:
+            node = self._node(place) or self._make_division(place)
+            if difference.channels:
+                self.touched[place] = replace(node, standing=node.standing + difference.channels)
+        if difference.cameras or difference.online:
+            for id in self._above(places):
+                node = self._known(id)
+                self.touched[id] = replace(
+                    node, total=node.total + difference.cameras, online=node.online + difference.online
+                )
+
+    def _above(self, places: Places) -> set[str]:
+        """The places and all nodes above them, each once."""
+        found: set[str] = set()
+        for place in places:
+            id: str | None = place
+            while id is not None and id not in found:
+                found.add(id)
+                id = self._known(id).parent
+        return found
+
+    def _hold(self, owner: str, places: Places, difference: Holding) -> None:
+        self.held[owner, places] = self._holding(owner, places).plus(difference)
+
+    def _holding(self, owner: str, places: Places) -> Holding:
+        holding = self.held.get((owner, places))
+        return holding if holding is not None else self._forest.holdings.get(owner, {}).get(places, NOTHING)
+
+    def _places_of(self, owner: str) -> list[Places]:
+        mine = dict.fromkeys(self._forest.holdings.get(owner, {}))
+        mine.update((places, None) for who, places in self.held if who == owner)
+        return list(mine)
+
+    def _is_lit(self, owner: str) -> bool:
+        node = self._node(device_id(owner))
+        return node is not None and node.lit
+
+    # Nodes.
+
+    def _node(self, id: str) -> Node | None:
+        if id in self.gone:
+            return None
+        return self.touched.get(id) or self._forest.nodes.get(id)
+
+    def _known(self, id: str) -> Node:
+        node = self._node(id)
+        if node is None:
+            raise KeyError(f"the tree has no node {id}")
+        return node
+
+    def _put(self, node: Node) -> None:
+        """Make a node, or give an old one a new shape; its counts stay."""
+        old = self._node(node.id)
+        if old is None:
+            self.gone.discard(node.id)
+            self.touched[node.id] = node
+            self._adopt_kid(node.parent, 1)
+            return
+        if old.parent != node.parent:
+            self._adopt_kid(old.parent, -1)
+            self._adopt_kid(node.parent, 1)
+        self.touched[node.id] = replace(old, kind=node.kind, code=node.code, name=node.name, parent=node.parent)
+
+    def _remove(self, id: str) -> None:
+        node = self._node(id)
+        if node is not None:
+            self.touched.pop(id, None)
+            self.gone.add(id)
+            self._adopt_kid(node.parent, -1)
+
+    def _adopt_kid(self, parent: str | None, difference: int) -> None:
+        node = self._node(parent) if parent is not None else None
+        if node is not None:
+            self.touched[node.id] = replace(node, kids=node.kids + difference)
+
+    def _branch(self, owner: str, branch: Branch | None) -> None:
+        old = self._forest.branches.get(owner)
+        wanted: dict[str, Shape] = branch.nodes if branch is not None else {}
+        for shape in _parents_first(wanted):
+            parent = shape.parent
+            if parent.startswith("division:"):
+                parent = self._division(parent.removeprefix("division:"))
+            self._put(Node(shape.id, shape.kind, shape.code, shape.name, parent, owner))
+        for id in old.nodes if old is not None else ():
+            if id not in wanted:
+                self._remove(id)
+        self.branches[owner] = branch
+
+    def _make_division(self, id: str) -> Node:
+        if not id.startswith("division:"):
+            raise KeyError(f"the tree has no node {id}")
+        return self._known(self._division(id.removeprefix("division:")))
+
+    def _division(self, short: str) -> str:
+        """Id of a division's node, made when it is not there, with those above it that anybody knows."""
+        id = division_id(short)
+        if self._node(id) is None:
+            parent = None
+            for length in range(len(short) - 2, 0, -2):
+                if self._region_name(short[:length]) is not None:
+                    parent = self._division(short[:length])
+                    break
+            self._put(Node(id, NodeKind.DIVISION, short, self._region_name(short) or short, parent))
+        return id
+
+    def _region_name(self, short: str) -> str | None:
+        return self._forest.region_name(short) or self._regions.get(short)
+
+    def _prune(self) -> None:
+        """Take away divisions in which nothing stands any more, and then those above them."""
+        empty = [n for n in self.touched.values() if _is_bare(n)]
+        while empty:
+            node = empty.pop()
+            if node.id in self.gone:
+                continue
+            self._remove(node.id)
+            above = self._node(node.parent) if node.parent is not None else None
+            if above is not None and _is_bare(above):
+                empty.append(above)
+
+
+def _is_bare(node: Node) -> bool:
+    return node.kind is NodeKind.DIVISION and not node.has_children
+
+
+def _parents_first(shapes: Mapping[str, Shape]) -> Iterator[Shape]:
+    done: set[str] = set()
+    for shape in shapes.values():
+        chain = [shape]
+        while chain[-1].parent in shapes and chain[-1].parent not in done:
+            chain.append(shapes[chain[-1].parent])
+        for member in reversed(chain):
+            if member.id not in done:
+                done.add(member.id)
+                yield member

@@ -1,0 +1,285 @@
+"""Carries a catalog or news of one into a store's transaction and a draft of the tree."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import msgspec
+
+from gb28181.manscdp.catalog import Item
+from registry.branch import Branch
+from registry.catalog import (
+    Diff,
+    Directories,
+    Step,
+    as_item,
+    as_said,
+    by_code,
+    compare,
+    find_directories,
+    held,
+    likely_recorders,
+    parents_named,
+)
+from registry.forest import NOTHING, Draft, Forest, Holding, Places
+from registry.store.promise import ChannelRow, Row, SearchLine, Shelf, Writing
+from registry.tree import NodeKind
+
+PAGE = 20_000
+"""Rows held at a time; above what PostgreSQL takes by COPY."""
+ASIDE_FROM = 500
+"""Rows from which the comparing is done on another thread."""
+
+T = TypeVar("T")
+
+_WORDS_OF_STATE = {"ON": True, "OFF": False, "VLOST": False, "DEFECT": False}
+
+
+@dataclass(slots=True)
+class News:
+    """A catalog or notice, sorted by what it wants of us."""
+
+    items: dict[str, Item] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+    online: dict[str, bool] = field(default_factory=dict)
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What was laid in: the diff, the directories as they now are, and what search must learn."""
+
+    diff: Diff
+    directories: Directories
+    lines: dict[str, SearchLine]
+    unlisted: list[str]
+    flipped: dict[str, bool]
+
+
+def sort_catalog(items: Sequence[Item]) -> News:
+    kept, refused = by_code(items)
+    return News({code: _quiet(item) for code, item in kept.items()}, refused=refused)
+
+
+def sort_notice(items: Sequence[Item]) -> News:
+    """Of several words on one code in a notice the last counts, but a state does not undo an ADD.
+
+    GB/T 28181-2022 9.11.4: ADD, UPDATE, DEL, ON, OFF, VLOST, DEFECT; an item without an event is taken as UPDATE.
+    """
+    news = News()
+    for item in items:
+        kept, refused = by_code((item,))
+        news.refused += refused
+        for code in kept:
+            event = (item.event or "UPDATE").strip().upper()
+            state = _WORDS_OF_STATE.get(event)
+            if state is not None:
+                if code in news.items:
+                    news.items[code] = msgspec.structs.replace(news.items[code], status_on=state)
+                else:
+                    news.online[code] = state
+            elif event == "DEL":
+                news.items.pop(code, None)
+                news.online.pop(code, None)
+                news.gone.add(code)
+            else:
+                news.gone.discard(code)
+                news.online.pop(code, None)
+                news.items[code] = _quiet(item)
+    return news
+
+
+def _quiet(item: Item) -> Item:
+    return item if item.event is None else msgspec.structs.replace(item, event=None)
+
+
+async def lay_in(
+    writing: Writing, forest: Forest, draft: Draft, owner: str, before: Directories, news: News, *, complete: bool
+) -> Outcome:
+    """Store what changed and draft what it does to the tree; nothing is deleted for being absent unless `complete`."""
+    directories = await _directories(writing, owner, before, news, complete=complete)
+    branch = Branch(owner, directories)
+    old_branch = forest.branches.get(owner) or Branch(owner, {})
+    rehung = branch.nodes != old_branch.nodes or branch.regions != old_branch.regions
+    items = {code: item for code, item in news.items.items() if code not in directories}
+    whole = Step()
+    if complete or rehung:
+        await _pass_all(writing, branch, items, whole, news.gone | directories.keys(), complete=complete)
+    elif items or news.gone:
+        await _pass_some(writing, branch, items, whole, news.gone | directories.keys())
+    flipped, unknown = await _flip(writing, owner, directories, news.online, whole)
+    if rehung or owner not in forest.branches:
+        draft.rehang(owner, branch, whole.moves)
+    else:
+        draft.move(owner, whole.moves)
+    await _write_directories(writing, owner, before, directories)
+    return Outcome(
+        _diff(before, directories, whole, unknown, news.refused),
+        directories,
+        {row.code: SearchLine(owner, row.code, row.name, row.name_here, row.keys, row.playable) for row in whole.rows},
+        whole.removed,
+        flipped,
+    )
+
+
+async def write_draft(writing: Writing, draft: Draft) -> None:
+    """Store what a draft changed of nodes and holdings."""
+    await writing.remove(Shelf.NODES, [(id,) for id in draft.gone])
+    await writing.put(
+        Shelf.NODES,
+        [
+            {
+                "id": node.id,
+                "kind": node.kind.value,
+                "code": node.code,
+                "name": node.name,
+                "parent": node.parent,
+                "owner": node.owner,
+                "online": node.online,
+                "total": node.total,
+                "standing": node.standing,
+                "kids": node.kids,
+                "lit": node.lit,
+            }
+            for node in draft.changed_nodes()
+        ],
+    )
+    kept: list[Row] = []
+    away: list[tuple[object, ...]] = []
+    for (owner, places), holding in draft.held.items():
+        key = "\n".join(places)
+        if holding.channels:
+            kept.append({"owner": owner, "places": key, **holding._asdict()})
+        else:
+            away.append((owner, key))
+    await writing.remove(Shelf.HOLDINGS, away)
+    await writing.put(Shelf.HOLDINGS, kept)
+
+
+async def _directories(writing: Writing, owner: str, before: Directories, news: News, *, complete: bool) -> Directories:
+    named = parents_named(news.items)
+    if complete:
+        return find_directories(owner, news.items, named, {})
+    found = find_directories(owner, news.items, named, before)
+    for row in await writing.these(owner, likely_recorders(named, {*before, *news.items})):
+        found[row.code] = (NodeKind.DEVICE, as_item(row.said))
+    kept = {code: entry for code, entry in before.items() if code not in news.gone and code not in news.items}
+    return kept | found
+
+
+async def _pass_all(
+    writing: Writing, branch: Branch, items: Mapping[str, Item], whole: Step, gone: Collection[str], *, complete: bool
+) -> None:
+    """Lay all rows of the neighbour beside the items, a page at a time: both are in order of code."""
+    codes = sorted(items)
+    at, after, more = 0, "", True
+    while more:
+        rows = await writing.page(branch.owner, after, PAGE)
+        more = len(rows) == PAGE
+        upto = bisect_right(codes, rows[-1].code) if more else len(codes)
+        part = {code: items[code] for code in codes[at:upto]}
+        await _lay_page(writing, branch, rows, part, whole, gone, complete=complete, rehung=True)
+        at = upto
+        after = rows[-1].code if rows else ""
+
+
+async def _pass_some(
+    writing: Writing, branch: Branch, items: Mapping[str, Item], whole: Step, gone: Collection[str]
+) -> None:
+    for part in _slices(sorted({*items, *gone}), PAGE):
+        rows = await writing.these(branch.owner, part)
+        given = {code: items[code] for code in part if code in items}
+        await _lay_page(writing, branch, rows, given, whole, gone, complete=False, rehung=False)
+
+
+async def _lay_page(
+    writing: Writing,
+    branch: Branch,
+    rows: Sequence[ChannelRow],
+    items: Mapping[str, Item],
+    whole: Step,
+    gone: Collection[str],
+    *,
+    complete: bool,
+    rehung: bool,
+) -> None:
+    def lay() -> Step:
+        return compare(branch, rows, items, gone=lambda code: complete or code in gone, rehung=rehung)
+
+    step = await asyncio.to_thread(lay) if len(rows) + len(items) > ASIDE_FROM else lay()
+    await writing.drop_channels(branch.owner, step.removed)
+    for part in _slices(step.rows, PAGE):
+        await writing.put_channels(part)
+    _gather(whole, step)
+
+
+def _gather(whole: Step, step: Step) -> None:
+    whole.rows += step.rows
+    whole.added += step.added
+    whole.changed += step.changed
+    whole.removed += step.removed
+    for places, holding in step.moves.items():
+        whole.moves[places] = whole.moves.get(places, NOTHING).plus(holding)
+
+
+async def _flip(
+    writing: Writing, owner: str, directories: Directories, online: Mapping[str, bool], whole: Step
+) -> tuple[dict[str, bool], tuple[str, ...]]:
+    """Write states alone; what changed, and who was not known."""
+    if not online:
+        return {}, ()
+    rows = await writing.these(owner, tuple(online))
+    flipped: dict[str, bool] = {}
+    for row in rows:
+        state = online[row.code]
+        if state != row.online:
+            flipped[row.code] = state
+            whole.leave(row)
+            whole.enter(row._replace(online=state))
+            whole.changed.append(row.code)
+    await writing.set_online(owner, flipped)
+    known = {row.code for row in rows} | directories.keys() | {owner}
+    return flipped, tuple(code for code in online if code not in known)
+
+
+async def _write_directories(writing: Writing, owner: str, before: Directories, after: Directories) -> None:
+    await writing.remove(Shelf.DIRECTORIES, [(owner, code) for code in before if code not in after])
+    await writing.put(
+        Shelf.DIRECTORIES,
+        [
+            {"owner": owner, "code": code, "kind": str(entry[0]), "said": as_said(entry[1])}
+            for code, entry in after.items()
+            if before.get(code) != entry
+        ],
+    )
+
+
+def _diff(before: Directories, after: Directories, step: Step, unknown: tuple[str, ...], refused: int) -> Diff:
+    """Codes told once each: a channel that turned into a directory, or back, has changed."""
+    removed_rows, added_rows = set(step.removed), set(step.added)
+    added = [c for c in step.added if c not in before] + [c for c in after if c not in before and c not in removed_rows]
+    removed = [c for c in step.removed if c not in after] + [
+        c for c in before if c not in after and c not in added_rows
+    ]
+    changed = (
+        step.changed
+        + [c for c in after if (c in before and before[c] != after[c]) or c in removed_rows]
+        + [c for c in step.added if c in before]
+    )
+    return Diff(tuple(added), tuple(changed), tuple(removed), unknown, refused)
+
+
+def _slices(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    return (whole[start : start + size] for start in range(0, len(whole), size))
+
+
+def moves_of(rows: Sequence[ChannelRow]) -> dict[Places, Holding]:
+    """What rows hold in all, by places: a count made anew, for checking the kept ones."""
+    moves: dict[Places, Holding] = {}
+    for row in rows:
+        moves[row.places] = moves.get(row.places, NOTHING).plus(held(row))
+    return moves

@@ -1,0 +1,165 @@
+"""A store in memory: for tests, and for looking around. Keeps the same promises as `sql`, but not over a restart."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import TypeVar
+
+from registry.store.promise import ChannelRow, Row, SearchLine, Shelf
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+KEYS: Mapping[Shelf, tuple[str, ...]] = {
+    Shelf.DEVICES: ("code",),
+    Shelf.REFUSALS: ("code",),
+    Shelf.DIRECTORIES: ("owner", "code"),
+    Shelf.NODES: ("id",),
+    Shelf.HOLDINGS: ("owner", "places"),
+    Shelf.USERS: ("name",),
+    Shelf.SESSIONS: ("id_hash",),
+    Shelf.API_KEYS: ("id",),
+    Shelf.SETTINGS: ("name",),
+}
+"""The key columns of each shelf."""
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._shelves: dict[Shelf, dict[tuple[object, ...], Row]] = {shelf: {} for shelf in Shelf}
+        self._channels: dict[str, dict[str, ChannelRow]] = {}
+        self._audits: list[Row] = []
+        self._one_at_a_time = asyncio.Lock()
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[MemoryWriting]:
+        async with self._one_at_a_time:
+            writing = MemoryWriting(self._shelves, self._channels, self._audits)
+            try:
+                yield writing
+            except BaseException:
+                writing.undo()
+                raise
+
+    async def load(self, shelf: Shelf) -> list[Row]:
+        return [dict(row) for row in self._shelves[shelf].values()]
+
+    async def channels(self, keys: Sequence[tuple[str, str]]) -> list[ChannelRow]:
+        found = (self._channels.get(owner, {}).get(code) for owner, code in keys)
+        return [row for row in found if row is not None]
+
+    async def namesakes(self, code: str, limit: int) -> list[ChannelRow]:
+        return [self._channels[owner][code] for owner in sorted(self._channels) if code in self._channels[owner]][
+            :limit
+        ]
+
+    async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        return _page(self._channels.get(owner, {}), after, limit)
+
+    async def standing(self, place: str, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        here = [row for row in self._every() if place in row.places and (row.code, row.owner) > after]
+        return sorted(here, key=lambda row: (row.code, row.owner))[:limit]
+
+    async def lines(self, after: tuple[str, str], limit: int) -> list[SearchLine]:
+        rows = sorted(row for row in self._every() if (row.owner, row.code) > after)[:limit]
+        return [SearchLine(r.owner, r.code, r.name, r.name_here, r.keys, r.playable) for r in rows]
+
+    async def audits(self, before: int | None, limit: int) -> list[Row]:
+        end = len(self._audits) if before is None else max(0, min(before - 1, len(self._audits)))
+        return [dict(row) for row in reversed(self._audits[max(0, end - limit) : end])]
+
+    def _every(self) -> Iterable[ChannelRow]:
+        return (row for mine in self._channels.values() for row in mine.values())
+
+
+class MemoryWriting:
+    """Writes at once and remembers how to undo it."""
+
+    def __init__(
+        self,
+        shelves: dict[Shelf, dict[tuple[object, ...], Row]],
+        channels: dict[str, dict[str, ChannelRow]],
+        audits: list[Row],
+    ) -> None:
+        self._shelves = shelves
+        self._channels = channels
+        self._audits = audits
+        self._undo: list[Callable[[], object]] = []
+
+    def undo(self) -> None:
+        for step in reversed(self._undo):
+            step()
+
+    async def put(self, shelf: Shelf, rows: Sequence[Row]) -> None:
+        kept, columns = self._shelves[shelf], KEYS[shelf]
+        for row in rows:
+            key = tuple(row[column] for column in columns)
+            self._remember(kept, key)
+            kept[key] = dict(row)
+
+    async def remove(self, shelf: Shelf, keys: Sequence[tuple[object, ...]]) -> None:
+        kept = self._shelves[shelf]
+        for key in keys:
+            self._remember(kept, key)
+            kept.pop(key, None)
+
+    async def heard(self, at: Mapping[str, float]) -> None:
+        kept = self._shelves[Shelf.DEVICES]
+        for code, when in at.items():
+            if (code,) in kept:
+                await self.put(Shelf.DEVICES, [kept[code,] | {"heard_at": when}])
+
+    async def page(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        return _page(self._channels.get(owner, {}), after, limit)
+
+    async def these(self, owner: str, codes: Sequence[str]) -> list[ChannelRow]:
+        mine = self._channels.get(owner, {})
+        return [mine[code] for code in codes if code in mine]
+
+    async def put_channels(self, rows: Sequence[ChannelRow]) -> None:
+        for row in rows:
+            mine = self._channels.setdefault(row.owner, {})
+            self._remember(mine, row.code)
+            mine[row.code] = row
+
+    async def set_online(self, owner: str, online: Mapping[str, bool]) -> None:
+        rows = await self.these(owner, tuple(online))
+        await self.put_channels([row._replace(online=online[row.code]) for row in rows])
+
+    async def drop_channels(self, owner: str, codes: Sequence[str]) -> None:
+        mine = self._channels.get(owner, {})
+        for code in codes:
+            self._remember(mine, code)
+            mine.pop(code, None)
+
+    async def drop_owner(self, owner: str) -> None:
+        self._remember(self._channels, owner)
+        self._channels.pop(owner, None)
+        for shelf in (Shelf.DIRECTORIES, Shelf.HOLDINGS):
+            await self.remove(shelf, [key for key in self._shelves[shelf] if key[0] == owner])
+
+    async def audit(self, row: Row) -> None:
+        self._audits.append(row | {"id": len(self._audits) + 1})
+        self._undo.append(self._audits.pop)
+
+    def _remember(self, kept: dict[K, V], key: K) -> None:
+        if key in kept:
+            before = kept[key]
+            self._undo.append(lambda: kept.__setitem__(key, before))
+        else:
+            self._undo.append(lambda: kept.pop(key, None))
+
+
+def _page(mine: Mapping[str, ChannelRow], after: str, limit: int) -> list[ChannelRow]:
+    codes = sorted(mine)
+    start = bisect_right(codes, after)
+    return [mine[code] for code in codes[start : start + limit]]

@@ -1,0 +1,120 @@
+"""What a store promises: shelves of small rows, channels by the million, and transactions that happen or do not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from enum import StrEnum
+from typing import NamedTuple, Protocol
+
+Row = dict[str, object]
+
+LINES_PAGE = 20_000
+"""Rows of one page when the search index is read."""
+
+
+class Shelf(StrEnum):
+    """Tables small enough to be held in memory whole; `store/tables.py` gives their columns."""
+
+    DEVICES = "devices"
+    REFUSALS = "refusals"
+    DIRECTORIES = "directories"
+    NODES = "nodes"
+    HOLDINGS = "holdings"
+    USERS = "users"
+    SESSIONS = "sessions"
+    API_KEYS = "api_keys"
+    SETTINGS = "settings"
+
+
+class ChannelRow(NamedTuple):
+    """A channel as it is kept. `said` is the owner's item as JSON, `online` the owner's word on its state; `place` is
+    its home in the tree and `also` the other places, one a line."""
+
+    owner: str
+    code: str
+    name: str
+    name_here: str | None
+    keys: str
+    playable: bool
+    online: bool
+    place: str
+    also: str
+    said: str
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return (self.place, *self.also.split("\n")) if self.also else (self.place,)
+
+
+class SearchLine(NamedTuple):
+    """What the search index wants to know of a channel."""
+
+    owner: str
+    code: str
+    name: str
+    name_here: str | None
+    keys: str
+    playable: bool
+
+
+class Writing(Protocol):
+    """One transaction. Reads see what was there before it, and its own channel rows as far as they were written."""
+
+    async def put(self, shelf: Shelf, rows: Sequence[Row]) -> None:
+        """Insert or replace whole rows by their key."""
+
+    async def remove(self, shelf: Shelf, keys: Sequence[tuple[object, ...]]) -> None:
+        """Remove rows by the whole key; those that are not there count as removed."""
+
+    async def heard(self, at: Mapping[str, float]) -> None:
+        """Set only `heard_at` of devices."""
+
+    async def page(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        """Up to `limit` channels of `owner` with codes after `after`, in order of code."""
+
+    async def these(self, owner: str, codes: Sequence[str]) -> list[ChannelRow]:
+        """Those of `codes` that are there, in any order."""
+
+    async def put_channels(self, rows: Sequence[ChannelRow]) -> None:
+        """Insert or change; `name_here` is written too. Rows that are the same already are left alone."""
+
+    async def set_online(self, owner: str, online: Mapping[str, bool]) -> None: ...
+
+    async def drop_channels(self, owner: str, codes: Sequence[str]) -> None: ...
+
+    async def drop_owner(self, owner: str) -> None:
+        """All channels, directories and holdings of a neighbour, in a few statements."""
+
+    async def audit(self, row: Row) -> None: ...
+
+
+class Store(Protocol):
+    """Where the library is kept. Lists are in order of code points, whatever the database's language."""
+
+    async def open(self) -> None:
+        """Bring the tables up to date and be ready."""
+
+    async def close(self) -> None: ...
+
+    def writing(self) -> AbstractAsyncContextManager[Writing]:
+        """A transaction: kept when the block ends well, undone when it raises. One at a time."""
+
+    async def load(self, shelf: Shelf) -> list[Row]: ...
+
+    async def channels(self, keys: Sequence[tuple[str, str]]) -> list[ChannelRow]:
+        """Channels by (owner, code), in any order."""
+
+    async def namesakes(self, code: str, limit: int) -> list[ChannelRow]:
+        """Channels of any owner with this code."""
+
+    async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]: ...
+
+    async def standing(self, place: str, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        """Channels directly in a node of the tree, in order of (code, owner), after that pair."""
+
+    async def lines(self, after: tuple[str, str], limit: int) -> list[SearchLine]:
+        """All channels for the search index, in order of (owner, code)."""
+
+    async def audits(self, before: int | None, limit: int) -> list[Row]:
+        """Newest first, those with an id below `before`."""

@@ -1,0 +1,327 @@
+"""The store over SQLAlchemy Core: SQLite in WAL mode, or PostgreSQL by its URL.
+
+All SQL runs on a thread of its own. There is one writer at a time; SQLite knows no more, and PostgreSQL has no need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Delete,
+    Insert,
+    MetaData,
+    Select,
+    Table,
+    and_,
+    bindparam,
+    delete,
+    event,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from registry.store import tables
+from registry.store.loop_thread import LoopThread
+from registry.store.migrate import driver_url, upgrade_over
+from registry.store.promise import ChannelRow, Row, SearchLine, Shelf
+
+COPY_FROM = 10_000
+"""Rows from which PostgreSQL takes them by COPY."""
+MANY = 500
+"""Keys in one IN (...)."""
+BUSY_MS = 10_000
+"""How long SQLite waits for another program that writes."""
+
+_channels = tables.channels
+_members = tables.memberships
+_columns = tuple(column.name for column in _channels.columns)
+_incoming = Table("incoming", MetaData(), *(Column(column.name, column.type) for column in _channels.columns))
+_in_order = select(*(_channels.c[name] for name in ChannelRow._fields))
+
+
+class SqlStore:
+    """Keeps `promise.Store`. `url` is sqlite:///file or postgresql://...; ValueError for another."""
+
+    def __init__(self, url: str) -> None:
+        self._url = driver_url(url)
+        self._thread = LoopThread("store")
+        self._engine: AsyncEngine | None = None
+        self._one_at_a_time = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        return f"SqlStore({self._url.partition('://')[0]})"
+
+    async def open(self) -> None:
+        self._thread.start()
+        try:
+            await self._thread.run(self._open())
+        except BaseException:
+            await self.close()
+            raise
+
+    async def _open(self) -> None:
+        self._engine = create_async_engine(self._url)
+        if self._engine.dialect.name == "sqlite":
+            event.listen(self._engine.sync_engine, "connect", _tune_sqlite)
+        async with self._engine.begin() as connection:
+            await connection.run_sync(upgrade_over)
+
+    async def close(self) -> None:
+        if self._engine is not None:
+            await self._thread.run(self._engine.dispose())
+            self._engine = None
+        await self._thread.stop()
+
+    @property
+    def _ready(self) -> AsyncEngine:
+        if self._engine is None:
+            raise RuntimeError("the store is not open")
+        return self._engine
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[SqlWriting]:
+        async with self._one_at_a_time:
+            connection = await self._thread.run(self._begin())
+            try:
+                yield SqlWriting(self._thread, connection)
+            except BaseException:
+                await asyncio.shield(self._thread.run(_end(connection, keep=False)))
+                raise
+            await asyncio.shield(self._thread.run(_end(connection, keep=True)))
+
+    async def _begin(self) -> AsyncConnection:
+        connection = await self._ready.connect()
+        await connection.begin()
+        return connection
+
+    async def load(self, shelf: Shelf) -> list[Row]:
+        return [dict(row) for row in await self._read_mappings(select(tables.SHELVES[shelf]))]
+
+    async def channels(self, keys: Sequence[tuple[str, str]]) -> list[ChannelRow]:
+        found: list[ChannelRow] = []
+        for start in range(0, len(keys), MANY):
+            some = keys[start : start + MANY]
+            found += await self._read_channels(_in_order.where(tuple_(_channels.c.owner, _channels.c.code).in_(some)))
+        return found
+
+    async def namesakes(self, code: str, limit: int) -> list[ChannelRow]:
+        return await self._read_channels(
+            _in_order.where(_channels.c.code == code).order_by(_channels.c.owner).limit(limit)
+        )
+
+    async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        return await self._read_channels(_page(owner, after, limit))
+
+    async def standing(self, place: str, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        at_home = (
+            _in_order.where(_channels.c.place == place, tuple_(_channels.c.code, _channels.c.owner) > after)
+            .order_by(_channels.c.code, _channels.c.owner)
+            .limit(limit)
+        )
+        as_members = (
+            _in_order.join_from(
+                _members, _channels, and_(_members.c.owner == _channels.c.owner, _members.c.code == _channels.c.code)
+            )
+            .where(_members.c.place == place, tuple_(_members.c.code, _members.c.owner) > after)
+            .order_by(_members.c.code, _members.c.owner)
+            .limit(limit)
+        )
+        rows = await self._read_channels(at_home) + await self._read_channels(as_members)
+        return sorted(rows, key=lambda row: (row.code, row.owner))[:limit]
+
+    async def lines(self, after: tuple[str, str], limit: int) -> list[SearchLine]:
+        statement = (
+            select(*(_channels.c[name] for name in SearchLine._fields))
+            .where(tuple_(_channels.c.owner, _channels.c.code) > after)
+            .order_by(_channels.c.owner, _channels.c.code)
+            .limit(limit)
+        )
+        return await self._thread.run(self._read_lines(statement))
+
+    async def audits(self, before: int | None, limit: int) -> list[Row]:
+        statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)
+        if before is not None:
+            statement = statement.where(tables.audit.c.id < before)
+        return [dict(row) for row in await self._read_mappings(statement)]
+
+    # A statement is Select[Any]: what its rows hold is said by the reader.
+
+    async def _read_mappings(self, statement: Select[Any]) -> list[Mapping[str, object]]:
+        async def read() -> list[Mapping[str, object]]:
+            async with self._ready.connect() as connection:
+                return [dict(row) for row in (await connection.execute(statement)).mappings()]
+
+        return await self._thread.run(read())
+
+    async def _read_channels(self, statement: Select[Any]) -> list[ChannelRow]:
+        async def read() -> list[ChannelRow]:
+            async with self._ready.connect() as connection:
+                return await _channel_rows(connection, statement)
+
+        return await self._thread.run(read())
+
+    async def _read_lines(self, statement: Select[Any]) -> list[SearchLine]:
+        async with self._ready.connect() as connection:
+            return [SearchLine._make(row) for row in (await connection.execute(statement)).all()]
+
+
+class SqlWriting:
+    """Keeps `promise.Writing` over one connection with an open transaction."""
+
+    def __init__(self, thread: LoopThread, connection: AsyncConnection) -> None:
+        self._run = thread.run
+        self._connection = connection
+        self._is_postgresql = connection.dialect.name == "postgresql"
+
+    async def put(self, shelf: Shelf, rows: Sequence[Row]) -> None:
+        if rows:
+            statement = _upsert(tables.SHELVES[shelf], self._is_postgresql)
+            await self._run(self._execute_many(statement, list(rows)))
+
+    async def remove(self, shelf: Shelf, keys: Sequence[tuple[object, ...]]) -> None:
+        if keys:
+            table = tables.SHELVES[shelf]
+            names = [column.name for column in table.primary_key]
+            rows = [{f"key_{name}": value for name, value in zip(names, key, strict=True)} for key in keys]
+            statement = delete(table).where(*(table.c[name] == bindparam(f"key_{name}") for name in names))
+            await self._run(self._execute_many(statement, rows))
+
+    async def heard(self, at: Mapping[str, float]) -> None:
+        if at:
+            devices = tables.devices
+            statement = (
+                update(devices).where(devices.c.code == bindparam("key_code")).values(heard_at=bindparam("when"))
+            )
+            rows: list[Row] = [{"key_code": code, "when": when} for code, when in at.items()]
+            await self._run(self._execute_many(statement, rows))
+
+    async def page(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        return await self._run(_channel_rows(self._connection, _page(owner, after, limit)))
+
+    async def these(self, owner: str, codes: Sequence[str]) -> list[ChannelRow]:
+        found: list[ChannelRow] = []
+        for start in range(0, len(codes), MANY):
+            statement = _in_order.where(_channels.c.owner == owner, _channels.c.code.in_(codes[start : start + MANY]))
+            found += await self._run(_channel_rows(self._connection, statement))
+        return found
+
+    async def put_channels(self, rows: Sequence[ChannelRow]) -> None:
+        if not rows:
+            return
+        if self._is_postgresql and len(rows) >= COPY_FROM:
+            await self._run(self._copy_channels(rows))
+        else:
+            statement = _upsert(_channels, self._is_postgresql)
+            await self._run(self._execute_many(statement, [row._asdict() for row in rows]))
+        await self._run(self._put_members(rows))
+
+    async def set_online(self, owner: str, online: Mapping[str, bool]) -> None:
+        if online:
+            statement = (
+                update(_channels)
+                .where(_channels.c.owner == owner, _channels.c.code == bindparam("key_code"))
+                .values(online=bindparam("state"))
+            )
+            rows: list[Row] = [{"key_code": code, "state": state} for code, state in online.items()]
+            await self._run(self._execute_many(statement, rows))
+
+    async def drop_channels(self, owner: str, codes: Sequence[str]) -> None:
+        for start in range(0, len(codes), MANY):
+            some = codes[start : start + MANY]
+            for table in (_channels, _members):
+                await self._run(self._execute(delete(table).where(table.c.owner == owner, table.c.code.in_(some))))
+
+    async def drop_owner(self, owner: str) -> None:
+        for table in (_channels, _members, tables.directories, tables.holdings):
+            await self._run(self._execute(delete(table).where(table.c.owner == owner)))
+
+    async def audit(self, row: Row) -> None:
+        await self._run(self._execute_many(insert(tables.audit), [row]))
+
+    async def _execute(self, statement: Delete) -> None:
+        await self._connection.execute(statement)
+
+    async def _execute_many(self, statement: Any, rows: list[Row]) -> None:  # any statement that takes parameters
+        await self._connection.execute(statement, rows)
+
+    async def _put_members(self, rows: Sequence[ChannelRow]) -> None:
+        """Write the further places anew; most owners have none, and then nothing is written."""
+        owner = rows[0].owner
+        had = await self._connection.execute(select(_members.c.code).where(_members.c.owner == owner).limit(1))
+        if had.first() is not None:
+            for start in range(0, len(rows), MANY):
+                codes = [row.code for row in rows[start : start + MANY]]
+                await self._connection.execute(
+                    delete(_members).where(_members.c.owner == owner, _members.c.code.in_(codes))
+                )
+        members: list[Row] = [
+            {"owner": row.owner, "code": row.code, "place": place}
+            for row in rows
+            if row.also
+            for place in row.also.split("\n")
+        ]
+        if members:
+            await self._connection.execute(insert(_members), members)
+
+    async def _copy_channels(self, rows: Sequence[ChannelRow]) -> None:
+        await self._connection.exec_driver_sql(
+            "CREATE TEMP TABLE incoming (LIKE channels INCLUDING DEFAULTS) ON COMMIT DROP"
+        )
+        raw = await self._connection.get_raw_connection()
+        driver = raw.driver_connection
+        if driver is None:
+            raise ConnectionError("PostgreSQL's connection is gone")
+        await driver.copy_records_to_table("incoming", records=rows, columns=ChannelRow._fields)
+        source = select(*(_incoming.c[name] for name in _columns))
+        await self._connection.execute(_guarded(postgresql.insert(_channels).from_select(_columns, source), _channels))
+        await self._connection.exec_driver_sql("DROP TABLE incoming")
+
+
+async def _end(connection: AsyncConnection, *, keep: bool) -> None:
+    try:
+        if keep:
+            await connection.commit()
+        else:
+            await connection.rollback()
+    finally:
+        await connection.close()
+
+
+async def _channel_rows(connection: AsyncConnection, statement: Select[Any]) -> list[ChannelRow]:
+    return [ChannelRow._make(row) for row in (await connection.execute(statement)).all()]
+
+
+def _page(owner: str, after: str, limit: int) -> Select[Any]:
+    statement = _in_order.where(_channels.c.owner == owner, _channels.c.code > after)
+    return statement.order_by(_channels.c.code).limit(limit)
+
+
+def _upsert(table: Table, is_postgresql: bool) -> Insert:
+    return _guarded(postgresql.insert(table) if is_postgresql else sqlite.insert(table), table)
+
+
+def _guarded(statement: postgresql.Insert | sqlite.Insert, table: Table) -> Insert:
+    """INSERT that changes what is there already, but only where something differs: an equal row costs no write."""
+    others = [column for column in table.columns if not column.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=list(table.primary_key),
+        set_={column.name: statement.excluded[column.name] for column in others},
+        where=or_(*(column.is_distinct_from(statement.excluded[column.name]) for column in others)),
+    )
+
+
+def _tune_sqlite(connection: Any, _record: object) -> None:  # a DBAPI connection, which has no common type
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-65536"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,202 @@
+"""The tables and their columns, for SQLite and PostgreSQL alike.
+
+A change here needs a revision in `migrations/versions`; a test holds the two against each other.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, MetaData, Table, Text
+
+from registry.store.promise import Shelf
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# Codes and ids are compared byte by byte everywhere, so that pages continue alike on both databases.
+Key = Text().with_variant(Text(collation="C"), "postgresql")
+# SQLite counts rows by itself only in a column that is called INTEGER.
+Serial = BigInteger().with_variant(Integer(), "sqlite")
+
+
+def _key(name: str) -> Column[str]:
+    return Column(name, Key, primary_key=True)
+
+
+devices = Table(
+    "devices",
+    metadata,
+    _key("code"),
+    Column("name", Text, nullable=False),
+    Column("name_here", Text),
+    Column("kind", Text, nullable=False),
+    Column("password", Text),
+    Column("enabled", Boolean, nullable=False),
+    Column("media_transport", Text, nullable=False),
+    Column("send_date", Boolean, nullable=False),
+    Column("keepalive_interval_s", Integer),
+    Column("keepalive_count", Integer),
+    Column("charset", Text, nullable=False),
+    Column("dialect", Text, nullable=False),
+    Column("presence", Text, nullable=False),
+    Column("presence_reason", Text, nullable=False),
+    Column("presence_since", Float(53)),
+    Column("edition", Text, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("remote_host", Text, nullable=False),
+    Column("remote_port", Integer, nullable=False),
+    Column("local_host", Text, nullable=False),
+    Column("local_port", Integer, nullable=False),
+    Column("contact", Text, nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("registered_at", Float(53)),
+    Column("expires_at", Float(53)),
+    Column("heard_at", Float(53)),
+    Column("manufacturer", Text, nullable=False),
+    Column("model", Text, nullable=False),
+    Column("firmware", Text, nullable=False),
+    Column("channels_said", BigInteger),
+    Column("channels_total", BigInteger, nullable=False),
+    Column("channels_online", BigInteger, nullable=False),
+    Column("catalog_at", Float(53)),
+    Column("catalog_complete", Boolean, nullable=False),
+    Column("catalog_note", Text, nullable=False),
+    Column("refused_at", Float(53)),
+    Column("refusal", Text, nullable=False),
+    Column("refusal_note", Text, nullable=False),
+    Column("added_at", Float(53)),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    _key("code"),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("at", Float(53), nullable=False),
+    Column("user_agent", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+)
+
+channels = Table(
+    "channels",
+    metadata,
+    _key("owner"),
+    _key("code"),
+    Column("name", Text, nullable=False),
+    Column("name_here", Text),
+    Column("keys", Text, nullable=False),
+    Column("playable", Boolean, nullable=False),
+    Column("online", Boolean, nullable=False),
+    Column("place", Key, nullable=False),
+    Column("also", Key, nullable=False),
+    Column("said", Text, nullable=False),
+    Index(None, "place", "code", "owner"),
+    Index(None, "code"),
+)
+
+# The second and further places of a channel; the first is `channels.place`.
+memberships = Table(
+    "memberships",
+    metadata,
+    _key("owner"),
+    _key("code"),
+    _key("place"),
+    Index(None, "place", "code", "owner"),
+)
+
+directories = Table(
+    "directories",
+    metadata,
+    _key("owner"),
+    _key("code"),
+    Column("kind", Text, nullable=False),
+    Column("said", Text, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    _key("id"),
+    Column("kind", Text, nullable=False),
+    Column("code", Key, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("parent", Key),
+    Column("owner", Key, nullable=False),
+    Column("online", BigInteger, nullable=False),
+    Column("total", BigInteger, nullable=False),
+    Column("standing", BigInteger, nullable=False),
+    Column("kids", BigInteger, nullable=False),
+    Column("lit", Boolean, nullable=False),
+)
+
+holdings = Table(
+    "holdings",
+    metadata,
+    _key("owner"),
+    _key("places"),
+    Column("channels", BigInteger, nullable=False),
+    Column("cameras", BigInteger, nullable=False),
+    Column("online", BigInteger, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    _key("name"),
+    Column("role", Text, nullable=False),
+    Column("password_hash", Text, nullable=False),
+    Column("must_change", Boolean, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("disabled", Boolean, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    _key("id_hash"),
+    Column("user", Key, nullable=False),
+    Column("created", Float(53), nullable=False),
+    Column("expires", Float(53), nullable=False),
+    Column("ttl_s", Float(53), nullable=False),
+    Column("last_seen", Float(53), nullable=False),
+    Column("address", Text, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    _key("id"),
+    Column("name", Text, nullable=False),
+    Column("hash", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("created_at", Float(53), nullable=False),
+    Column("last_used", Float(53)),
+    Column("expires", Float(53)),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    _key("name"),
+    Column("value", Text, nullable=False),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=True),
+    Column("at", Float(53), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("result", Text, nullable=False),
+    Column("address", Text, nullable=False),
+)
+
+SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}
