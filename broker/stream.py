@@ -1,0 +1,516 @@
+"""One upstream call and all who watch it: rung by its own task, kept while wanted, given back whatever goes wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from broker.failure import Failure, of_media, of_peer
+from broker.life import LIFE, State, Turn
+from broker.ssrc_pool import NoNumber, SsrcPool
+from broker.watch import StreamView
+from gb28181.edition import parse_edition
+from gb28181.manscdp.control import DeviceControl
+from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline
+from gb28181.sdp import live_offer
+from gb28181.ssrc import Ssrc
+from media.plane import (
+    Aim,
+    AudioTrack,
+    FirstFrame,
+    Inlet,
+    KeyFrameWanted,
+    MediaPlane,
+    NoCapacity,
+    PlaneEvent,
+    Seen,
+    StreamFailed,
+    TracksChanged,
+    Transport,
+    Verdict,
+    VideoTrack,
+)
+from registry.device import Device
+
+log = logging.getLogger(__name__)
+
+ENDING_S = 8.0
+"""How long a new call waits for the BYE of the one before it on the same channel."""
+BYE_S = 5.0
+TELL_S = 5.0
+CHECK_S = 60.0
+"""How often a flowing stream is held against what the media plane really has."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """One stream a peer can send. Main and sub stream are two."""
+
+    owner: str
+    channel: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How a stream rings and waits, in seconds; the words are those of BrokerSettings."""
+
+    linger_s: float
+    answer_s: float
+    first_frame_s: float
+    retry_first_s: float
+    retry_last_s: float
+    retry_other_transport: bool
+    single_port: bool
+    key_frame_every_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """By which transport, and on whose port."""
+
+    transport: Transport
+    single_port: bool
+
+
+class Failed(Exception):
+    """This ring came to nothing; carries the value that says why."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+class Stream:
+    """`run` is its task. Viewers hold claims; the call lives while there are claims, and lingers after the last.
+
+    A viewer who loses patience takes its claim back and does not hang up on the next one.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        key: StreamKey,
+        device: Callable[[], Device | None],
+        neighbours: Neighbours,
+        plane: MediaPlane,
+        ssrcs: SsrcPool,
+        pace: Pace,
+        changed: Callable[[Stream, str], None],
+        inlet_changed: Callable[[Stream, str | None, str | None], None],
+    ) -> None:
+        self.name = name
+        self.key = key
+        self.plane = plane
+        self.state = State.INVITING
+        self.inlet: Inlet | None = None
+        self.call: Call | None = None
+        self.video: VideoTrack | None = None
+        self.audio: AudioTrack | None = None
+        self.failure: Failure | None = None
+        self.started_at = time.time()
+        self.calls = 0
+        self.task: asyncio.Task[None] | None = None
+        self.predecessor: asyncio.Task[None] | None = None
+        self._claims: dict[str, str] = {}
+        self._device = device
+        self._neighbours = neighbours
+        self._ssrcs = ssrcs
+        self._pace = pace
+        self._changed = changed
+        self._inlet_changed = inlet_changed
+        self._ssrc = 0
+        self._hops: list[Hop] = []
+        self._loop = asyncio.get_running_loop()
+        self._outcome: asyncio.Future[Failure | None] = self._loop.create_future()
+        self._news: asyncio.Future[Seen | None] | None = None
+        self._wake = asyncio.Event()
+        self._broken: str | None = None
+        self._is_stopped = False
+        self._is_back = False
+        self._key_frame_at = float("-inf")
+        self._asking: set[asyncio.Task[None]] = set()
+
+    # --- viewers ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_over(self) -> bool:
+        return self.state is State.ENDED
+
+    @property
+    def viewers(self) -> int:
+        return len(self._claims)
+
+    def claim(self, claim: str, viewer: str) -> None:
+        """A viewer wants this stream, from now on until `unclaim`."""
+        self._claims[claim] = viewer
+        if self.state is State.LINGERING:
+            # The kept pictures may be old by now; a fresh key frame brings the newcomer to the present.
+            self.ask_key_frame()
+        self._wake.set()
+
+    def unclaim(self, claim: str) -> None:
+        self._claims.pop(claim, None)
+        self._wake.set()
+
+    async def wait_flowing(self) -> Failure | None:
+        """None when it flows, else why the ring that was on came to nothing. The caller brings the deadline."""
+        if self.state in (State.LIVE, State.LINGERING):
+            return None
+        return await asyncio.shield(self._outcome)
+
+    def stop(self) -> None:
+        """End it whoever watches."""
+        self._is_stopped = True
+        self._break("stopped by an operator")
+        if self._news is not None and not self._news.done():
+            self._news.set_result(Seen(Verdict.LOST, note="stopped by an operator"))
+
+    def ring_now(self) -> None:
+        """The device is back: do not wait out the pause."""
+        if self.state is State.RETRYING:
+            self._is_back = True
+            self._wake.set()
+
+    def view(self) -> StreamView:
+        return StreamView(
+            id=self.name,
+            owner=self.key.owner,
+            channel=self.key.channel,
+            state=str(self.state),
+            stream_number=self.key.number,
+            transport=str(self.inlet.transport) if self.inlet else "",
+            ssrc=self._ssrc,
+            call_id=self.call.call_id if self.call else None,
+            viewers=tuple(self._claims.values()),
+            started_at=self.started_at,
+            failure=self.failure.message if self.failure else None,
+        )
+
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        return tuple(self._hops)
+
+    # --- the task --------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Ring, flow, ring again while somebody watches; returns when all is given back."""
+        try:
+            if self.predecessor is not None:
+                await asyncio.wait({self.predecessor}, timeout=ENDING_S)
+                self.predecessor = None
+            async with AsyncExitStack() as taken:
+                self._ssrc = taken.enter_context(self._ssrcs.lend())
+                taken.push_async_callback(self._close_inlet)
+                taken.push_async_callback(self._hang_up)
+                await self._first_picture()
+                await self._flow()
+        except Failed as failed:
+            self._give_up(failed.failure)
+        except NoNumber as error:
+            self._give_up(Failure(str(error), "no-capacity", 503, (Hop("us", "lend an SSRC", 503, str(error)),)))
+        except Exception as error:
+            log.exception("stream %s of %s failed; its viewers are told", self.name, self.key)
+            self._give_up(Failure(f"our side failed: {error}", "internal", 500, self.hops))
+        finally:
+            self._move(Turn.OVER)
+            self._settle(self.failure or Failure("the stream has ended", "stopped", 487, self.hops))
+            for task in self._asking:
+                task.cancel()
+
+    async def _first_picture(self) -> None:
+        """Ring; once more by another way where that may help. Raises Failed."""
+        way = self._first_way()
+        tried: tuple[Hop, ...] = ()
+        second: Way | None = way
+        while second is not None:
+            way = second
+            try:
+                await self._open(way)
+                await self._ring()
+                return
+            except Failed as failed:
+                failure = failed.failure.after(tried)
+                second = None if tried or self._is_stopped else self._other_way(way, failed.failure)
+                if second is None:
+                    raise Failed(failure) from None
+                log.info("%s; ringing once more by %s", failure.message, second)
+                tried = failure.hops
+                await self._hang_up()
+                await self._close_inlet()
+                self._move(Turn.RING_AGAIN)
+
+    async def _flow(self) -> None:
+        """Until nobody wants it any more."""
+        pause_s = self._pace.retry_first_s
+        while True:
+            began = self._loop.time()
+            why = await self._until_broken()
+            if why is None:
+                return
+            log.info("stream %s of %s broke: %s", self.name, self.key.channel, why)
+            self._expect_outcome()
+            self._move(Turn.BROKEN, why)
+            await self._hang_up()
+            if self._loop.time() - began > self._pace.retry_last_s:
+                pause_s = self._pace.retry_first_s
+            while True:
+                if not await self._pause(pause_s):
+                    return
+                pause_s = min(pause_s * 2, self._pace.retry_last_s)
+                self._move(Turn.RING_AGAIN)
+                try:
+                    await self._ring()
+                    break
+                except Failed as failed:
+                    self.failure = failed.failure
+                    await self._hang_up()
+                    self._settle(failed.failure)
+                    self._expect_outcome()
+                    self._move(Turn.FAILED_AGAIN, failed.failure.message)
+
+    async def _until_broken(self) -> str | None:
+        """Why the flow broke, or None when it is no longer wanted."""
+        linger_until: float | None = None
+        while True:
+            if self._is_stopped:
+                self._move(Turn.OVER, "stopped by an operator")
+                return None
+            if self._claims:
+                self._move(Turn.VIEWER_CAME)
+                linger_until = None
+            elif linger_until is None:
+                linger_until = self._loop.time() + self._pace.linger_s
+                self._move(Turn.LAST_LEFT)
+            if self._broken is not None:
+                if self._claims:
+                    return self._broken
+                self._move(Turn.OVER, self._broken)
+                return None
+            wait_s = CHECK_S if linger_until is None else linger_until - self._loop.time()
+            if wait_s <= 0:
+                # From here on newcomers begin a stream of their own.
+                self._move(Turn.OVER, "nobody watches")
+                return None
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+            if self.inlet is None or self.plane.statistics(self.inlet.id) is None:
+                self._broken = "the media plane no longer has it"
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait before ringing again; false when there is no reason to any more."""
+        until = self._loop.time() + seconds
+        while True:
+            if self._is_stopped or not self._claims:
+                self._move(Turn.OVER, "stopped by an operator" if self._is_stopped else "nobody watches")
+                return False
+            self._wake.clear()
+            try:
+                async with asyncio.timeout(until - self._loop.time()):
+                    await self._wake.wait()
+            except TimeoutError:
+                return True
+            if self._is_back:
+                self._is_back = False
+                return True
+
+    # --- one ring --------------------------------------------------------------------------------------------
+
+    async def _open(self, way: Way) -> None:
+        """A way in on the media plane. Raises Failed."""
+        try:
+            self.inlet = await self.plane.open(self._ssrc, way.transport, single_port=way.single_port)
+        except NoCapacity as error:
+            hop = Hop("media", "open a port", 503, str(error))
+            raise Failed(Failure(str(error), "no-capacity", 503, (*self._hops, hop))) from None
+        self._inlet_changed(self, None, self.inlet.id)
+        place = f"{way.transport} port {self.inlet.port}, SSRC {Ssrc(self._ssrc).text}"
+        self._hops = [Hop("media", "open a port", 200, place)]
+
+    async def _ring(self) -> None:
+        """INVITE, aim, first frame. Raises Failed."""
+        inlet = self.inlet
+        assert inlet is not None
+        self._hops = self._hops[:1]
+        peer, host, device = self._callee(inlet)
+        offer = live_offer(
+            self.key.channel,
+            host,
+            inlet.port,
+            self._ssrc,
+            str(inlet.transport),
+            dialect=peer.dialect,
+            edition=parse_edition(device.edition or None),
+            stream_number=self.key.number,
+        )
+        self._broken = None
+        self._news = self._loop.create_future()
+        self.calls += 1
+        try:
+            call = await peer.call(self.key.channel, offer, timeout_s=self._pace.answer_s)
+        except PeerError as error:
+            raise Failed(of_peer(error, self.key.channel).after(self.hops)) from None
+        self.call = call
+        self._hops.append(Hop(self.key.owner, "INVITE", 200, "OK"))
+        call.on_end(lambda reason: self._call_ended(call, reason))
+        self._move(Turn.ANSWERED)
+        answer = call.answer
+        payloads = answer.payload_map() or offer.payload_map()
+        await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
+        await self._first_frame(inlet, host, call)
+
+    async def _first_frame(self, inlet: Inlet, host: str, call: Call) -> None:
+        assert self._news is not None
+        try:
+            async with asyncio.timeout(self._pace.first_frame_s):
+                seen = await asyncio.shield(self._news)
+        except TimeoutError:
+            seen = Seen(Verdict.NOTHING, note=f"the media plane said nothing in {self._pace.first_frame_s:g} s")
+        if self._is_stopped:
+            raise Failed(
+                Failure("the stream was stopped by an operator", "stopped", 487, self.hops, None, call.call_id)
+            )
+        if seen is None:
+            self._hops.append(Hop("media", "await the first picture", 200, "it came"))
+            self.failure = None
+            self._move(Turn.FIRST_FRAME)
+            self._settle(None)
+            return
+        if self._broken is not None:
+            hop = Hop(self.key.owner, "BYE", 0, self._broken)
+            message = f"{self.key.channel} ended the call before its first picture: {self._broken}"
+            raise Failed(Failure(message, "device-ended", 480, (*self._hops, hop), seen, call.call_id))
+        where = f"{host}:{inlet.port}, SSRC {Ssrc(self._ssrc).text}, {inlet.transport}"
+        raise Failed(of_media(seen, self.key.channel, where, call.call_id).after(self.hops))
+
+    def _callee(self, inlet: Inlet) -> tuple[Peer, str, Device]:
+        """Whom we call and the address it shall send to. Raises Failed."""
+        code = self.key.owner
+        device, peer = self._device(), self._neighbours.peer(code)
+        if device is None or peer is None:
+            raise Failed(of_peer(PeerOffline(f"{code} is not registered"), code).after(self.hops))
+        host = inlet.host or device.local_host
+        if host in ("", "0.0.0.0", "::"):
+            message = f"no address is known that {code} could send to; set the media room's announce_host"
+            raise Failed(Failure(message, "no-address", 500, (*self._hops, Hop("us", "write the offer", 500, message))))
+        return peer, host, device
+
+    def _first_way(self) -> Way:
+        device = self._device()
+        try:
+            transport = Transport(device.media_transport if device else "")
+        except ValueError:
+            transport = Transport.TCP_PASSIVE
+        return Way(transport, self._pace.single_port)
+
+    def _other_way(self, way: Way, failure: Failure) -> Way | None:
+        """Another way that may help after this failure."""
+        if way.single_port and (failure.needs_own_port or failure.code == "no-capacity"):
+            return Way(way.transport, False)
+        if failure.nothing_came and self._pace.retry_other_transport:
+            other = Transport.TCP_PASSIVE if way.transport is not Transport.TCP_PASSIVE else Transport.UDP
+            return Way(other, way.single_port)
+        return None
+
+    # --- what happens meanwhile ------------------------------------------------------------------------------
+
+    def plane_said(self, event: PlaneEvent) -> None:
+        """An event of our inlet; must not block."""
+        match event:
+            case FirstFrame():
+                self.video, self.audio = event.video, event.audio
+                self._tell_news(None)
+            case TracksChanged():
+                self.video = event.video or self.video
+                self.audio = event.audio
+            case StreamFailed():
+                if not self._tell_news(event.seen):
+                    self._break(event.seen.note or str(event.seen.verdict))
+            case KeyFrameWanted():
+                self.ask_key_frame()
+
+    def ask_key_frame(self) -> None:
+        """Have the camera send a key frame, not more often than agreed (media.md 2.13: once a second)."""
+        now = self._loop.time()
+        peer = self._neighbours.peer(self.key.owner)
+        if peer is None or not peer.is_online or now - self._key_frame_at < self._pace.key_frame_every_s:
+            return
+        self._key_frame_at = now
+        task = asyncio.create_task(self._tell_key_frame(peer), name=f"key frame {self.key.channel}")
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _tell_key_frame(self, peer: Peer) -> None:
+        try:
+            async with asyncio.timeout(TELL_S):
+                await peer.tell(DeviceControl(sn=0, device=self.key.channel, i_frame=True))
+        except (PeerError, TimeoutError) as error:
+            log.info("%s was not told to send a key frame: %s", self.key.channel, error)
+
+    def _call_ended(self, call: Call, reason: str) -> None:
+        if call is not self.call:
+            return
+        self._break(reason or "the device ended the call")
+        self._tell_news(Seen(Verdict.LOST, note=self._broken or ""))
+
+    def _tell_news(self, seen: Seen | None) -> bool:
+        """Pass on how the wait for the first frame ended; false when nobody waits."""
+        if self._news is None or self._news.done():
+            return False
+        self._news.set_result(seen)
+        return True
+
+    def _break(self, why: str) -> None:
+        self._broken = self._broken or why
+        self._wake.set()
+
+    # --- giving back -----------------------------------------------------------------------------------------
+
+    async def _hang_up(self) -> None:
+        call, self.call = self.call, None
+        if call is None:
+            return
+        try:
+            async with asyncio.timeout(BYE_S):
+                await call.hang_up()
+        except (PeerError, TimeoutError) as error:
+            log.info("the BYE of %s was not answered: %s", call.call_id, error)
+        except Exception:
+            log.exception("hanging up %s failed; the port and the number are given back all the same", call.call_id)
+
+    async def _close_inlet(self) -> None:
+        inlet, self.inlet = self.inlet, None
+        if inlet is not None:
+            await self.plane.close(inlet.id)
+            self._inlet_changed(self, inlet.id, None)
+
+    def _give_up(self, failure: Failure) -> None:
+        self.failure = failure
+        self._move(Turn.FAILED, failure.message)
+
+    def _settle(self, failure: Failure | None) -> None:
+        """Everybody who waits for this ring is told."""
+        if not self._outcome.done():
+            self._outcome.set_result(failure)
+
+    def _expect_outcome(self) -> None:
+        """Who comes from now on waits for the next ring."""
+        if self._outcome.done():
+            self._outcome = self._loop.create_future()
+
+    def _move(self, turn: Turn, note: str = "") -> None:
+        after = LIFE[self.state].get(turn)
+        if after is None or after is self.state:
+            return
+        self.state = after
+        self._changed(self, note)
+
+    def __repr__(self) -> str:
+        return f"<Stream {self.name} {self.key.channel}/{self.key.number} {self.state}, {len(self._claims)} viewers>"
