@@ -12,7 +12,7 @@ from typing import Any
 
 from aiohttp import web
 from sipserver.below.below import Below
-from web.accounts import ensure_first_administrator
+from web.passwords import ensure_first_administrator
 
 from app.settings import Settings
 from broker.broker import Broker
