@@ -131,14 +131,15 @@ class PresenceBook:
     def recall(self, code: str, rhythm: Rhythm, now: float, *, expires_at: float, was_there: bool) -> Change | None:
         """Take a device over from before our restart.
 
-        One that was there is UNCONFIRMED until it is heard, and gets its whole patience and some more for that; one
-        that was gone stays gone. Neither is told as failed.
+        One that was there is UNCONFIRMED until it is heard, and gets its whole patience and some more for that, even
+        if its registration ran out while we were away; one that was gone stays gone. Neither is told as failed.
         """
         entry = self._entry(code, rhythm)
         entry.expires_at = expires_at
-        if not was_there or expires_at <= now:
+        if not was_there:
             return self._become(entry, Presence.OFFLINE, Reason.NOT_HEARD_SINCE_RESTART, now)
         entry.unconfirmed_until = now + rhythm.patience_s + self._restart_grace_s
+        entry.expires_at = max(expires_at, entry.unconfirmed_until)
         change = self._become(entry, Presence.UNCONFIRMED, Reason.SERVER_RESTARTED, now)
         self._queue(entry)
         return change

@@ -84,6 +84,14 @@ def test_a_restart_shows_nothing_as_failed_and_gives_everybody_their_time():
     assert (gone.code, gone.reason) == (GATE, Reason.NOT_HEARD_SINCE_RESTART)
 
 
+def test_a_registration_that_ran_out_while_we_were_away_gets_the_same_grace():
+    book = PresenceBook(now=1000.0)
+    unsure = book.recall(GATE, RHYTHM, 1000.0, expires_at=400.0, was_there=True)
+    assert unsure is not None and unsure.presence is Presence.UNCONFIRMED
+    assert ticking(book, 1001.0, 1219.0) == []
+    assert len(ticking(book, 1220.0, 1221.0)) == 1
+
+
 def test_a_device_known_before_the_restart_comes_back_by_keepalive():
     book = PresenceBook(now=1000.0)
     book.recall(GATE, RHYTHM, 1000.0, expires_at=FAR, was_there=True)

@@ -1,0 +1,244 @@
+"""What registered neighbours send us by MESSAGE and NOTIFY: signs of life, answers, alarms, news.
+
+Handlers are synchronous: the 200 goes out at once, and what must wait for the store becomes an errand.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from msgspec.structs import replace
+
+from gb28181.manscdp.alarm import Alarm, AlarmResponse
+from gb28181.manscdp.catalog import Catalog, CatalogNotice, Item, as_notice
+from gb28181.manscdp.keepalive import Keepalive
+from gb28181.manscdp.message import Manscdp, Unknown, parse
+from gb28181.manscdp.status import MediaStatus
+from gb28181.peer import PeerError
+from registry.directory import Directory
+from registry.events import AlarmRaised
+from sipserver.below.calls import CallBook
+from sipserver.below.errands import Errands
+from sipserver.link import Link
+from sipserver.stack import Incoming
+
+log = logging.getLogger(__name__)
+
+NEWS_DELAY_S = 0.5
+"""News of one neighbour within this time go into the store together."""
+MOST_NEWS = 20_000
+"""Items of news of one neighbour that may wait at once."""
+MOST_FAULTY = 1000
+RESYNC_EVERY_S = 300.0
+"""News of things we do not know ask for a new catalog, but not more often than this."""
+
+
+@dataclass(slots=True)
+class InboxTally:
+    """What came in, counted since the start."""
+
+    keepalives: int = 0
+    answers: int = 0
+    late_answers: int = 0
+    news: int = 0
+    alarms: int = 0
+    alarms_held: int = 0
+    malformed: int = 0
+    unread: int = 0
+    """Messages of kinds that we do not act upon."""
+    dropped: int = 0
+    """News for which there was no room."""
+
+
+class Inbox:
+    """Takes messages of neighbours that have been admitted.
+
+    `errands` go to the store, `replies` to neighbours, who may be slow and must not hold the store up. `resync` asks a
+    neighbour for its catalog anew.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        errands: Errands,
+        replies: Errands,
+        calls: CallBook,
+        *,
+        link: Callable[[str], Link | None],
+        resync: Callable[[str], None],
+        clock: Callable[[], float],
+        alarms_a_minute: int = 60,
+    ) -> None:
+        self._directory = directory
+        self._errands = errands
+        self._replies = replies
+        self._calls = calls
+        self._link = link
+        self._resync = resync
+        self._clock = clock
+        self._alarms_a_minute = alarms_a_minute
+        self._news: dict[str, dict[str, Item]] = {}
+        self._faulty: dict[str, frozenset[str]] = {}
+        self._alarm_minutes: dict[str, tuple[int, int]] = {}
+        self._resynced: dict[str, float] = {}
+        self.tally = InboxTally()
+
+    def statistics(self) -> dict[str, int]:
+        return asdict(self.tally)
+
+    def take(self, incoming: Incoming, code: str, at: float) -> None:
+        """One MESSAGE or NOTIFY of the neighbour `code`; `at` is UNIX time."""
+        body = incoming.request.body
+        if not body or is_plain_keepalive(body):
+            # Middleboxes strip bodies, and an empty MESSAGE can be nothing else (signalling 10.2).
+            self.tally.keepalives += 1
+            incoming.respond(200)
+            if code in self._faulty:
+                self._mend(code, frozenset())
+            return
+        try:
+            value = parse(body)
+        except ValueError as wrong:
+            self.tally.malformed += 1
+            log.info("%s sent a body we cannot read: %s", code, wrong)
+            incoming.respond(400 if _is_manscdp(incoming.request.content_type) else 415)
+            return
+        incoming.respond(200)
+        self._read(value, code, at, is_notify=incoming.request.method == "NOTIFY")
+
+    def forget(self, code: str) -> None:
+        """The neighbour was removed."""
+        for kept in (self._news, self._faulty, self._alarm_minutes, self._resynced):
+            kept.pop(code, None)
+
+    def _read(self, value: Manscdp, code: str, at: float, *, is_notify: bool) -> None:
+        match value:
+            case Keepalive():
+                self.tally.keepalives += 1
+                self._mend(code, frozenset(value.faulty[:MOST_FAULTY]))
+            case Alarm():
+                self._alarm(value, code, at)
+            case CatalogNotice():
+                self._hear_news(code, value.items)
+            case Catalog() if is_notify:
+                self._hear_news(code, as_notice(value).items)
+            case MediaStatus():
+                if value.is_end_of_file:
+                    self._calls.file_sent(code, value.device)
+            case Unknown():
+                self.tally.unread += 1
+            case _:
+                self._answer(value, code)
+
+    def _answer(self, value: Manscdp, code: str) -> None:
+        link = self._link(code)
+        if link is not None and link.deliver(value):
+            self.tally.answers += 1
+        elif isinstance(value, Catalog):
+            # A status pushed under a foreign SN, or parts of a query that we gave up: both are news, never the whole.
+            self.tally.late_answers += 1
+            self._hear_news(code, tuple(item if item.event else replace(item, event="UPDATE") for item in value.items))
+        else:
+            self.tally.unread += 1
+
+    def _alarm(self, alarm: Alarm, code: str, at: float) -> None:
+        minute, count = self._alarm_minutes.get(code, (0, 0))
+        this_minute = int(at // 60)
+        count = count + 1 if minute == this_minute else 1
+        self._alarm_minutes[code] = (this_minute, count)
+        self.tally.alarms += 1
+        if count <= self._alarms_a_minute:
+            self._directory.bus.tell(
+                AlarmRaised(
+                    owner=code,
+                    channel=alarm.device or code,
+                    priority=alarm.priority,
+                    method=alarm.method,
+                    alarm_type="" if alarm.alarm_type is None else str(alarm.alarm_type),
+                    at=alarm.at if alarm.at is not None else at,
+                    description=alarm.description[:1024],
+                )
+            )
+        else:
+            self.tally.alarms_held += 1
+        # Devices repeat an alarm until they hear this, so it goes out even for those that we hold back (7.4 step 3).
+        self._replies.add(f"answer to an alarm of {code}", lambda: self._acknowledge(alarm, code))
+
+    async def _acknowledge(self, alarm: Alarm, code: str) -> None:
+        link = self._link(code)
+        if link is not None:
+            try:
+                await link.tell(AlarmResponse(alarm.sn, alarm.device or code))
+            except PeerError as silent:
+                log.debug("the answer to an alarm was not taken: %s", silent)
+
+    def _mend(self, code: str, faulty: frozenset[str]) -> None:
+        """A keepalive names the parts that do not work now (2022 A.2.5.2): those named before work again."""
+        before = self._faulty.get(code, frozenset())
+        if faulty == before:
+            return
+        if faulty:
+            self._faulty[code] = faulty
+        else:
+            self._faulty.pop(code, None)
+        online = dict.fromkeys(before - faulty, True) | dict.fromkeys(faulty - before, False)
+        self._errands.add(f"faulty parts of {code}", lambda: self._directory.note_channel_status(code, online))
+
+    def _hear_news(self, code: str, items: tuple[Item, ...]) -> None:
+        if not items:
+            return
+        waiting = self._news.get(code)
+        if waiting is None:
+            waiting = self._news[code] = {}
+            asyncio.get_running_loop().call_later(NEWS_DELAY_S, self._hand_over, code)
+        for item in items:
+            if len(waiting) >= MOST_NEWS and item.code not in waiting:
+                self.tally.dropped += 1
+                continue
+            self.tally.news += 1
+            # Of two news about one thing the second is the truth; but a full item is not lost to a mere ON after it.
+            earlier = waiting.get(item.code)
+            if earlier is not None and earlier.event in FULL_NEWS and item.event in STATUS_NEWS:
+                item = replace(earlier, status_on=item.event == "ON")
+            waiting[item.code] = item
+
+    def _hand_over(self, code: str) -> None:
+        if not self._errands.add(f"news of {code}", lambda: self._store_news(code)):
+            self.tally.dropped += len(self._news.pop(code, ()))
+
+    async def _store_news(self, code: str) -> None:
+        news = self._news.pop(code, None)
+        if not news:
+            return
+        diff = await self._directory.apply_notice(code, tuple(news.values()))
+        now = self._clock()
+        if diff.unknown and now - self._resynced.get(code, float("-inf")) >= RESYNC_EVERY_S:
+            self._resynced[code] = now
+            self._resync(code)
+
+
+FULL_NEWS = frozenset(("ADD", "UPDATE"))
+STATUS_NEWS = frozenset(("ON", "OFF", "VLOST", "DEFECT"))
+
+
+def is_plain_keepalive(body: bytes) -> bool:
+    """Whether a body is a keepalive that says nothing but that all is well, seen without taking it apart.
+
+    >>> is_plain_keepalive(b"<Notify><CmdType>Keepalive</CmdType><SN>1</SN><Status>OK</Status></Notify>")
+    True
+    """
+    return (
+        len(body) < 1024
+        and b"<CmdType>Keepalive</CmdType>" in body
+        and b"<Info" not in body
+        and b"<info" not in body
+        and b"<!" not in body
+    )
+
+
+def _is_manscdp(content_type: str) -> bool:
+    """Devices also write `Application/` or nothing at all."""
+    return content_type in ("", "application/", "application/xml", "text/xml") or "manscdp" in content_type

@@ -1,0 +1,381 @@
+"""A `Peer` over the wire: SN numbers, charsets, the waiting for answers and the gathering of their parts.
+
+Asking is one MESSAGE out, its 200, and later one or many MESSAGEs back that carry the SN (GB/T 28181-2022 9.3, 9.5).
+The room that receives them hands every typed value to `Link.deliver`, which says whether somebody waited for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from gb28181.charset import Charset
+from gb28181.dialect import STANDARD, Dialect
+from gb28181.edition import Edition
+from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
+from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.message import Manscdp, serialise, with_sn
+from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
+from gb28181.peer import Call, Hop, PeerError, PeerOffline, PeerRefused, PeerSilent
+from gb28181.sdp import Offer
+from sipserver.below.calls import CallBook, place_call
+from sipserver.gathering import Gathering, Patience, Progress
+from sipserver.stack import Path, RequestTimedOut, Stack, TransportLost
+
+MANSCDP = "Application/MANSCDP+xml"
+LAST_SN = 999_999  # some devices cut longer numbers off
+MOST_QUESTIONS = 256
+
+ProgressListener = Callable[[int, int], None]
+"""Told (got, expected) after each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSettings:
+    """Who we are towards peers, and how long we wait for them, in seconds."""
+
+    code: str
+    domain: str
+    edition: Edition = Edition.V2022
+    ask_patience_s: float = 10.0
+    catalog_patience_s: float = 120.0
+    records_patience_s: float = 30.0
+    part_patience_s: float = 10.0
+    catalog_items_limit: int = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Manners:
+    """How to speak with a peer: its habits, the charset it reads, the edition both know."""
+
+    dialect: Dialect = STANDARD
+    charset: Charset = Charset.GB2312
+    edition: Edition = Edition.V2016
+
+
+class _Question:
+    """Somebody waits for an answer of one part."""
+
+    __slots__ = ("answer", "wanted")
+
+    def __init__(self, wanted: type, loop: asyncio.AbstractEventLoop) -> None:
+        self.wanted = wanted
+        self.answer: asyncio.Future[object] = loop.create_future()
+
+    def take(self, value: Manscdp, now: float) -> None:
+        if not self.answer.done():
+            self.answer.set_result(value)
+
+    def refuse(self, error: PeerError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # read once, so that a waiter who left meanwhile leaves no complaint behind
+
+    def close(self) -> None:
+        self.answer.cancel()
+
+
+class _Collection(_Question):
+    """Somebody waits for an answer of many parts."""
+
+    __slots__ = ("gathering", "progress", "timer")
+
+    def __init__(
+        self,
+        wanted: type,
+        loop: asyncio.AbstractEventLoop,
+        gathering: Gathering,
+        progress: ProgressListener | None,
+    ) -> None:
+        super().__init__(wanted, loop)
+        self.gathering = gathering
+        self.progress = progress
+        self.timer = loop.call_at(gathering.deadline, self._look)
+
+    def take(self, value: Manscdp, now: float) -> None:
+        if self.answer.done() or not isinstance(value, Catalog | RecordInfo):
+            return
+        gathering = self.gathering
+        state = gathering.add(value, value.sum_num, value.items, value.damaged, now)
+        if self.progress is not None:
+            self.progress(gathering.got, gathering.expected)
+        if state is not Progress.WAITING:
+            self.answer.set_result(gathering.result())
+
+    def close(self) -> None:
+        self.timer.cancel()
+        super().close()
+
+    def _look(self) -> None:
+        # The timer follows the deadline lazily: parts only move a number.
+        if self.answer.done():
+            return
+        loop = self.answer.get_loop()
+        if self.gathering.give_up(loop.time()):
+            self.answer.set_result(self.gathering.result())
+        else:
+            self.timer = loop.call_at(self.gathering.deadline, self._look)
+
+
+class Link:
+    """Keeps the promises of `gb28181.peer.Peer` over a `Stack`.
+
+    `reach` gives the way to the peer, None when there is none; `manners` how to speak with it now; `is_online` what
+    presence says. `first_sn` should differ from start to start, so that late answers to a former life fit nothing.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        stack: Stack,
+        settings: LinkSettings,
+        calls: CallBook,
+        *,
+        reach: Callable[[], Path | None],
+        manners: Callable[[], Manners],
+        is_online: Callable[[], bool],
+        first_sn: int = 1,
+    ) -> None:
+        self.code = code
+        self._stack = stack
+        self._settings = settings
+        self._calls = calls
+        self._reach = reach
+        self._manners = manners
+        self._is_online = is_online
+        self._sn = first_sn % LAST_SN
+        self._questions: dict[int, _Question] = {}
+        self._catalog_turn = asyncio.Lock()
+
+    def __repr__(self) -> str:
+        state = "online" if self.is_online else "away"
+        return f"<Link {self.code} {state}, {len(self._questions)} questions open>"
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._manners().dialect
+
+    @property
+    def manners(self) -> Manners:
+        return self._manners()
+
+    @property
+    def is_online(self) -> bool:
+        return self._is_online()
+
+    async def ask(self, query: object, *, timeout_s: float | None = None) -> object:
+        """See `Peer.ask`. `timeout_s` bounds the wait for the answer, or for its first part."""
+        return await self.ask_and_follow(query, timeout_s=timeout_s)
+
+    async def ask_and_follow(
+        self, query: object, *, timeout_s: float | None = None, progress: ProgressListener | None = None
+    ) -> object:
+        """As `ask`; `progress` hears how far the gathering of a many-part answer has come."""
+        message = _askable(query)
+        if not isinstance(message, CatalogQuery):
+            return await self._ask(message, timeout_s, progress)
+        # Two catalogs at once mix in devices that answer every query with the same SN.
+        patience = timeout_s or self._settings.catalog_patience_s
+        try:
+            async with asyncio.timeout(patience):
+                await self._catalog_turn.acquire()
+        except TimeoutError:
+            raise PeerSilent(f"{self.code} is still busy with another catalog query after {patience:g} s") from None
+        try:
+            return await self._ask(message, timeout_s, progress)
+        finally:
+            self._catalog_turn.release()
+
+    async def tell(self, notice: object) -> None:
+        """See `Peer.tell`."""
+        message = _manscdp(notice)
+        path = self._path()
+        sn = message.sn if message.root == "Response" else self._next_sn()
+        await self._send(with_sn(message, sn), path, self._settings.ask_patience_s)
+
+    async def call(self, channel: str, offer: Offer, *, timeout_s: float = 15.0) -> Call:
+        """See `Peer.call`."""
+        return await place_call(
+            self._stack,
+            self._calls,
+            owner=self.code,
+            channel=channel,
+            offer=offer,
+            path=self._path(),
+            our_code=self._settings.code,
+            our_domain=self._settings.domain,
+            timeout_s=timeout_s,
+        )
+
+    def deliver(self, value: Manscdp) -> bool:
+        """A typed answer came from this peer. True when somebody waited for it."""
+        question = self._questions.get(value.sn)
+        now = asyncio.get_running_loop().time()
+        if question is not None and isinstance(value, question.wanted):
+            question.take(value, now)
+            return True
+        if question is not None and isinstance(value, ControlResponse) and not value.ok:
+            reason = value.reason or "Result ERROR"
+            question.refuse(
+                PeerRefused(
+                    f"{self.code} answered {value.cmd_type} with an error: {reason}",
+                    status=200,
+                    reason=reason,
+                    hops=(Hop(self.code, value.cmd_type, 200, reason),),
+                )
+            )
+            return True
+        return self._deliver_by_kind(value, now)
+
+    def lost(self, reason: str) -> None:
+        """The way to the peer is gone: nobody need wait for its answers any longer."""
+        for question in tuple(self._questions.values()):
+            question.refuse(PeerOffline(f"{self.code} went away before it answered: {reason}"))
+
+    def _deliver_by_kind(self, value: Manscdp, now: float) -> bool:
+        """Some devices answer with an SN of their own. One part is enough to know then, when one such is awaited."""
+        if isinstance(value, Catalog):
+            return False
+        fitting = [question for question in self._questions.values() if isinstance(value, question.wanted)]
+        if len(fitting) != 1 or isinstance(fitting[0], _Collection):
+            return False
+        fitting[0].take(value, now)
+        return True
+
+    async def _ask(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> object:
+        path = self._path()
+        if len(self._questions) >= MOST_QUESTIONS:
+            raise PeerSilent(f"{self.code} has {MOST_QUESTIONS} questions open already; not asked again")
+        sn = self._next_sn()
+        question = self._question_for(message, timeout_s, progress)
+        self._questions[sn] = question
+        what = f"{message.cmd_type} (SN {sn})"
+        patience = timeout_s or self._settings.ask_patience_s
+        sending = asyncio.ensure_future(self._send(with_sn(message, sn), path, patience))
+        try:
+            await asyncio.wait((sending, question.answer), return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and not question.answer.done():
+                self._judge_sending(sending, question)
+            return await self._answer(question, patience, what)
+        finally:
+            # The answer may overtake the 200; then nobody needs the 200 any more.
+            sending.cancel()
+            await asyncio.gather(sending, return_exceptions=True)
+            question.close()
+            self._questions.pop(sn, None)
+
+    def _judge_sending(self, sending: asyncio.Future[None], question: _Question) -> None:
+        error = sending.exception()
+        if error is None:
+            return
+        heard = isinstance(question, _Collection) and question.gathering.heard_any
+        if isinstance(error, PeerSilent) and heard:
+            return  # only the 200 was lost
+        raise error
+
+    async def _answer(self, question: _Question, patience: float, what: str) -> object:
+        if isinstance(question, _Collection):
+            result = await question.answer
+            if not question.gathering.heard_any:
+                raise PeerSilent(f"{self.code} took {what} and sent no part of an answer", hops=self._hop(what))
+            return result
+        try:
+            async with asyncio.timeout(patience):
+                return await question.answer
+        except TimeoutError:
+            raise PeerSilent(f"{self.code} took {what} and did not answer in {patience:g} s") from None
+
+    def _question_for(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> _Question:
+        loop = asyncio.get_running_loop()
+        wanted: type = getattr(type(message), "answer_type")  # noqa: B009 - a ClassVar that not every kind has
+        settings = self._settings
+        key: Callable[[object], Hashable]
+        match message:
+            case CatalogQuery():
+                first, key = settings.catalog_patience_s, _item_key
+            case RecordInfoQuery():
+                first, key = settings.records_patience_s, _record_key
+            case _:
+                return _Question(wanted, loop)
+        patience = Patience(timeout_s or first, settings.part_patience_s)
+        gathering = Gathering(key, patience, loop.time(), limit=settings.catalog_items_limit)
+        return _Collection(wanted, loop, gathering, progress)
+
+    async def _send(self, message: Manscdp, path: Path, patience: float) -> None:
+        """One MESSAGE and its 200. Raises PeerSilent, PeerRefused."""
+        manners = self._manners()
+        settings = self._settings
+        request = self._stack.new_request(
+            "MESSAGE",
+            _uri(self.code, path),
+            from_uri=f"sip:{settings.code}@{settings.domain}",
+            to_uri=f"sip:{self.code}@{settings.domain}",
+            path=path,
+            body=serialise(message, manners.charset, manners.edition, manners.dialect),
+            content_type=MANSCDP,
+        )
+        what = f"MESSAGE {message.cmd_type}"
+        try:
+            response = await self._stack.ask(request, path, timeout_s=patience)
+        except RequestTimedOut:
+            hops = (Hop(self.code, what, 0, "no answer"),)
+            raise PeerSilent(f"{self.code} did not answer {what} in {patience:g} s ({path})", hops=hops) from None
+        except TransportLost as lost:
+            hops = (Hop(self.code, what, 0, str(lost)),)
+            raise PeerSilent(f"{what} did not reach {self.code}: {lost}", hops=hops) from None
+        if response.status >= 300:
+            raise PeerRefused(
+                f"{self.code} refused {what}: {response.status} {response.reason}",
+                status=response.status,
+                reason=response.reason,
+                hops=(Hop(self.code, what, response.status, response.reason),),
+            )
+
+    def _path(self) -> Path:
+        path = self._reach()
+        if path is None:
+            raise PeerOffline(f"{self.code} is not registered; nothing was sent")
+        return path
+
+    def _next_sn(self) -> int:
+        for _ in range(MOST_QUESTIONS + 1):
+            self._sn = self._sn % LAST_SN + 1
+            if self._sn not in self._questions:
+                break
+        return self._sn
+
+    def _hop(self, what: str) -> tuple[Hop, ...]:
+        return (Hop(self.code, what, 0, "no answer"),)
+
+
+def _uri(code: str, path: Path) -> str:
+    host, port = path.remote
+    bracketed = f"[{host}]" if ":" in host else host
+    return f"sip:{code}@{bracketed}:{port}{';transport=tcp' if path.is_reliable else ''}"
+
+
+def _item_key(item: object) -> Hashable:
+    assert isinstance(item, Item)
+    return item.code
+
+
+def _record_key(item: object) -> Hashable:
+    assert isinstance(item, RecordItem)
+    return item.device, item.start, item.end, item.file_path
+
+
+def _manscdp(value: object) -> Manscdp:
+    """What may be sent. Raises TypeError for what is no message, a mistake of ours."""
+    if not isinstance(value, Manscdp):
+        raise TypeError(f"{type(value).__name__} is no MANSCDP message")
+    return value
+
+
+def _askable(value: object) -> Manscdp:
+    message = _manscdp(value)
+    if isinstance(message, DeviceControl) and not message.wants_answer:
+        raise TypeError("this control has no answer: tell it")
+    if not hasattr(type(message), "answer_type"):
+        raise TypeError(f"{type(message).__name__} has no answer: tell it")
+    return message
