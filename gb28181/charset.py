@@ -51,15 +51,21 @@ def decode(body: bytes) -> str:
 def decode_mixed(body: bytes, part_mark: bytes) -> str:
     """Text of a body whose parts, each beginning with `part_mark`, may differ in charset. Never raises.
 
-    Catalogs gathered from many makers do. A part that is neither charset cleanly (half a character where a field was
-    cut) is looked at tag by tag, so that the damage stays in its field. Neither `<` nor `>` is ever a byte within a
-    GB 18030 character.
+    Catalogs gathered from many makers do. A part that is not UTF-8 as a whole is looked at tag by tag, so that half a
+    character where a field was cut harms that field alone. Neither `<` nor `>` is ever a byte within a GB 18030
+    character.
     """
     if body.isascii() or body.startswith(_BOMS):
         return decode(body)
     whole = utf8_if_chinese(body)
     if whole is not None:
         return whole
+    if not body.translate(None, _ASCII_AND_GB2312):
+        # Chinese UTF-8 cannot do without bytes 80 to A0 for more than a few characters.
+        try:
+            return body.decode("gb18030")
+        except UnicodeDecodeError:
+            pass
     parts = body.split(part_mark)
     return part_mark.decode("ascii").join(map(_decode_part, parts))
 
@@ -70,17 +76,16 @@ def _decode_part(part: bytes) -> str:
     text = utf8_if_chinese(part)
     if text is not None:
         return text
-    try:
-        return part.decode("gb18030")
-    except UnicodeDecodeError:
-        return "<".join(map(_decode_run, part.split(b"<")))
+    return "<".join(map(_decode_run, part.split(b"<")))
 
 
 def _decode_run(run: bytes) -> str:
+    if run.isascii():
+        return run.decode("ascii")
     for cut in (0, 1, 2):
         kept = run[: len(run) - cut]
         # A cut character leaves one or two bytes of which the first announces a sequence that never ends.
-        if cut and not (kept and 0xE0 <= run[len(kept)] <= 0xEF):
+        if cut and (len(kept) < 6 or not 0xE0 <= run[len(kept)] <= 0xEF):
             continue
         text = utf8_if_chinese(kept) if not kept.isascii() else None
         if text is not None:
@@ -97,6 +102,7 @@ _MARKS = (
 _BOMS = tuple(mark for mark, _ in _MARKS)
 
 _ASCII = bytes(range(128))
+_ASCII_AND_GB2312 = _ASCII + bytes(range(0xA1, 0xFF))
 
 WITNESSES = 3
 """Chinese characters that must vouch for each character of another script before bytes count as UTF-8."""

@@ -66,7 +66,7 @@ class CruiseAction(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cruise:
-    """A tour over presets; `value` is the preset to ADD or DELETE (0: the whole tour), the SPEED, the DWELL in seconds."""
+    """A tour over presets; `value` is the preset to ADD or DELETE (0: all of it), the SPEED, the DWELL in seconds."""
 
     action: CruiseAction
     group: int

@@ -14,8 +14,21 @@ import msgspec
 
 from gb28181.code import Kind, is_division, kind_of
 from gb28181.edition import Edition
-from gb28181.manscdp.fields import LONGEST_TEXT, Fields, integer, local_name, multiple, number, switch, time, wire_time
+from gb28181.manscdp.fields import (
+    LONGEST_TEXT,
+    Fields,
+    integer,
+    local_name,
+    multiple,
+    number,
+    switch,
+    text_of,
+    time,
+    wire_time,
+)
 from gb28181.manscdp.writing import Sheet, escaped, printed, row
+
+Reader = Callable[[str], object] | None
 
 
 class Item(msgspec.Struct, frozen=True, gc=False):
@@ -159,48 +172,62 @@ def _read_list(fields: Fields, damaged: int) -> tuple[int, tuple[Item, ...], int
 
 
 def read_item(element: Element) -> Item | None:
-    """An item of a list, None when it does not say which thing it is."""
-    said: dict[str, Any] = {}  # attribute to value, as the table below reads it
-    _read_into(said, element)
-    code = said.get("code")
+    """An item of a list, None when it does not say which thing it is. Of two words on one thing the last stands."""
+    values = _DEFAULTS.copy()
+    _read_into(values, element)
+    code = values[_CODE]
     if not code:
         return None
-    parents = said.get("parent_ids")
-    if parents and code in parents:
-        said["parent_ids"] = tuple(parent for parent in parents if parent != code)
-    if said.get("longitude") == 0 and said.get("latitude") == 0:
-        del said["longitude"], said["latitude"]
-    return Item(**said)
+    parents = values[_PARENTS]
+    if code in parents:
+        values[_PARENTS] = tuple(parent for parent in parents if parent != code)
+    if values[_LONGITUDE] == 0 and values[_LATITUDE] == 0:
+        values[_LONGITUDE] = values[_LATITUDE] = None
+    return Item(*values)
 
 
-def _read_into(said: dict[str, Any], element: Element) -> None:
-    """Put the values of an item's children, and of its Info's, under their attributes; the first word stands."""
+_DEFAULTS: list[Any] = ["", *Item.__struct_defaults__]  # Any: the attributes of an item in their order
+_CODE, _PARENTS, _LONGITUDE, _LATITUDE, _EXTRA = map(
+    Item.__struct_fields__.index, ("code", "parent_ids", "longitude", "latitude", "extra")
+)
+
+
+def _read_into(values: list[Any], element: Element) -> None:
+    """Put the values of an item's children in their places, and those of its Info's."""
     look = _TABLE.get
     for child in element:
-        place = look(child.tag) or look(local_name(child))
+        place = look(child.tag)
         if place is None:
-            continue
-        attribute, reader = place
-        if attribute == "info":
-            if len(child):
-                _read_into(said, child)
+            place = _seldom(values, child)
+            if place is None:
                 continue
-            attribute, reader = "extra", None
         text = child.text
         if text is None:
             continue
         text = text.strip()
-        if not text or (attribute in said and attribute != "extra"):
+        if not text:
             continue
-        if reader is not None:
+        index, reader = place
+        if reader is None:
+            values[index] = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT]
+        else:
             value = reader(text)
             if value is not None:
-                said[attribute] = value
-        elif attribute == "extra":
-            if len(said.get("extra", ())) < _MOST_EXTRA:
-                said["extra"] = (*said.get("extra", ()), text[:LONGEST_TEXT])
-        else:
-            said[attribute] = text if len(text) <= LONGEST_TEXT else text[:LONGEST_TEXT]
+                values[index] = value
+
+
+def _seldom(values: list[Any], child: Element) -> tuple[int, Reader] | None:
+    """The place of a child under another spelling, None for one that has none or has been read here."""
+    name = local_name(child)
+    if name == "info" and len(child):
+        _read_into(values, child)
+    elif name in ("info", "extrainfo"):
+        text = text_of(child)
+        if text and len(values[_EXTRA]) < _MOST_EXTRA:
+            values[_EXTRA] = (*values[_EXTRA], text)
+    else:
+        return _TABLE.get(name)
+    return None
 
 
 _MOST_EXTRA = 16
@@ -209,8 +236,17 @@ _MOST_PARENTS = 64
 
 def _read_flag(text: str) -> bool | None:
     """Parental and Secrecy: 0 is no, any other number yes (Hikvision writes 65535)."""
-    value = integer(text)
+    value = _small(text)
     return switch(text) if value is None else value != 0
+
+
+_SMALL = {str(value): value for value in range(32)}
+
+
+def _small(text: str) -> int | None:
+    """A whole number, mostly one of the few that codes of kinds are."""
+    known = _SMALL.get(text)
+    return integer(text) if known is None else known
 
 
 def _read_parents(text: str) -> tuple[str, ...]:
@@ -232,8 +268,6 @@ def _read_status(text: str) -> bool | None:
     return switch(text) if known is None else known
 
 
-Reader = Callable[[str], object] | None
-
 _BOTH, _ONLY_2016, _ONLY_2022 = (True, True), (True, False), (False, True)
 
 _AT_ITEM: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
@@ -248,16 +282,16 @@ _AT_ITEM: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
     ("Address", "address", None, _BOTH),
     ("Parental", "parental", _read_flag, _BOTH),
     ("ParentID", "parent_ids", _read_parents, _BOTH),
-    ("SafetyWay", "safety_way", integer, _ONLY_2016),
-    ("RegisterWay", "register_way", integer, _BOTH),
+    ("SafetyWay", "safety_way", _small, _ONLY_2016),
+    ("RegisterWay", "register_way", _small, _BOTH),
     ("CertNum", "cert_num", None, _ONLY_2016),
-    ("Certifiable", "certifiable", integer, _ONLY_2016),
-    ("ErrCode", "err_code", integer, _ONLY_2016),
+    ("Certifiable", "certifiable", _small, _ONLY_2016),
+    ("ErrCode", "err_code", _small, _ONLY_2016),
     ("EndTime", "end_time", time, _ONLY_2016),
     ("SecurityLevelCode", "security_level", None, _ONLY_2022),
     ("Secrecy", "secrecy", _read_flag, _BOTH),
     ("IPAddress", "ip_address", None, _BOTH),
-    ("Port", "port", integer, _BOTH),
+    ("Port", "port", _small, _BOTH),
     ("Status", "status_on", _read_status, _BOTH),
     ("Longitude", "longitude", number, _BOTH),
     ("Latitude", "latitude", number, _BOTH),
@@ -267,27 +301,27 @@ _AT_ITEM: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
 written (2016, 2022); all of them are read from whoever sends them."""
 
 _IN_INFO: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
-    ("PTZType", "ptz_type", integer, _BOTH),
-    ("PositionType", "position_type", integer, _ONLY_2016),
+    ("PTZType", "ptz_type", _small, _BOTH),
+    ("PositionType", "position_type", _small, _ONLY_2016),
     ("PhotoelectricImagingType", "imaging_type", None, _ONLY_2022),
     ("CapturePositionType", "capture_position_type", None, _ONLY_2022),
-    ("RoomType", "room_type", integer, _BOTH),
-    ("UseType", "use_type", integer, _ONLY_2016),
-    ("SupplyLightType", "supply_light_type", integer, _BOTH),
-    ("DirectionType", "direction_type", integer, _BOTH),
+    ("RoomType", "room_type", _small, _BOTH),
+    ("UseType", "use_type", _small, _ONLY_2016),
+    ("SupplyLightType", "supply_light_type", _small, _BOTH),
+    ("DirectionType", "direction_type", _small, _BOTH),
     ("Resolution", "resolution", None, _BOTH),
     ("StreamNumberList", "stream_numbers", _read_streams, _ONLY_2022),
     ("BusinessGroupID", "business_group", None, _ONLY_2016),
     ("DownloadSpeed", "download_speed", None, _BOTH),
-    ("SVCSpaceSupportMode", "svc_space_mode", integer, _BOTH),
-    ("SVCTimeSupportMode", "svc_time_mode", integer, _BOTH),
+    ("SVCSpaceSupportMode", "svc_space_mode", _small, _BOTH),
+    ("SVCTimeSupportMode", "svc_time_mode", _small, _BOTH),
     ("SSVCRatioSupportList", "ssvc_ratios", None, _ONLY_2022),
-    ("MobileDeviceType", "mobile_device_type", integer, _ONLY_2022),
+    ("MobileDeviceType", "mobile_device_type", _small, _ONLY_2022),
     ("HorizontalFieldAngle", "horizontal_angle", number, _ONLY_2022),
     ("VerticalFieldAngle", "vertical_angle", number, _ONLY_2022),
     ("MaxViewDistance", "max_view_distance_m", number, _ONLY_2022),
     ("GrassrootsCode", "grassroots_code", None, _ONLY_2022),
-    ("PointType", "point_type", integer, _ONLY_2022),
+    ("PointType", "point_type", _small, _ONLY_2022),
     ("PointCommonName", "point_common_name", None, _ONLY_2022),
     ("MAC", "mac", None, _ONLY_2022),
     ("FunctionType", "function_type", None, _ONLY_2022),
@@ -295,17 +329,13 @@ _IN_INFO: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
     ("InstallTime", "install_time", time, _ONLY_2022),
     ("ManagementUnit", "management_unit", None, _ONLY_2022),
     ("ContactInfo", "contact_info", None, _ONLY_2022),
-    ("RecordSaveDays", "record_save_days", integer, _ONLY_2022),
+    ("RecordSaveDays", "record_save_days", _small, _ONLY_2022),
     ("IndustrialClassification", "industrial_classification", None, _ONLY_2022),
 )
 
-_TABLE: dict[str, tuple[str, Reader]] = {
-    spelling: (attribute, reader)
-    for name, attribute, reader in (
-        *((name, attribute, reader) for name, attribute, reader, _ in (*_AT_ITEM, *_IN_INFO)),
-        ("ExtraInfo", "extra", None),
-        ("Info", "info", None),
-    )
+_TABLE: dict[str, tuple[int, Reader]] = {
+    spelling: (Item.__struct_fields__.index(attribute), reader)
+    for name, attribute, reader, _ in (*_AT_ITEM, *_IN_INFO)
     for spelling in (name, name.lower())
 }
 

@@ -23,10 +23,14 @@ MAX_AMPERSANDS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A message as a tree; `damaged` counts list items that were not whole and were left out."""
+    """A message as a tree; `damaged` counts list items that were not whole and were left out.
+
+    `whole` is false when something outside the items was torn or missing.
+    """
 
     root: Element
     damaged: int
+    whole: bool
     text: str
 
 
@@ -38,11 +42,11 @@ def read(body: bytes, limit: int = LIMIT) -> Document:
     start = _root_start(text)
     _refuse_declarations(text)
     try:
-        root, damaged = fromstring(text[start:] if start else text), 0
+        root, damaged, whole = fromstring(text[start:] if start else text), 0, True
     except (ParseError, UnicodeEncodeError):
-        root, damaged = _repaired(text[start:])
+        root, damaged, whole = _repaired(text[start:])
     _refuse_depth(root)
-    return Document(root, damaged, text)
+    return Document(root, damaged, whole, text)
 
 
 def _root_start(text: str) -> int:
@@ -82,19 +86,24 @@ def _refuse_depth(root: Element) -> None:
     raise ValueError(f"a message has at most {MAX_DEPTH} levels of elements")
 
 
-def _repaired(text: str) -> tuple[Element, int]:
-    cleaned = _escape_bare_ampersands(text.translate(_FORBIDDEN))
+def _repaired(text: str) -> tuple[Element, int, bool]:
+    cleaned = _escape_bare_ampersands(_without_forbidden(text))
     cleaned = _cut_after_root(cleaned)
     try:
-        return fromstring(cleaned), 0
+        return fromstring(cleaned), 0, True
     except ParseError:
         return mend(cleaned, MAX_DEPTH)
 
 
-_FORBIDDEN = dict.fromkeys(
-    [*(code for code in range(32) if chr(code) not in "\t\n\r"), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF]
-)
-"""What XML 1.0 allows nowhere: control characters, lone surrogates, two non-characters."""
+_FORBIDDEN = (*(chr(code) for code in range(32) if chr(code) not in "\t\n\r"), "\ufffe", "\uffff")
+"""What XML 1.0 allows nowhere and decoding can yield: control characters and two non-characters."""
+
+
+def _without_forbidden(text: str) -> str:
+    for letter in _FORBIDDEN:
+        if letter in text:
+            text = text.replace(letter, "")
+    return text
 
 
 def _escape_bare_ampersands(text: str) -> str:
@@ -120,11 +129,11 @@ def _begins_reference(part: str) -> bool:
         code = int(digits, base)
     except ValueError:
         return False
-    return code in (9, 10, 13) or (32 <= code <= 0x10FFFF and code not in _FORBIDDEN)
+    return code in (9, 10, 13) or 0x20 <= code < 0xD800 or 0xE000 <= code < 0xFFFE or 0xFFFF < code <= 0x10FFFF
 
 
 def _cut_after_root(text: str) -> str:
     """The text up to the end of its root element, so that rubbish after it does no harm."""
-    name = text[1:64].partition(">")[0].split(maxsplit=1)[0] if text[1:64].strip() else ""
+    name = "".join(text[1:64].partition(">")[0].split()[:1])
     end = text.rfind(f"</{name}>") if name else -1
     return text[: end + len(name) + 3] if end >= 0 else text

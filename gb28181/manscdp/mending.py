@@ -1,19 +1,22 @@
 """A tree from broken XML: what closes is kept, what does not is dropped and counted.
 
-Only the names of the standard count as tags; every other `<` is a character of a text, as in `<Name>gate < 3 m</Name>`.
-One pass, forward only, so the time is in proportion to the length whatever was sent.
+Items that are sound by themselves are lifted out first. In the rest only the names of the standard count as tags, and
+every other `<` is a character of a text, as in `<Name>gate < 3 m</Name>`. One pass, forward only, so the time is in
+proportion to the length whatever was sent.
 """
 
 from __future__ import annotations
 
-from xml.etree.ElementTree import Element
+from collections import deque
+from xml.etree.ElementTree import Element, ParseError, fromstring
 
 LONGEST_TAG = 128
-MAX_TAGS = 400_000
+MAX_TAGS = 100_000
 """Marks `<` in a broken message above which it is not worth the time."""
 
 _ROOTS = frozenset({"control", "query", "notify", "response"})
 _ITEM = "item"
+_LISTS = frozenset({"devicelist", "recordlist", "presetlist", "alarmstatus"})
 
 _WORDS = """
 acceptedtime address alarmcmd alarmdescription alarmmethod alarmpriority alarmstatus alarmtime alarmtype
@@ -35,37 +38,72 @@ svctimesupportmode targetarea targetid targettrack teleboot tilt time type usety
 _NAMES = _ROOTS | frozenset(_WORDS.split())
 
 
-def mend(text: str, max_depth: int) -> tuple[Element, int]:
-    """The tree that can be made of `text`, and how many of its items were not whole.
+def mend(text: str, max_depth: int) -> tuple[Element, int, bool]:
+    """The tree that can be made of `text`, how many of its items were not whole, and whether all the rest was.
 
     ValueError when there is no root element, or it is too deep or too much of it to be worth mending.
     """
-    if text.count("<") > MAX_TAGS:
+    frame, sound = _lift_sound_items(text.replace(_LIFTED, ""))
+    if frame.count("<") > MAX_TAGS:
         raise ValueError("a message too broken and too big to be mended")
-    mender = _Mender(max_depth)
-    at = text.find("<")
+    mender = _Mender(max_depth, sound)
+    at = frame.find("<")
     while at >= 0 and not mender.finished:
-        at = mender.tag(text, at)
+        at = mender.tag(frame, at)
     return mender.result()
+
+
+_LIFTED = "<\x01>"
+"""Where a sound item stood; no XML has this tag."""
+
+
+def _lift_sound_items(text: str) -> tuple[str, deque[Element]]:
+    """The text with a mark in place of each item that is whole by itself, and those items in their order."""
+    head, *pieces = text.split("<Item>")
+    frame, sound = [head], deque[Element]()
+    for piece in pieces:
+        end = piece.rfind("</Item>") + len("</Item>")
+        try:
+            sound.append(fromstring("<Item>" + piece[:end]))
+            frame.append(_LIFTED + piece[end:])
+        except ParseError:
+            frame.append("<Item>" + piece)
+    return "".join(frame), sound
 
 
 class _Mender:
     """The open elements, outermost first, and the text seen within the innermost."""
 
-    __slots__ = ("_comment_ends", "_damaged", "_hurt", "_max_depth", "_open", "_root", "_said", "finished")
+    __slots__ = (
+        "_comment_ends",
+        "_damaged",
+        "_hurt",
+        "_max_depth",
+        "_open",
+        "_root",
+        "_said",
+        "_sound",
+        "_torn",
+        "finished",
+    )
 
-    def __init__(self, max_depth: int) -> None:
+    def __init__(self, max_depth: int, sound: deque[Element]) -> None:
         self._max_depth = max_depth
+        self._sound = sound
         self._open: list[Element] = []
         self._said: list[str] = []
         self._root: Element | None = None
         self._hurt = False
         self._damaged = 0
+        self._torn = False
         self._comment_ends = True
         self.finished = False
 
     def tag(self, text: str, at: int) -> int:
         """Take in the mark at `at` and the text after it; where the next mark is, -1 when there is none."""
+        if text.startswith(_LIFTED, at):
+            self._put_sound_item()
+            return text.find("<", at + 1)
         if text.startswith("<!--", at) and self._comment_ends:
             end = text.find("-->", at)
             self._comment_ends = end >= 0
@@ -94,18 +132,31 @@ class _Mender:
                 self._open.append(self._root)
             self._said.clear()
             return
-        if name == _ITEM and any(element.tag == _ITEM for element in self._open):
-            self._close(_ITEM, whole=False)
         if name == _ITEM:
-            self._hurt = False
+            self._make_room_for_item()
         if len(self._open) >= self._max_depth:
             raise ValueError(f"a message has at most {self._max_depth} levels of elements")
         self._open.append(Element(name))
         self._said.clear()
 
+    def _put_sound_item(self) -> None:
+        item = self._sound.popleft()
+        self._make_room_for_item()
+        if self._open:
+            self._open[-1].append(item)
+
+    def _make_room_for_item(self) -> None:
+        """Items follow one another in a list: whatever else is open there was torn."""
+        tags = [element.tag for element in self._open]
+        if _ITEM in tags or not _LISTS.isdisjoint(tags):
+            while self._open and self._open[-1].tag not in _LISTS and len(self._open) > 1:
+                self._keep(self._open.pop(), whole=False)
+        self._hurt = False
+
     def _close(self, name: str, whole: bool = True) -> None:
         if all(element.tag != name for element in self._open):
-            self._hurt = True  # an end without a beginning: something was lost before it
+            self._hurt = self._torn = True  # an end without a beginning: something was lost before it
+            self._damaged += name == _ITEM
             return
         while self._open:
             innermost = self._open.pop()
@@ -123,19 +174,20 @@ class _Mender:
             whole, self._hurt = whole and not self._hurt, False
             self._damaged += not whole
         elif not whole:
-            self._hurt = True
+            self._hurt = self._torn = True
+            self._damaged += bool(self._open) and self._open[-1].tag in _LISTS
         if self._open:
             if whole or (element.tag != _ITEM and len(element)):
                 self._open[-1].append(element)
         else:
             self.finished = True
 
-    def result(self) -> tuple[Element, int]:
+    def result(self) -> tuple[Element, int, bool]:
         while self._open:
             self._keep(self._open.pop(), whole=False)
         if self._root is None:
             raise ValueError("a message's root is Control, Query, Notify or Response")
-        return self._root, self._damaged
+        return self._root, self._damaged, not self._torn
 
 
 def _plain(text: str) -> str:

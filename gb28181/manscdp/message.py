@@ -71,12 +71,15 @@ Manscdp = (
 def parse(body: bytes, *, limit: int = LIMIT) -> Manscdp:
     """What a message says. ValueError when it is above `limit` bytes, too deep, declares entities, or is none.
 
-    Damaged lists give their whole items and count the others in `damaged`. A missing SN is 0, a missing DeviceID "".
+    Damaged lists give their whole items and count the others in `damaged`; half a control is refused, lest half of it
+    be obeyed. A missing SN is 0, a missing DeviceID "".
     """
     read = document.read(body, limit)
     root = local_name(read.root)
     if root not in _ROOTS:
         raise ValueError(f"a message's root is Control, Query, Notify or Response, not {root[:40]!r}")
+    if root == "control" and not read.whole:
+        raise ValueError("a control that is not whole is not obeyed")
     fields = Fields(read.root)
     cmd_type = fields.text("CmdType")
     if not cmd_type:
