@@ -24,6 +24,8 @@ NALS_BEFORE_SLICE = 256  # more units than this before the first slice are noise
 _PATIENCE_90K = 900_000  # 10 s without an IDR: then an intra picture with parameter sets will do (media.md 5.1)
 _SECOND_90K = 90_000
 _LOOK_CLOSELY = 32  # so many first access units are searched for several pictures in one, then each 64th
+_HEAD = 32  # a delimiter and the first parameter set begin within these
+_H264_SPS_BEGINNINGS = (b"\x00\x00\x01\x67", b"\x00\x00\x01\x27", b"\x00\x00\x01\x47")
 _RASL = frozenset({8, 9})
 _VCL_WITHOUT_NALS = frozenset({Codec.MPEG4, Codec.SVAC})
 
@@ -107,14 +109,15 @@ class Pictures:
                 return []
         if codec in _VCL_WITHOUT_NALS:
             return self._gated(codec, data, key_hint or _is_mpeg4_key(codec, data), pts, dts, rtp)
+        if self._changed_codec(data):
+            return self._take(data, pts, dts, rtp)
         slice_at, _ = first_slice(codec, data)
         if slice_at < 0:
             self._remember(codec, parameter_sets(codec, data))
-            changed = self._changed_codec(data)
-            return self._take(data, pts, dts, rtp) if changed else []
+            return []
         self._units += 1
         if self._several or self._units <= _LOOK_CLOSELY or self._units & 63 == 0:
-            starts = _further_pictures(codec, data, slice_at)
+            starts = further_pictures(codec, data, slice_at)
             if starts:
                 self._several = True
                 return self._take_several(codec, data, [0, *starts], pts, dts, rtp)
@@ -130,7 +133,7 @@ class Pictures:
             part = data[start:end]
             slice_at, _ = first_slice(codec, part)
             if slice_at >= 0:
-                late = index * (self.timeline.usual_90k // len(starts) or 1)
+                late = index * self.timeline.usual_90k
                 times = [None if time is None else time + late for time in (pts, dts, rtp)]
                 frames += self._take_one(codec, part, slice_at, *times)
         return frames
@@ -144,8 +147,6 @@ class Pictures:
             sets = parameter_sets(codec, data)
             if sets:
                 self._remember(codec, sets)
-            if (key or sets) and self._changed_codec(data):
-                return self._take(data, pts, dts, rtp)
             if not key and codec is Codec.H264:
                 key = self._is_entry(data, slice_at, sets)
         else:
@@ -212,6 +213,9 @@ class Pictures:
 
     def _settle(self, codec: Codec) -> Codec:
         self.codec = codec
+        parameters = parameters_of(codec, self._known_sets(codec))
+        if parameters is not None and parameters.fps and self.timeline.last is None:
+            self.timeline.usual_90k = round(90_000 / parameters.fps)
         return codec
 
     def _readable(self, codec: Codec) -> bool:
@@ -219,12 +223,16 @@ class Pictures:
 
     def _changed_codec(self, data: bytes) -> bool:
         """Whether a camera switched codec in mid-stream: the parameter sets of the other one, and readable."""
+        head = data[:_HEAD]
+        if self.codec is Codec.H264:
+            other = Codec.H265
+            if b"\x00\x00\x01\x40\x01" not in head:
+                return False
+        else:
+            other = Codec.H264
+            if not any(first in head for first in _H264_SPS_BEGINNINGS):
+                return False
         if not self._may_switch:
-            return False
-        other = Codec.H265 if self.codec is Codec.H264 else Codec.H264
-        if other is Codec.H264 and data.find(b"\x00\x00\x01\x68") < 0 and data.find(b"\x00\x00\x01\x28") < 0:
-            return False
-        if other is Codec.H265 and data.find(b"\x00\x00\x01\x40\x01") < 0:
             return False
         sets = _leading_sets(other, data)
         if parameters_of(other, sets) is None:
@@ -307,14 +315,14 @@ class Pictures:
         self._last_pts = pts
 
 
-def _further_pictures(codec: Codec, data: bytes, slice_at: int) -> list[int]:
-    """Where further pictures start in an access unit that should hold one: at the zeros of their start codes."""
+def further_pictures(codec: Codec, data: bytes, slice_at: int, limit: int = NALS_BEFORE_SLICE) -> list[int]:
+    """Where further pictures start behind `slice_at`, inside a first one: at the zeros of their start codes."""
     starts: list[int] = []
     has_slice = True
     position = data.find(START_CODE, slice_at)
-    while position >= 0 and position + 6 <= len(data) and len(starts) < NALS_BEFORE_SLICE:
+    while position >= 0 and position + 6 <= len(data) and (len(starts) < limit or not has_slice):
         at = position + 3
-        if has_slice and starts_picture(codec, data, at):
+        if len(starts) < limit and has_slice and starts_picture(codec, data, at):
             starts.append(position - 1 if position and data[position - 1] == 0 else position)
             has_slice = False
         if is_slice(codec, data[at]):

@@ -88,6 +88,8 @@ class Sound:
         # AAC is believed only when ADTS has been seen; G.711 without any word for it when 8000 bytes last a second.
         if hint is Codec.AAC:
             return
+        if _is_mpeg_audio(data):
+            self._seen_bytes, self._seen_first = -4 * _PROOF_BYTES, None
         if self._seen_first is None:
             self._seen_first = time
         self._a_like += data.count(b"\xd5") + data.count(b"\x55")
@@ -147,3 +149,24 @@ class Sound:
         if self._in_samples:
             return self._scale_base + (time - self._scale_base) * 45 // 4
         return time
+
+
+_MPEG_KBIT = (0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384)
+_MPEG_KBIT_3 = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MPEG_HZ = (44100, 48000, 32000)
+
+
+def _is_mpeg_audio(data: bytes) -> bool:
+    """Two headers of MPEG-1 layer II or III (ISO/IEC 11172-3 2.4.1.3) at the distance that the first one tells."""
+    at = data.find(b"\xff")
+    while 0 <= at < len(data) - 4:
+        second, third = data[at + 1], data[at + 2]
+        layer3 = second & 0xFE == 0xFA
+        rate, bits = third >> 2 & 3, third >> 4
+        if (layer3 or second & 0xFE == 0xFC) and rate != 3 and 0 < bits < 15:
+            kbit = (_MPEG_KBIT_3 if layer3 else _MPEG_KBIT)[bits]
+            following = at + 144_000 * kbit // _MPEG_HZ[rate] + (third >> 1 & 1)
+            if data.startswith(data[at : at + 2], following):
+                return True
+        at = data.find(b"\xff", at + 1)
+    return False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from media.annexb import START_CODE, is_slice, starts_picture
 from media.frame import Codec, Frame
-from media.pictures import Pictures, first_slice
+from media.pictures import Pictures, first_slice, further_pictures
 from media.ps import stream_map
 from media.sound import Sound
 
@@ -85,6 +85,7 @@ class Demuxer:
         self._pes_begins = 0  # index in `_parts` of the first part of this PES
         self._slice_known = False
         self._slice_searched = 0
+        self._times_inside: _Times | None = None  # of a picture that begins somewhere inside this PES
         self._map_in_pack = False
         self._audio_pts: int | None = None
         # Proofs that a frame may go out early.
@@ -444,12 +445,15 @@ class Demuxer:
             self._markers_right = 0
             self.pictures.break_off(damaged=True)
         self._closed_early = False
+        self._times_inside = None
         if not self._picture_size:
             self._picture_times = times
             self._picture_rtp = self._rtp
             self._picture_from_map = self._map_in_pack
         elif self._picture_times.pts is None:
             self._picture_times = times
+        elif nal < 0 and times.pts is not None and times.pts != self._picture_times.pts:
+            self._times_inside = times
         if nal >= 0 and not self._slice_known and is_slice(codec, data[nal]):
             self._slice_known = True
         if len(self._picture) > _PARTS_LIMIT:
@@ -460,10 +464,10 @@ class Demuxer:
 
     def _is_next_picture(self, codec: Codec, data: bytes, nal: int, times: _Times) -> bool:
         other_time = times.pts is not None and times.pts != self._picture_times.pts
-        if nal < 0:
-            return other_time
         if codec is Codec.MPEG4 or codec is Codec.SVAC:
             return other_time
+        if nal < 0:
+            return False
         if not self._has_slice(codec):
             # Parameter sets and their picture may come with times of their own.
             return False
@@ -482,6 +486,8 @@ class Demuxer:
         self._last_was_pes = True
         if self._in_picture:
             self._count_picture_bytes()
+            if self._times_inside is not None:
+                self._split_picture(self._times_inside, frames)
         else:
             data = b"".join(self._parts)
             # Kept until the next unit shows that the length was right.
@@ -489,6 +495,26 @@ class Demuxer:
             got = self.sound.take(data, self._audio_pts)
             if got:
                 frames += got
+
+    def _split_picture(self, times: _Times, frames: list[Frame]) -> None:
+        """A PES may begin in the middle of a picture; its time is then that of the picture that begins inside it."""
+        self._times_inside = None
+        before = sum(map(len, self._picture[: self._pes_begins]))
+        data = b"".join(self._picture)
+        starts = further_pictures(self.pictures.likely_codec, data, max(before - 4, 0), 1)
+        if not starts:
+            return
+        self._picture[:] = [data[: starts[0]]]
+        self._marked = False
+        self._close_picture(frames)
+        self._picture = [data[starts[0] :]]
+        self._parts = self._picture
+        self._pes_begins = 0
+        self._picture_size = len(self._picture[0])
+        self._picture_times = times
+        self._picture_rtp = self._rtp
+        self._picture_from_map = self._map_in_pack
+        self._in_picture = True
 
     def _count_picture_bytes(self) -> None:
         parts = self._parts
