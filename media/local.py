@@ -2,12 +2,40 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import logging
+import math
+import secrets
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from media.plane import Aim, Inlet, InletStatistics, NoCapacity, OutletKind, PlaneEvent, Transport
+from media.fanout import Fanout, KeepLimits
+from media.inlets.rtp_receiver import RtpReceiver
+from media.inlets.session import Patience, Session
+from media.inlets.shared_port import SharedPort
+from media.outlets.chunk import Form
+from media.outlets.doors import EXTENSIONS, serve_http, serve_websocket
+from media.outlets.rendition import RenditionKey
+from media.outlets.viewer import Tolerance, Viewer, Wire
+from media.plane import (
+    Aim,
+    Inlet,
+    InletStatistics,
+    NoCapacity,
+    OutletClosed,
+    OutletKind,
+    PlaneEvent,
+    StreamFailed,
+    Transport,
+)
+from media.ports import Ports
+from media.signing import Signer
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,40 +85,299 @@ class PlaneSettings:
     """Key of the address signatures; empty makes one at start."""
 
 
-class LocalPlane:
-    """A MediaPlane in this process: own sockets, own fan-out, viewers on the console's HTTP port."""
+TICK_S = 0.05
+WATCH_EVERY_TICKS = 5
+"""Waits are looked at every fifth tick: four times a second."""
 
-    def __init__(self, settings: PlaneSettings | None = None) -> None:
+
+@dataclass(slots=True)
+class _Place:
+    """A viewer's place: reserved until its address is used, then taken."""
+
+    outlet: str
+    inlet: str
+    kind: OutletKind
+    audio: bool
+    expires_at: float
+    key: RenditionKey | None = None
+    viewer: Viewer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneStatistics:
+    """The plane as a whole; counters since start."""
+
+    inlets: int
+    viewers: int
+    reserved: int
+    ports_lent: int
+    ports_free: int | None
+    opened: int
+    failed: int
+    refused_addresses: int
+    viewers_cut: int
+    strangers: int
+    late_ticks: int
+
+
+class LocalPlane:
+    """A MediaPlane in this process: own sockets, own fan-out, viewers on the console's HTTP port.
+
+    `clock` is monotonic seconds and `wall` UNIX seconds; tests set them.
+    """
+
+    def __init__(
+        self,
+        settings: PlaneSettings | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
         self.settings = settings or PlaneSettings()
+        self._clock = clock
+        self._wall = wall
+        self._signer = Signer(self.settings.secret or secrets.token_bytes(32))
+        self._ports = Ports(
+            self.settings.host,
+            self.settings.first_port,
+            self.settings.last_port,
+            quarantine_s=self.settings.quarantine_s,
+            receive_buffer=self.settings.receive_buffer_bytes,
+        )
+        self._shared: SharedPort | None = None
+        self._sessions: dict[str, Session] = {}
+        self._places: dict[str, _Place] = {}
         self._listeners: list[Callable[[PlaneEvent], None]] = []
+        self._ticking: asyncio.Task[None] | None = None
+        self._is_stopped = False
+        self._opened = self._failed = self._refused = self._cut = self._late_ticks = 0
+
+    # --- life ------------------------------------------------------------------------------------------------
 
     async def start(self) -> None:
-        """Begin the once-a-second watch over all inlets."""
+        """Begin to watch over the inlets."""
+        self._ticking = asyncio.create_task(self._tick_for_ever(), name="media plane")
 
     async def stop(self) -> None:
         """Cut all viewers, close all inlets and sockets."""
+        self._is_stopped = True
+        for inlet in tuple(self._sessions):
+            await self.close(inlet)
+        if self._shared is not None:
+            self._shared.close()
+            self._shared = None
+        if self._ticking is not None:
+            self._ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._ticking
+            self._ticking = None
 
     def routes(self) -> list[web.AbstractRouteDef]:
-        """Routes of the viewers' addresses, to be mounted on any aiohttp application."""
-        return []
+        """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
+        return [web.get(self.settings.prefix + "/{inlet}/{outlet}", self._serve)]
 
     def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
         self._listeners.append(listener)
 
+    # --- inlets ----------------------------------------------------------------------------------------------
+
     async def open(self, ssrc: int, transport: Transport, *, single_port: bool = False) -> Inlet:
-        raise NoCapacity("no port is free")
+        if self._is_stopped:
+            raise NoCapacity("the media plane is stopping")
+        session = self._new_session(ssrc, transport)
+        if single_port:
+            port = self._open_shared(session)
+        else:
+            pair = self._ports.lend(self._clock(), listen=transport is Transport.TCP_PASSIVE)
+            session.open_own(pair)
+            port = pair.port
+        self._sessions[session.name] = session
+        self._opened += 1
+        return Inlet(session.name, ssrc, transport, self.settings.announce_host, port, single_port)
 
     async def aim(self, inlet: str, aim: Aim) -> None:
-        raise KeyError(inlet)
-
-    async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
-        raise KeyError(inlet)
-
-    async def detach(self, inlet: str, outlet: str) -> None:
-        return None
+        self._sessions[inlet].aim(aim)
 
     async def close(self, inlet: str) -> None:
-        return None
+        session = self._sessions.pop(inlet, None)
+        if session is None:
+            return
+        for place in [place for place in self._places.values() if place.inlet == inlet]:
+            self._vacate(place, session, "the stream ended")
+        await session.close()
+        if session.pair is not None:
+            self._ports.give_back(session.pair, self._clock())
 
     def statistics(self, inlet: str) -> InletStatistics | None:
-        return None
+        session = self._sessions.get(inlet)
+        return session.statistics(self._clock()) if session else None
+
+    def totals(self) -> PlaneStatistics:
+        taken = sum(place.viewer is not None for place in self._places.values())
+        return PlaneStatistics(
+            inlets=len(self._sessions),
+            viewers=taken,
+            reserved=len(self._places) - taken,
+            ports_lent=self._ports.lent,
+            ports_free=self._ports.free,
+            opened=self._opened,
+            failed=self._failed,
+            refused_addresses=self._refused,
+            viewers_cut=self._cut,
+            strangers=self._shared.stranger_count if self._shared else 0,
+            late_ticks=self._late_ticks,
+        )
+
+    def _new_session(self, ssrc: int, transport: Transport) -> Session:
+        settings = self.settings
+        session: Session
+        fanout = Fanout(
+            KeepLimits(settings.gop_frames, settings.gop_bytes, settings.gop_s, settings.audio_wait_s),
+            lambda video, audio: session.tracks_ready(video, audio),
+        )
+        receiver = RtpReceiver(
+            ssrc,
+            transport,
+            window=settings.reorder_window,
+            hold_s=settings.reorder_hold_s,
+            on_frame=lambda frame, now: session.frame_came(frame, now),
+        )
+        patience = Patience(
+            settings.never_came_s,
+            settings.lost_udp_s,
+            settings.lost_tcp_s,
+            settings.stuck_s,
+            settings.connect_s,
+            settings.connect_tries,
+            settings.connect_pause_s,
+        )
+        session = Session(secrets.token_hex(8), receiver, fanout, patience, self._tell, self._clock)
+        return session
+
+    def _open_shared(self, session: Session) -> int:
+        settings = self.settings
+        if self._shared is None:
+            try:
+                self._shared = SharedPort(
+                    settings.host, settings.single_port, settings.receive_buffer_bytes, self._clock
+                )
+            except OSError as error:
+                raise NoCapacity(f"the shared media port {settings.single_port} cannot be bound: {error}") from error
+        if not session.open_shared(self._shared):
+            raise NoCapacity(f"SSRC {session.ssrc:010d} is in use on the shared media port")
+        return self._shared.port
+
+    # --- viewers ---------------------------------------------------------------------------------------------
+
+    async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
+        if inlet not in self._sessions:
+            raise KeyError(inlet)
+        if len(self._places) >= self.settings.viewers:
+            raise NoCapacity(f"all {self.settings.viewers} viewer places are taken")
+        outlet = secrets.token_hex(8)
+        expires_at = self._wall() + self.settings.address_life_s
+        self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
+        address = self._signer.address(self.settings.prefix, inlet, outlet, EXTENSIONS[kind], math.ceil(expires_at))
+        return outlet, address
+
+    async def detach(self, inlet: str, outlet: str) -> None:
+        place = self._places.get(outlet)
+        if place is not None and place.inlet == inlet:
+            self._vacate(place, self._sessions.get(inlet), "detached")
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        place = self._place_of(request)
+        session = self._sessions[place.inlet]
+        # Taken before the first wait: the address opens one door, once.
+        legacy = request.query.get("codec") == "legacy" and place.kind is not OutletKind.FMP4_WS
+        container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
+        place.key = RenditionKey(container, place.audio, legacy)
+        serve = serve_http if place.kind is OutletKind.FLV_HTTP else serve_websocket
+        try:
+            return await serve(request, lambda wire, form: self._enter(place, session, wire, form))
+        finally:
+            why = place.viewer.ended.result() if place.viewer and place.viewer.is_ended else "the viewer left"
+            self._vacate(place, session, why)
+
+    def _place_of(self, request: web.Request) -> _Place:
+        """The place an address is for. Raises HTTPForbidden for any address that is not good now."""
+        inlet, outlet = request.match_info["inlet"], request.match_info["outlet"].partition(".")[0]
+        expiry, signature = request.query.get("e", ""), request.query.get("s", "")
+        place = self._places.get(outlet)
+        is_good = (
+            self._signer.is_valid(inlet, outlet, expiry, signature, self._wall())
+            and place is not None
+            and place.inlet == inlet
+            and place.key is None
+            and inlet in self._sessions
+        )
+        if place is None or not is_good:
+            self._refused += 1
+            raise web.HTTPForbidden(text="this media address is not valid, used, or over")
+        return place
+
+    def _enter(self, place: _Place, session: Session, wire: Wire, form: Form) -> asyncio.Future[str]:
+        settings = self.settings
+        viewer = Viewer(
+            wire,
+            form,
+            Tolerance(settings.viewer_bytes, settings.viewer_age_s, settings.viewer_skips, settings.viewer_forgive_s),
+        )
+        if place.outlet not in self._places or place.key is None:
+            viewer.end("the stream ended")
+        else:
+            place.viewer = viewer
+            session.fanout.join(place.key, viewer, self._clock())
+        return viewer.ended
+
+    def _vacate(self, place: _Place, session: Session | None, why: str) -> None:
+        if self._places.pop(place.outlet, None) is None:
+            return
+        viewer = place.viewer
+        if viewer is not None:
+            self._cut += viewer.is_cut
+            viewer.end(why)
+            if session is not None and place.key is not None:
+                session.fanout.leave(place.key, viewer)
+        self._tell(OutletClosed(place.inlet, place.outlet, why))
+
+    # --- clock and events ------------------------------------------------------------------------------------
+
+    async def _tick_for_ever(self) -> None:
+        ticks = 0
+        while True:
+            due = self._clock() + TICK_S
+            await asyncio.sleep(TICK_S)
+            now = self._clock()
+            self._late_ticks += now - due > 4 * TICK_S
+            ticks += 1
+            for session in tuple(self._sessions.values()):
+                try:
+                    session.tick(now)
+                    if ticks % WATCH_EVERY_TICKS == 0:
+                        session.watch(now)
+                except Exception:
+                    log.exception("%r failed at its tick; it is tried again at the next one", session)
+            if ticks % WATCH_EVERY_TICKS == 0:
+                self._sweep(now)
+
+    def _sweep(self, now: float) -> None:
+        wall = self._wall()
+        for place in tuple(self._places.values()):
+            if place.viewer is not None:
+                place.viewer.sweep()
+            elif place.key is None and wall >= place.expires_at:
+                self._vacate(place, None, "nobody came to the address")
+        if self._shared is not None:
+            self._shared.tick(now)
+
+    def _tell(self, event: PlaneEvent) -> None:
+        self._failed += isinstance(event, StreamFailed)
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed at %r; the others still hear it", event)
+
+    def __repr__(self) -> str:
+        return f"<LocalPlane {len(self._sessions)} inlets, {len(self._places)} viewer places>"

@@ -1,0 +1,118 @@
+"""RtpPackets in sequence, whichever payload types share one (media.md 3.2, 3.5)."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from media.reorder import Reorderer
+from media.rtp import RtpPacket, sequence_distance
+
+NEAR = 64
+"""A second payload type whose numbers lie this near to the first one's counts along with it."""
+PROOF = 8
+"""So many packets in a row far away prove a sequence of its own."""
+REUNION = 50
+"""So many in a row near again prove the opposite."""
+
+
+class Line(Protocol):
+    """One sequence space. The counters only grow."""
+
+    lost: int
+    reordered: int
+    duplicates: int
+
+    def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]: ...
+
+    def flush(self, now: float) -> list[tuple[RtpPacket, bool]]: ...
+
+
+class Straight:
+    """TCP brings packets in order; a gap is the sender's own loss (media.md R18)."""
+
+    def __init__(self) -> None:
+        self.lost = 0
+        self.reordered = 0
+        self.duplicates = 0
+        self._next: int | None = None
+
+    def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
+        gap = 0 if self._next is None else sequence_distance(self._next, sequence)
+        self._next = (sequence + 1) & 0xFFFF
+        if gap > 0:
+            self.lost += gap
+        return [(packet, gap != 0)]
+
+    def flush(self, now: float) -> list[tuple[RtpPacket, bool]]:
+        return []
+
+
+class Order:
+    """All payload types of one session.
+
+    Some cameras number sound (bare G.711) together with the picture, others apart, so it is measured: a packet of
+    another type goes the way of the first type while its number fits there.
+    """
+
+    def __init__(self, *, reorders: bool, window: int, hold_s: float) -> None:
+        self._reorders = reorders
+        self._window = window
+        self._hold_s = hold_s
+        self._main = self._line()
+        self._main_type: int | None = None
+        self._last = 0
+        self._apart: dict[int, Line] = {}
+        self._far: dict[int, int] = {}
+        self._near: dict[int, int] = {}
+
+    def push(self, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
+        """What may go on now, oldest first, each with whether something is missing before it."""
+        if self._main_type is None:
+            self._main_type = packet.payload_type
+        if packet.payload_type == self._main_type:
+            self._last = packet.sequence
+            return self._main.push(packet.sequence, packet, now)
+        return self._push_other(packet.payload_type, packet.sequence, packet, now)
+
+    def flush(self, now: float) -> list[tuple[RtpPacket, bool]]:
+        """What has waited too long for its forerunner; call it every 50 ms."""
+        ready = self._main.flush(now)
+        for line in self._apart.values():
+            ready += line.flush(now)
+        return ready
+
+    @property
+    def lost(self) -> int:
+        return self._main.lost + sum(line.lost for line in self._apart.values())
+
+    @property
+    def reordered(self) -> int:
+        return self._main.reordered + sum(line.reordered for line in self._apart.values())
+
+    @property
+    def duplicates(self) -> int:
+        return self._main.duplicates + sum(line.duplicates for line in self._apart.values())
+
+    def _push_other(self, kind: int, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
+        is_near = abs(sequence_distance(self._last, sequence)) <= NEAR
+        line = self._apart.get(kind)
+        if line is not None:
+            self._near[kind] = self._near.get(kind, 0) + 1 if is_near else 0
+            if self._near[kind] < REUNION:
+                return line.push(sequence, packet, now)
+            ready = line.flush(now + self._hold_s + 1.0)
+            del self._apart[kind]
+            return ready + self._main.push(sequence, packet, now)
+        if is_near:
+            self._far[kind] = 0
+            self._last = sequence
+            return self._main.push(sequence, packet, now)
+        self._far[kind] = self._far.get(kind, 0) + 1
+        if self._far[kind] >= PROOF:
+            self._apart[kind] = line = self._line()
+            self._near[kind] = 0
+            return line.push(sequence, packet, now)
+        return [(packet, False)]
+
+    def _line(self) -> Line:
+        return Reorderer(self._window, self._hold_s) if self._reorders else Straight()

@@ -1,0 +1,66 @@
+"""How a session is received, as RTCP receiver reports say it (RFC 3550 6.4.1)."""
+
+from __future__ import annotations
+
+from media.rtp import RtpPacket, Unwrapper
+
+CLOCK_HZ = 90_000
+
+
+class Reception:
+    """What a report needs beside the counts of packets: the highest number, the jitter, the sender's last report.
+
+    Follows the payload type that came first: sound beside it may count on its own.
+    """
+
+    def __init__(self, ssrc: int) -> None:
+        self.ssrc = ssrc
+        self.jitter = 0.0
+        self._payload_type = -1
+        self._sequences = Unwrapper(16)
+        self._highest = 0
+        self._timestamp: int | None = None
+        self._transit = 0.0
+        self._packets_before = 0
+        self._lost_before = 0
+        self._report_middle = 0
+        self._report_at = 0.0
+
+    def note(self, packet: RtpPacket, now: float) -> None:
+        """One packet; jitter is measured at the first packet of each frame only."""
+        if packet.payload_type != self._payload_type:
+            if self._payload_type != -1:
+                return
+            self._payload_type = packet.payload_type
+        sequence = self._sequences.unwrap(packet.sequence)
+        if sequence > self._highest:
+            self._highest = sequence
+        if packet.timestamp != self._timestamp:
+            transit = now * CLOCK_HZ - packet.timestamp
+            difference = abs(transit - self._transit)
+            # A camera clock that jumps says nothing of the network.
+            if self._timestamp is not None and difference < CLOCK_HZ:
+                self.jitter += (difference - self.jitter) / 16
+            self._timestamp = packet.timestamp
+            self._transit = transit
+
+    def note_sender_report(self, middle: int, now: float) -> None:
+        """The middle 32 bits of the NTP time of a sender report."""
+        self._report_middle = middle
+        self._report_at = now
+
+    def block(self, packets: int, lost: int, now: float) -> dict[str, int]:
+        """The fields of a report block by the names of `rtcp.receiver_report`; `packets` and `lost` are totals."""
+        packets_now = packets - self._packets_before
+        lost_now = max(0, lost - self._lost_before)
+        self._packets_before = packets
+        self._lost_before = lost
+        expected_now = packets_now + lost_now
+        return {
+            "fraction_lost": min(255, (lost_now << 8) // expected_now) if expected_now > 0 else 0,
+            "lost": min(0x7FFFFF, lost),
+            "highest_sequence": self._highest & 0xFFFFFFFF,
+            "jitter": min(0xFFFFFFFF, int(self.jitter)),
+            "lsr": self._report_middle,
+            "dlsr": min(0xFFFFFFFF, int((now - self._report_at) * 65536)) if self._report_middle else 0,
+        }

@@ -1,0 +1,210 @@
+"""RTP packets of one session to frames: whose they are, in which order, and what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from media import rtcp
+from media.frame import Frame
+from media.inlets.order import Order
+from media.inlets.reception import Reception
+from media.inlets.source_lock import Source, SourceLock
+from media.inlets.witness import Witness
+from media.plane import Transport
+from media.rtp import is_rtcp, parse
+from media.unpack import Unpacker
+
+OWN_SSRC = 0x4C_57_00_01
+CNAME = "lianwang"
+QUIET_S = 0.2
+"""After so long without a packet the last frame is given out: no next one will push it."""
+
+
+class RtpReceiver:
+    """Packets and the time in, frames out through `on_frame`. Never raises on what a camera sent.
+
+    On a port of its own any SSRC is taken and a foreign one counted; sorting by SSRC is the shared port's work.
+    """
+
+    def __init__(
+        self,
+        ssrc: int,
+        transport: Transport,
+        *,
+        window: int,
+        hold_s: float,
+        on_frame: Callable[[Frame, float], None],
+    ) -> None:
+        self.ssrc = ssrc
+        self.transport = transport
+        self.lock = SourceLock()
+        self.witness = Witness(transport)
+        self.reports = Reception(ssrc)
+        self.payloads: Mapping[int, str] = {}
+        self.packet_at: float | None = None
+        self.frame_at: float | None = None
+        self.frames = 0
+        self.key_frames = 0
+        self.rtcp_packets = 0
+        self.refused = 0
+        self._window = window
+        self._hold_s = hold_s
+        self._on_frame = on_frame
+        self._heard_ssrc: int | None = None
+        self._payload_type = -1
+        self._is_udp = transport is Transport.UDP
+        self._is_flushed = True
+        self._past_lost = self._past_reordered = self._past_duplicates = self._past_resyncs = 0
+        self._order = self._new_order(self._is_udp)
+        self._unpacker = Unpacker({})
+
+    # --- the packet path -------------------------------------------------------------------------------------
+
+    def receive(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
+        """One packet as it came off a socket."""
+        parsed = parse(packet)
+        if parsed is None:
+            if is_rtcp(packet):
+                self.receive_rtcp(packet, now)
+            else:
+                self.witness.note_garbage(len(packet), source)
+            return
+        witness = self.witness
+        ssrc = parsed.ssrc
+        known = self.lock.source
+        if not self.lock.admits(source, ssrc, parsed.payload_type, now):
+            self.refused += 1
+            witness.note_source(source)
+            return
+        if source != known:
+            witness.note_source(source)
+        if ssrc != self._heard_ssrc or by_udp is not self._is_udp:
+            self._change_session(ssrc, by_udp)
+        if parsed.payload_type != self._payload_type:
+            self._payload_type = parsed.payload_type
+            witness.note_payload_type(parsed.payload_type)
+        witness.packets += 1
+        witness.bytes += len(packet)
+        if ssrc != self.ssrc:
+            witness.ssrc_mismatches += 1
+        self.packet_at = now
+        self._is_flushed = False
+        self.reports.note(parsed, now)
+        for ready, lost_before in self._order.push(parsed, now):
+            for frame in self._unpacker.feed(ready, lost_before):
+                self._give(frame, now)
+
+    def receive_rtcp(self, packet: bytes | memoryview, now: float) -> None:
+        """A report of the sender; kept for the round trip, never a sign of life of the media."""
+        self.rtcp_packets += 1
+        middle = rtcp.sender_report_middle(packet)
+        if middle is not None:
+            self.reports.note_sender_report(middle, now)
+
+    def tick(self, now: float) -> None:
+        """Call every 50 ms: lets go what has waited long enough."""
+        if self._is_flushed:
+            return
+        for ready, lost_before in self._order.flush(now):
+            for frame in self._unpacker.feed(ready, lost_before):
+                self._give(frame, now)
+        if self.packet_at is not None and now - self.packet_at >= QUIET_S:
+            self._is_flushed = True
+            for frame in self._unpacker.flush():
+                self._give(frame, now)
+
+    # --- the session -----------------------------------------------------------------------------------------
+
+    def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None) -> None:
+        """What was answered. What came before the answer stays, unless it has to be read otherwise."""
+        if ssrc:
+            self.ssrc = ssrc
+        self.lock.expect(host, self.ssrc)
+        if payloads and dict(payloads) != dict(self.payloads):
+            self.payloads = dict(payloads)
+            if self.frames == 0:
+                self._renew_unpacker()
+
+    def restart(self) -> None:
+        """A new call on the same inlet: forget the old sender, keep the counts."""
+        self.lock.reset()
+        self.witness = Witness(self.transport)
+        self._renew(self._is_udp)
+        self._heard_ssrc = None
+        self.packet_at = self.frame_at = None
+
+    def report(self, now: float) -> bytes:
+        """A receiver report with our name, for the sender's RTCP port (media.md 3.4)."""
+        block = self.reports.block(self.witness.packets, self.lost, now)
+        return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
+
+    @property
+    def is_udp(self) -> bool:
+        """How packets really come, whatever was agreed."""
+        return self._is_udp
+
+    @property
+    def need_key(self) -> bool:
+        return self._unpacker.need_key
+
+    @property
+    def lost(self) -> int:
+        return self._past_lost + self._order.lost
+
+    @property
+    def reordered(self) -> int:
+        return self._past_reordered + self._order.reordered
+
+    @property
+    def duplicates(self) -> int:
+        return self._past_duplicates + self._order.duplicates
+
+    @property
+    def resyncs(self) -> int:
+        return self._past_resyncs + self._unpacker.tally.resyncs
+
+    @property
+    def announces_audio(self) -> bool:
+        """Whether the program stream map or the bytes so far promise sound."""
+        return self._unpacker.audio_codec is not None
+
+    @property
+    def codecs(self) -> tuple[str, ...]:
+        return tuple(str(c) for c in (self._unpacker.video_codec, self._unpacker.audio_codec) if c is not None)
+
+    @property
+    def unsupported(self) -> tuple[str, ...]:
+        return tuple(str(each) for each in self._unpacker.unsupported)
+
+    def _give(self, frame: Frame, now: float) -> None:
+        self.frames += 1
+        if frame.codec.is_video:
+            self.frame_at = now
+            self.key_frames += frame.key
+        self._on_frame(frame, now)
+
+    def _change_session(self, ssrc: int, by_udp: bool) -> None:
+        if self._heard_ssrc is not None:
+            # Another SSRC on the same pair is the sender beginning anew; what we know of the codecs still holds.
+            self._renew(by_udp, keep_unpacker=True)
+        elif by_udp is not self._is_udp:
+            self._order = self._new_order(by_udp)
+        self._is_udp = by_udp
+        self._heard_ssrc = ssrc
+        self.reports = Reception(ssrc)
+        self.witness.note_ssrc(ssrc)
+
+    def _renew(self, by_udp: bool, *, keep_unpacker: bool = False) -> None:
+        self._past_lost += self._order.lost
+        self._past_reordered += self._order.reordered
+        self._past_duplicates += self._order.duplicates
+        self._order = self._new_order(by_udp)
+        if not keep_unpacker:
+            self._renew_unpacker()
+
+    def _renew_unpacker(self) -> None:
+        self._past_resyncs += self._unpacker.tally.resyncs
+        self._unpacker = Unpacker(self.payloads)
+
+    def _new_order(self, by_udp: bool) -> Order:
+        return Order(reorders=by_udp, window=self._window, hold_s=self._hold_s)

@@ -1,0 +1,371 @@
+"""The life of one inlet: opened, aimed, flowing, failed; its doors, its clocks, and what it says when nothing comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from media.fanout import Fanout
+from media.frame import Frame
+from media.inlets.rtp_receiver import RtpReceiver
+from media.inlets.shared_port import SharedPort
+from media.inlets.source_lock import Source
+from media.inlets.tcp import CONNECTIONS, TcpConnection, TcpListener, connect
+from media.inlets.udp import UdpDoor
+from media.plane import (
+    Aim,
+    AudioTrack,
+    FirstFrame,
+    InletStatistics,
+    KeyFrameWanted,
+    PlaneEvent,
+    Seen,
+    StreamFailed,
+    TracksChanged,
+    Transport,
+    Verdict,
+    VideoTrack,
+)
+from media.ports import PortPair
+
+log = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 5.0
+KEY_FRAME_PATIENCE_S = 2.0
+"""Without a key frame for so long one is asked for, and again after as long."""
+UNPROVEN_S = 10.0
+"""A connection without one valid packet for so long is closed (media.md 3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a session waits, in seconds; the words are those of PlaneSettings."""
+
+    never_came_s: float
+    lost_udp_s: float
+    lost_tcp_s: float
+    stuck_s: float
+    connect_s: float
+    connect_tries: int
+    connect_pause_s: float
+
+
+class Phase(StrEnum):
+    OPENED = "opened"
+    AIMED = "aimed"
+    FLOWING = "flowing"
+    FAILED = "failed"
+    CLOSED = "closed"
+
+
+class Session:
+    """One inlet. Everything happens on the loop's thread; `tell` carries the events out."""
+
+    def __init__(
+        self,
+        name: str,
+        receiver: RtpReceiver,
+        fanout: Fanout,
+        patience: Patience,
+        tell: Callable[[PlaneEvent], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.receiver = receiver
+        self.fanout = fanout
+        self.phase = Phase.OPENED
+        self.pair: PortPair | None = None
+        self.shared: SharedPort | None = None
+        self._patience = patience
+        self._tell = tell
+        self._clock = clock
+        self._opened_at = clock()
+        self._aimed_at = 0.0
+        self._key_wanted_at = 0.0
+        self._need_key_since: float | None = None
+        self._report_at = 0.0
+        self._rtcp_source: Source | None = None
+        self._rtp: UdpDoor | None = None
+        self._rtcp: UdpDoor | None = None
+        self._listener: TcpListener | None = None
+        self._connections: dict[TcpConnection, None] = {}
+        self._connecting: asyncio.Task[None] | None = None
+        self._parted_at: float | None = None
+        self._past_resyncs = 0
+
+    # --- doors -----------------------------------------------------------------------------------------------
+
+    def open_own(self, pair: PortPair) -> None:
+        """Listen on sockets of our own."""
+        self.pair = pair
+        self._rtp = UdpDoor(pair.rtp, self._datagram)
+        self._rtcp = UdpDoor(pair.rtcp, self._report_came)
+        if pair.listener is not None:
+            self._listener = TcpListener(pair.listener, self._accepted)
+
+    def open_shared(self, shared: SharedPort) -> bool:
+        """Be a guest of the shared port; false when its SSRC is taken there."""
+        if not shared.join(self):
+            return False
+        self.shared = shared
+        return True
+
+    async def close(self) -> None:
+        """Close every socket and task. The port pair's sockets are closed; giving the numbers back is the lender's."""
+        self.phase = Phase.CLOSED
+        if self._connecting is not None:
+            self._connecting.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._connecting
+            self._connecting = None
+        for connection in tuple(self._connections):
+            connection.close()
+        self._connections.clear()
+        if self.shared is not None:
+            self.shared.leave(self)
+        for door in (self._rtp, self._rtcp, self._listener):
+            if door is not None:
+                door.close()
+        self._rtp = self._rtcp = self._listener = None
+
+    # --- aim -------------------------------------------------------------------------------------------------
+
+    def aim(self, aim: Aim) -> None:
+        """Start the clock of the stream that must come; TCP active connects now."""
+        now = self._clock()
+        if self.phase in (Phase.FLOWING, Phase.FAILED):
+            self._begin_anew()
+        old_ssrc = self.receiver.ssrc
+        host = _literal(aim.host)
+        self.receiver.aim(aim.payloads, host, aim.ssrc)
+        if self.shared is not None:
+            self.shared.answered(self, old_ssrc, host, aim.port)
+        self.phase = Phase.AIMED
+        self._aimed_at = now
+        self._key_wanted_at = now
+        if self.receiver.transport is Transport.TCP_ACTIVE:
+            if self._connecting is not None:
+                self._connecting.cancel()
+            self._connecting = asyncio.create_task(self._connect(host, aim.port), name=f"media connect {self.name}")
+        elif self.fanout.is_ready:
+            self._first_frame()  # the camera did not wait for our ACK
+
+    def _begin_anew(self) -> None:
+        for connection in tuple(self._connections):
+            connection.close()
+        self._connections.clear()
+        self._parted_at = None
+        self._need_key_since = None
+        self._opened_at = self._clock()
+        self.receiver.restart()
+        self.fanout.restart()
+
+    async def _connect(self, host: str | None, port: int | None) -> None:
+        witness = self.receiver.witness
+        if host is None or not port:
+            witness.connect_failure = "the answer named no address to connect to"
+            return
+        try:
+            opened = await connect(
+                host,
+                port,
+                wait_s=self._patience.connect_s,
+                tries=self._patience.connect_tries,
+                pause_s=self._patience.connect_pause_s,
+            )
+        except OSError as error:
+            witness.connect_failure = str(error)
+            if self.phase is Phase.AIMED and witness.packets == 0:
+                self._fail(self._judge())
+            return
+        self._accepted(opened, (host, port))
+
+    # --- what comes in ---------------------------------------------------------------------------------------
+
+    @property
+    def ssrc(self) -> int:
+        return self.receiver.ssrc
+
+    @property
+    def locked_source(self) -> Source | None:
+        return self.receiver.lock.source
+
+    def _datagram(self, data: bytes, source: Source) -> None:
+        self.receiver.receive(data, source, self._clock(), True)
+
+    def receive_shared(self, packet: bytes | memoryview, source: Source, by_udp: bool) -> None:
+        self.receiver.receive(packet, source, self._clock(), by_udp)
+
+    def packet_came(self, connection: TcpConnection, packet: memoryview) -> None:
+        now = self._clock()
+        connection.heard_at = now
+        self.receiver.receive(packet, connection.source, now, False)
+
+    def _report_came(self, data: bytes, source: Source) -> None:
+        locked = self.receiver.lock.source
+        if locked is None or source[0] == locked[0]:
+            self._rtcp_source = source
+            self.receiver.receive_rtcp(data, self._clock())
+
+    def _accepted(self, opened: socket.socket, source: Source) -> None:
+        if len(self._connections) >= CONNECTIONS:
+            stalest = min(self._connections, key=lambda each: each.heard_at)
+            self._past_resyncs += stalest.resyncs
+            del self._connections[stalest]
+            stalest.close()
+        self.connection_came(TcpConnection(opened, source, None, self, self._clock()))
+
+    def connection_came(self, connection: TcpConnection) -> None:
+        self.receiver.witness.connections += 1
+        self.receiver.witness.note_source(connection.source)
+        self._connections[connection] = None
+        self._parted_at = None
+
+    def connection_ended(self, connection: TcpConnection, why: str) -> None:
+        self._past_resyncs += connection.resyncs
+        self._connections.pop(connection, None)
+        if why == "the framing was lost":
+            self.receiver.witness.framing_lost += 1
+        if not self._connections:
+            self._parted_at = self._clock()
+
+    # --- frames out ------------------------------------------------------------------------------------------
+
+    def frame_came(self, frame: Frame, now: float) -> None:
+        """The receiver's outlet."""
+        self.fanout.put(frame, now, awaits_audio=self.receiver.announces_audio)
+
+    def tracks_ready(self, video: VideoTrack, audio: AudioTrack | None) -> None:
+        """The fan-out knows what flows, or what flows now."""
+        if self.phase is Phase.AIMED:
+            self._first_frame()
+        elif self.phase is Phase.FLOWING:
+            self._tell(TracksChanged(self.name, video, audio))
+
+    def _first_frame(self) -> None:
+        assert self.fanout.video is not None
+        self.phase = Phase.FLOWING
+        self._tell(FirstFrame(self.name, self.fanout.video, self.fanout.audio))
+
+    # --- clocks ----------------------------------------------------------------------------------------------
+
+    def tick(self, now: float) -> None:
+        """Every 50 ms."""
+        self.receiver.tick(now)
+        self.fanout.tick(now)
+
+    def watch(self, now: float) -> None:
+        """A few times a second: reports, and the waits that have an end."""
+        if self.phase is Phase.AIMED:
+            self._watch_aimed(now)
+        elif self.phase is Phase.FLOWING:
+            self._watch_flowing(now)
+        if now - self._report_at >= REPORT_EVERY_S:
+            self._report_at = now
+            self._send_report(now)
+        for connection in [each for each in self._connections if not each.packets and now - each.heard_at > UNPROVEN_S]:
+            connection.close()
+            self.connection_ended(connection, "it said nothing")
+
+    def _watch_aimed(self, now: float) -> None:
+        if now - self._aimed_at >= self._patience.never_came_s:
+            self._fail(self._judge())
+        elif self.receiver.codecs and not self.fanout.is_ready:
+            self._want_key_frame(now, "no key frame has come yet")
+
+    def _watch_flowing(self, now: float) -> None:
+        receiver, patience = self.receiver, self._patience
+        is_tcp = bool(self._connections) or self._parted_at is not None
+        patience_s = patience.lost_tcp_s if is_tcp else patience.lost_udp_s
+        silent_s = now - (receiver.packet_at if receiver.packet_at is not None else self._aimed_at)
+        # A sender that closed its connection may come back within its own retries (2022 annex D: 1 s apart, 3 times).
+        if silent_s >= patience_s or (self._parted_at is not None and now - self._parted_at >= patience_s / 3):
+            why = f"silent for {silent_s:.0f} s"
+            if self._parted_at is not None:
+                why = "the sender closed the connection and did not come back"
+            self._fail(_as(self._judge(), Verdict.LOST, why))
+            return
+        stuck_s = now - (receiver.frame_at if receiver.frame_at is not None else self._aimed_at)
+        if stuck_s >= 2 * patience.stuck_s and silent_s < patience.stuck_s:
+            note = f"packets come but no whole frame for {stuck_s:.0f} s"
+            self._fail(_as(self._judge(), Verdict.NO_KEY_FRAME if receiver.codecs else Verdict.NOT_PS, note))
+        elif stuck_s >= patience.stuck_s:
+            self._want_key_frame(now, f"packets come but no whole frame for {stuck_s:.0f} s")
+        elif not receiver.need_key:
+            self._need_key_since = None
+        elif self._need_key_since is None:
+            self._need_key_since = now
+        elif now - self._need_key_since >= KEY_FRAME_PATIENCE_S / 4:
+            self._want_key_frame(now, "packets were lost")
+
+    def _want_key_frame(self, now: float, reason: str) -> None:
+        if now - self._key_wanted_at >= KEY_FRAME_PATIENCE_S:
+            self._key_wanted_at = now
+            self._tell(KeyFrameWanted(self.name, reason))
+
+    def _judge(self) -> Seen:
+        witness = self.receiver.witness
+        if self.shared is not None and witness.packets == 0:
+            for ssrc, source in self.shared.strangers_since(self._opened_at):
+                witness.note_stranger(ssrc, source)
+        return witness.judge(
+            codecs=self.receiver.codecs, frames=self.receiver.frames, unsupported=self.receiver.unsupported
+        )
+
+    def _fail(self, seen: Seen) -> None:
+        self.phase = Phase.FAILED
+        self._tell(StreamFailed(self.name, seen))
+
+    def _send_report(self, now: float) -> None:
+        source = self.receiver.lock.source
+        if source is None or not self.receiver.is_udp or self.phase is Phase.FAILED:
+            return
+        target = self._rtcp_source or (source[0], min(source[1] + 1, 65535))
+        report = self.receiver.report(now)
+        if self._rtcp is not None:
+            self._rtcp.send(report, target)
+        elif self.shared is not None:
+            self.shared.send(report, target)
+
+    # --- eyes ------------------------------------------------------------------------------------------------
+
+    def statistics(self, now: float) -> InletStatistics:
+        receiver = self.receiver
+        age = None if receiver.packet_at is None else now - receiver.packet_at
+        return InletStatistics(
+            inlet=self.name,
+            packets=receiver.witness.packets,
+            bytes=receiver.witness.bytes,
+            lost=receiver.lost,
+            reordered=receiver.reordered,
+            duplicates=receiver.duplicates,
+            ssrc_mismatches=receiver.witness.ssrc_mismatches,
+            resyncs=receiver.resyncs + self._past_resyncs + sum(each.resyncs for each in self._connections),
+            frames=receiver.frames,
+            key_frames=receiver.key_frames,
+            viewers=self.fanout.viewers,
+            last_packet_age_s=age,
+            video=self.fanout.video,
+            audio=self.fanout.audio,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Session {self.name} {self.phase} {self.receiver.transport} SSRC {self.ssrc:010d}>"
+
+
+def _literal(host: str | None) -> str | None:
+    """The address if it is one; names are not looked up for a device's sake."""
+    try:
+        return str(ipaddress.ip_address(host or ""))
+    except ValueError:
+        return None
+
+
+def _as(seen: Seen, verdict: Verdict, note: str) -> Seen:
+    return Seen(verdict, seen.packets, seen.bytes, seen.sources, seen.ssrcs, seen.payload_types, seen.codecs, note)

@@ -1,0 +1,129 @@
+"""RTP over TCP connections: accepted, or made by us; framed, and closed when they make no sense (media.md 3.3)."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Protocol
+
+from media.framing import Framer
+from media.inlets.source_lock import Source
+
+READ_BYTES = 65536
+READS_PER_WAKE = 4
+CONNECTIONS = 4
+"""Connections one inlet holds at a time; a newer one takes the place of the one silent for longest."""
+
+
+class Connected(Protocol):
+    """Who takes what connections bring."""
+
+    def packet_came(self, connection: TcpConnection, packet: memoryview) -> None: ...
+
+    def connection_ended(self, connection: TcpConnection, why: str) -> None: ...
+
+
+class TcpConnection:
+    """One connection's bytes to packets. Owns its socket."""
+
+    def __init__(self, opened: socket.socket, source: Source, ssrc: int | None, owner: Connected, now: float) -> None:
+        self.source = source
+        self.opened_at = now
+        self.heard_at = now
+        self.packets = 0
+        self._framer = Framer(ssrc=ssrc)
+        self._socket = opened
+        self._owner = owner
+        self._loop = asyncio.get_running_loop()
+        opened.setblocking(False)
+        self._loop.add_reader(opened, self._read)
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket.fileno() >= 0
+
+    @property
+    def resyncs(self) -> int:
+        return self._framer.resyncs
+
+    def close(self) -> None:
+        if self.is_open:
+            self._loop.remove_reader(self._socket)
+            self._socket.close()
+
+    def _read(self) -> None:
+        for _ in range(READS_PER_WAKE):
+            try:
+                data = self._socket.recv(READ_BYTES)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                self._end(f"the connection broke: {error.strerror}")
+                return
+            if not data:
+                self._end("the sender closed the connection")
+                return
+            for packet in self._framer.feed(data):
+                self.packets += 1
+                self._owner.packet_came(self, packet)
+                if not self.is_open:
+                    return
+            if self._framer.is_lost:
+                self._end("the framing was lost")
+                return
+            if len(data) < READ_BYTES:
+                return
+
+    def _end(self, why: str) -> None:
+        self.close()
+        self._owner.connection_ended(self, why)
+
+
+class TcpListener:
+    """Accepts without a task: `accepted(socket, source)` for each connection. Owns its socket."""
+
+    def __init__(self, opened: socket.socket, accepted: Callable[[socket.socket, Source], None]) -> None:
+        self._socket = opened
+        self._accepted = accepted
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(opened, self._accept)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _accept(self) -> None:
+        try:
+            connection, source = self._socket.accept()
+        except OSError:
+            return  # gone before we looked, or no descriptors: the backlog bounds what waits
+        self._accepted(connection, (source[0], source[1]))
+
+
+async def connect(host: str, port: int, *, wait_s: float, tries: int, pause_s: float) -> socket.socket:
+    """A connection to a sender that listens (GB/T 28181-2022 annex D: wait at least 1 s, try at least 3 times more).
+
+    Raises OSError with the last failure's words, after `tries` tries.
+    """
+    loop = asyncio.get_running_loop()
+    failure = "no try was made"
+    for attempt in range(tries):
+        if attempt:
+            await asyncio.sleep(pause_s)
+        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            opened.setblocking(False)
+            async with asyncio.timeout(wait_s):
+                await loop.sock_connect(opened, (host, port))
+            return opened
+        except TimeoutError:
+            opened.close()
+            failure = f"no answer in {wait_s:g} s"
+        except OSError as error:
+            opened.close()
+            failure = error.strerror or str(error)
+        except BaseException:
+            opened.close()
+            raise
+    raise OSError(f"{host}:{port} did not take our connection in {tries} tries: {failure}")

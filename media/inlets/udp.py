@@ -1,0 +1,53 @@
+"""A UDP socket drained by us: asyncio's own datagram transport asks for 256 kB a datagram and drops under load."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+
+from media.inlets.source_lock import Source
+
+DRAIN_LIMIT = 64
+"""Datagrams taken per wake; the loop has others to serve."""
+DATAGRAM_BYTES = 2048
+DATAGRAM_BYTES_LARGE = 65535
+
+
+class UdpDoor:
+    """Hands every datagram to `receive(data, source)`. Owns its socket."""
+
+    def __init__(self, opened: socket.socket, receive: Callable[[bytes, Source], None]) -> None:
+        self._socket = opened
+        self._receive = receive
+        self._size = DATAGRAM_BYTES
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(opened, self._drain)
+
+    def send(self, data: bytes, target: Source) -> None:
+        """Send if the system takes it at once; reports may be lost."""
+        try:
+            self._socket.sendto(data, target)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._socket)
+        self._socket.close()
+
+    def _drain(self) -> None:
+        recvfrom, receive = self._socket.recvfrom, self._receive
+        for _ in range(DRAIN_LIMIT):
+            try:
+                data, source = recvfrom(self._size)
+            except BlockingIOError:
+                return
+            except OSError:
+                # ICMP "port unreachable" of a report we sent; it is taken off the socket by being raised.
+                continue
+            if len(data) == self._size:
+                # A datagram that was perhaps cut: its sender lets IP fragment, so read wider from now on.
+                self._size = DATAGRAM_BYTES_LARGE
+            receive(data, source)
+            if self._socket.fileno() < 0:
+                return

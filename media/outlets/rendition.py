@@ -1,0 +1,199 @@
+"""One output format of a stream: muxed once, kept from the last key frame, shared by all who take it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from media.aac import AacFormat
+from media.annexb import VideoParameters
+from media.flv import FlvMuxer
+from media.fmp4 import Fmp4Muxer
+from media.frame import Codec, Frame
+from media.outlets.chunk import Chunk
+from media.outlets.viewer import Viewer
+from media.plane import AudioTrack, VideoTrack
+
+FLV_FILE_HEADER_BYTES = 13
+"""Signature and the first previous-tag size: once a file, while the tags behind it may come again."""
+
+
+@dataclass(frozen=True, slots=True)
+class RenditionKey:
+    """What must be equal for two viewers to share bytes."""
+
+    container: str
+    """"fmp4" or "flv"."""
+    audio: bool
+    legacy: bool = False
+    """H.265 in FLV by codec id 12 rather than by FourCC (media.md 7.2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """What flows, as outlets need it and as people read it."""
+
+    video: VideoTrack
+    parameters: VideoParameters
+    audio: AudioTrack | None = None
+    sound: AacFormat | None = None
+    """What viewers hear; None when there is nothing that a browser plays."""
+
+
+class Container(Protocol):
+    """A muxer behind one face. `begin` may be called again, at a key frame, when the tracks changed."""
+
+    def begin(self, tracks: Tracks) -> None: ...
+
+    def head(self, *, is_first: bool) -> tuple[Chunk, ...]: ...
+
+    def body(self, frame: Frame) -> bytes: ...
+
+    @property
+    def revision(self) -> int: ...
+
+
+class Fmp4Container:
+    """A text message that says what comes, the init segment, then a fragment a frame (media.md 7.3)."""
+
+    def __init__(self, *, audio: bool) -> None:
+        self._audio = audio
+        self._beginnings = 0
+        self._tracks: Tracks | None = None
+        self._muxer = Fmp4Muxer(None)
+
+    def begin(self, tracks: Tracks) -> None:
+        self._tracks = tracks
+        self._muxer = Fmp4Muxer(tracks.parameters, tracks.sound if self._audio else None)
+        self._beginnings += 1
+
+    def head(self, *, is_first: bool) -> tuple[Chunk, ...]:
+        assert self._tracks is not None
+        says = announcement(self._tracks, self._muxer.mime, with_audio=self._audio)
+        return (Chunk(says, is_text=True), Chunk(self._muxer.init_segment()))
+
+    def body(self, frame: Frame) -> bytes:
+        return self._muxer.fragment(frame)
+
+    @property
+    def revision(self) -> int:
+        return self._beginnings * 1000 + self._muxer.generation
+
+
+class FlvContainer:
+    """FLV tags; the file header once a viewer, sequence headers again whenever they change."""
+
+    def __init__(self, *, audio: bool, legacy: bool) -> None:
+        self._audio = audio
+        self._legacy = legacy
+        self._muxer = FlvMuxer(None)
+        self.revision = 0
+
+    def begin(self, tracks: Tracks) -> None:
+        self._muxer = FlvMuxer(tracks.parameters, tracks.sound if self._audio else None, enhanced=not self._legacy)
+        self.revision += 1
+
+    def head(self, *, is_first: bool) -> tuple[Chunk, ...]:
+        header = self._muxer.header()
+        return (Chunk(header if is_first else header[FLV_FILE_HEADER_BYTES:]),)
+
+    def body(self, frame: Frame) -> bytes:
+        return self._muxer.tag(frame)
+
+
+class Rendition:
+    """Frames in, chunks to every viewer. Newcomers begin at the kept key frame at once."""
+
+    def __init__(self, key: RenditionKey) -> None:
+        self.key = key
+        self.generation = 0
+        self.viewers: dict[Viewer, None] = {}
+        self._container: Container = (
+            Fmp4Container(audio=key.audio)
+            if key.container == "fmp4"
+            else FlvContainer(audio=key.audio, legacy=key.legacy)
+        )
+        self._revision = -1
+        self._kept: list[Chunk] = []
+        self._is_begun = False
+        self._has_sound = False
+        self._heads: dict[bool, tuple[Chunk, ...]] = {}
+
+    def begin(self, tracks: Tracks, kept: Iterable[Frame]) -> None:
+        """Tracks are known, or have changed; the next frame must be a key frame, or the first of `kept`."""
+        self._container.begin(tracks)
+        self._is_begun = True
+        self._has_sound = self.key.audio and tracks.sound is not None
+        self._kept.clear()
+        for frame in kept:
+            self._mux(frame)
+
+    def put(self, frame: Frame, now: float) -> None:
+        chunk = self._mux(frame)
+        if chunk is None:
+            return
+        for viewer in self.viewers:
+            viewer.take(chunk, self, now)
+
+    def forget(self) -> None:
+        """The kept frames are no longer good to begin with."""
+        self._kept.clear()
+
+    def join(self, viewer: Viewer, now: float) -> None:
+        self.viewers[viewer] = None
+        viewer.allow_burst(sum(map(len, self._kept)))
+        for chunk in self._kept:
+            viewer.take(chunk, self, now)
+
+    def head(self, *, is_first: bool) -> tuple[Chunk, ...]:
+        """What must come before a key frame; shared, so that its wire forms are made once."""
+        if is_first not in self._heads:
+            self._heads[is_first] = self._container.head(is_first=is_first)
+        return self._heads[is_first]
+
+    def _mux(self, frame: Frame) -> Chunk | None:
+        if not self._is_begun:
+            return None
+        if not frame.codec.is_video and not (self._has_sound and frame.codec is Codec.AAC):
+            return None
+        body = self._container.body(frame)
+        if self._container.revision != self._revision:
+            self._revision = self._container.revision
+            self._heads.clear()
+            self.generation += 1
+        if not body:
+            return None
+        chunk = Chunk(body, is_key=frame.key and frame.codec.is_video)
+        if chunk.is_key:
+            self._kept.clear()
+        if self._kept or chunk.is_key:
+            self._kept.append(chunk)
+        return chunk
+
+
+def announcement(tracks: Tracks, mime: str, *, with_audio: bool) -> bytes:
+    """What a player must know before the init segment, as JSON."""
+    video, audio = tracks.video, tracks.audio
+    return json.dumps(
+        {
+            "mime": mime,
+            "video": {
+                "codec": video.codec,
+                "width": video.width,
+                "height": video.height,
+                "fps": video.fps,
+                "mime": video.mime,
+            },
+            "audio": {
+                "codec": audio.codec,
+                "rate_hz": audio.rate_hz,
+                "channels": audio.channels,
+                "playable_as": audio.playable_as,
+            }
+            if audio is not None and with_audio
+            else None,
+        },
+        separators=(",", ":"),
+    ).encode()
