@@ -122,7 +122,10 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is None:
             return None
-        return origin in self._settings.public_origins or _place(origin) == _place(f"//{request.host}", origin)
+        if origin in self._settings.public_origins:
+            return True
+        whence = _place(origin)
+        return whence is not None and whence == _place(f"//{request.host}", origin)
 
 
 def _place(address: str, like: str | None = None) -> tuple[str, int] | None:

@@ -33,7 +33,7 @@ def document(version: str, routes: Sequence[Route] = ROUTES) -> Json:
     paths: dict[str, Json] = {}
     for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, schema_of, components)
-    return {
+    book = {
         "openapi": "3.1.0",
         "info": {"title": TITLE, "version": version, "description": DESCRIPTION},
         "servers": [{"url": "/"}],
@@ -48,6 +48,8 @@ def document(version: str, routes: Sequence[Route] = ROUTES) -> Json:
             },
         },
     }
+    plain: Json = msgspec.json.decode(msgspec.json.encode(book))
+    return plain
 
 
 def _kinds(route: Route) -> Iterable[Any]:

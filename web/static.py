@@ -46,8 +46,10 @@ class ConsoleFiles:
 
 def _is_page(path: str) -> bool:
     """Whether an address is one of the console's own pages rather than a file that is missing."""
-    first, _, _ = path.partition("/")
-    return first not in ("api", "media", "assets") and "." not in path.rsplit("/", 1)[-1]
+    steps = path.rstrip("/").split("/")
+    if steps[0] in ("api", "media", "assets") or "." in steps[-1]:
+        return False
+    return path == "" or all(step and not step.startswith(".") for step in steps)
 
 
 def _list(folder: Path) -> dict[str, Path]:

@@ -33,15 +33,15 @@ class PresetWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One command: a movement (pan, tilt, zoom), a lens (focus, iris), `stop`, or a preset.
 
-    Speeds run from -1 to 1: right, up, nearer picture, nearer focus and wider iris are positive. A movement goes on
-    until `stop`.
+    Speeds run from -1 to 1; positive is right, up, nearer picture, farther focus, wider iris. A movement goes on until
+    `stop`, a lens until both its speeds are 0.
     """
 
-    pan: Speed = 0.0
-    tilt: Speed = 0.0
-    zoom: Speed = 0.0
-    focus: Speed = 0.0
-    iris: Speed = 0.0
+    pan: Speed | None = None
+    tilt: Speed | None = None
+    zoom: Speed | None = None
+    focus: Speed | None = None
+    iris: Speed | None = None
     stop: bool = False
     preset: PresetWish | None = None
 
@@ -73,8 +73,9 @@ async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
     """Steer a camera."""
     command = command_of(body)
     peer = await _peer_of(visit, owner, code)
+    digits = ptz.encode(command, doubled=peer.dialect.doubles_pan_speed)
     name = body.preset.name if body.preset is not None and body.preset.action == "set" else ""
-    await peer.tell(DeviceControl(sn=0, device=code, ptz=ptz.encode(command), preset_name=name))
+    await peer.tell(DeviceControl(sn=0, device=code, ptz=digits, preset_name=name))
 
 
 @route(
@@ -113,16 +114,18 @@ def command_of(wish: Steering) -> ptz.Command:
     """The one command a wish means. Raises Problem when it means none or several."""
     moves = bool(wish.pan or wish.tilt or wish.zoom)
     lens = bool(wish.focus or wish.iris)
-    if moves + lens + wish.stop + (wish.preset is not None) != 1:
+    if moves + lens + wish.stop + (wish.preset is not None) > 1 or wish == Steering():
         text = "Say one thing at a time: a movement, a lens, stop, or a preset."
         raise Problem(400, "steering-unclear", text)
     if wish.preset is not None:
         return ptz.Preset(PRESET_ACTIONS[wish.preset.action], wish.preset.number)
-    if wish.stop:
-        return ptz.Stop()
-    if lens:
-        return ptz.FocusIris(focus=wish.focus, iris=wish.iris)
-    return ptz.Move(pan=wish.pan, tilt=wish.tilt, zoom=wish.zoom)
+    if moves:
+        return ptz.Move(pan=wish.pan or 0.0, tilt=wish.tilt or 0.0, zoom=wish.zoom or 0.0)
+    is_of_lens = wish.focus is not None or wish.iris is not None
+    still = wish.pan is None and wish.tilt is None and wish.zoom is None and not wish.stop
+    if lens or (is_of_lens and still):
+        return ptz.FocusIris(focus=wish.focus or 0.0, iris=wish.iris or 0.0)
+    return ptz.Stop()
 
 
 async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:

@@ -1,0 +1,148 @@
+"""A wish to see a channel becomes an address, and is given back whatever happens."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from broker.watch import OutletKind, Seen, WatchFailed
+from gb28181.peer import Hop
+from media.plane import Verdict
+from web.routing import DESK
+from web.server import sweep
+
+CAMERA = "34020000001320000001"
+WISH = {"owner": CAMERA, "channel": CAMERA}
+
+
+async def test_a_viewer_gets_an_address_and_what_to_expect_there(house):
+    viewer = await house.person("viewer")
+    status, said = await viewer.ask("POST", "/api/v1/live", WISH | {"format": "http-flv", "stream": 1, "audio": False})
+    assert status == 201
+    assert said == {
+        "lease": "lease-1",
+        "url": "/media/i1/o1.mp4?e=1&s=abc",
+        "format": "http-flv",
+        "call_id": "call-1",
+        "video": {"codec": "H.264", "width": 1920, "height": 1080, "fps": 25.0, "mime": "avc1.64001F"},
+        "audio": {"codec": "G.711A", "rate_hz": 8000, "channels": 1, "playable_as": "mp4a.40.2"},
+    }
+    watch = house.broker.leases["lease-1"]
+    assert (watch.owner, watch.channel, watch.outlet) == (CAMERA, CAMERA, OutletKind.FLV_HTTP)
+    assert (watch.stream_number, watch.audio, watch.viewer) == (1, False, "viewer")
+
+
+async def test_leaving_gives_the_lease_back(house):
+    viewer = await house.person("viewer")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    assert (await viewer.ask("DELETE", "/api/v1/live/lease-1"))[0] == 204
+    assert house.broker.leases == {}
+    assert (await viewer.ask("DELETE", "/api/v1/live/lease-1"))[0] == 404
+
+
+async def test_nobody_gives_back_anothers_lease(house):
+    viewer, other = await house.person("viewer"), await house.person("viewer", "other")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    status, said = await other.ask("DELETE", "/api/v1/live/lease-1")
+    assert (status, said["error"]["code"]) == (404, "lease-unknown")
+    assert list(house.broker.leases) == ["lease-1"]
+
+
+async def test_a_failure_says_at_which_hop_and_what_was_on_the_port(house):
+    viewer = await house.person("viewer")
+    house.broker.failure = WatchFailed(
+        "no picture came",
+        code="nothing",
+        status=408,
+        hops=(Hop(CAMERA, "INVITE", 200, "OK"), Hop("media", "first frame", 0, "nothing in 8 s")),
+        seen=Seen(Verdict.NOTHING),
+        call_id="call-9",
+    )
+    status, said = await viewer.ask("POST", "/api/v1/live", WISH)
+    assert status == 504
+    details = said["error"]["details"]
+    assert [hop["what"] for hop in details["hops"]] == ["INVITE", "first frame"]
+    assert details["seen"]["verdict"] == "nothing" and details["call_id"] == "call-9"
+    assert house.app[DESK].leases.holders() == ()
+
+
+@pytest.mark.parametrize(
+    "wish",
+    [{}, {"owner": CAMERA}, WISH | {"format": "rtsp"}, WISH | {"stream": 9}, WISH | {"channel": ""}, WISH | {"x": 1}],
+)
+async def test_a_wish_that_makes_no_sense_is_refused(house, wish):
+    viewer = await house.person("viewer")
+    status, said = await viewer.ask("POST", "/api/v1/live", wish)
+    assert (status, said["error"]["code"]) == (400, "invalid")
+
+
+async def test_a_session_that_ends_while_it_waits_gets_nothing(house):
+    viewer = await house.person("viewer")
+    may_go_on = asyncio.Event()
+    house.broker.before_granting = may_go_on.wait
+    waiting = asyncio.ensure_future(viewer.ask("POST", "/api/v1/live", WISH))
+    while not house.app[DESK].leases.holders():
+        await asyncio.sleep(0.005)
+    await house.app[DESK].show_out("viewer")
+    may_go_on.set()
+    status, said = await waiting
+    assert (status, said["error"]["code"]) == (401, "session-ended")
+    assert house.broker.leases == {}
+
+
+async def test_a_removed_users_pictures_end(house):
+    viewer = await house.person("viewer", "wang")
+    boss = await house.person("administrator")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    await boss.ask("DELETE", "/api/v1/users/wang")
+    assert house.broker.leases == {}
+
+
+async def test_a_removed_keys_pictures_end(house):
+    program, boss = await house.program("viewer"), await house.person("administrator")
+    await program.ask("POST", "/api/v1/live", WISH)
+    assert house.broker.leases["lease-1"].viewer == "key:viewer program"
+    key = house.accounts.keys()[0]
+    await boss.ask("DELETE", f"/api/v1/keys/{key.id}")
+    assert house.broker.leases == {}
+
+
+async def test_an_idle_sessions_pictures_end(house):
+    viewer = await house.person("viewer")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    desk = house.app[DESK]
+    await sweep(desk)
+    assert list(house.broker.leases) == ["lease-1"]
+    (who,) = desk.leases.holders()
+    desk.leases.touch(who.id, -desk.settings.session_idle_s)
+    await sweep(desk)
+    assert house.broker.leases == {}
+
+
+async def test_one_session_holds_no_more_than_its_share(house):
+    viewer = await house.person("viewer")
+    most = house.app[DESK].settings.most_leases_per_session
+    for _ in range(most + 3):
+        assert (await viewer.ask("POST", "/api/v1/live", WISH))[0] == 201
+    assert len(house.broker.leases) == most
+    assert "lease-1" not in house.broker.leases and f"lease-{most + 3}" in house.broker.leases
+
+
+async def test_streams_are_shown_with_what_was_counted(house):
+    viewer = await house.person("viewer")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    (stream,) = (await viewer.get("/streams"))["items"]
+    assert (stream["owner"], stream["state"], stream["ssrc"]) == (CAMERA, "flowing", "0200000001")
+    assert stream["statistics"]["packets"] == 10
+    assert stream["statistics"]["video"]["mime"] == "avc1.64001F"
+
+
+async def test_an_operator_cuts_a_stream_and_a_viewer_does_not(house):
+    viewer, operator = await house.person("viewer"), await house.person("operator")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    name = f"{CAMERA}-{CAMERA}"
+    assert (await viewer.ask("DELETE", f"/api/v1/streams/{name}"))[0] == 403
+    assert (await operator.ask("DELETE", f"/api/v1/streams/{name}"))[0] == 204
+    assert house.broker.stopped == [name]
+    assert (await operator.ask("DELETE", "/api/v1/streams/none"))[0] == 404

@@ -1,0 +1,59 @@
+"""The tree is handed out branch by branch, and searched."""
+
+from __future__ import annotations
+
+CAMERA = "34020000001320000001"
+
+
+async def test_the_tree_opens_from_its_roots_down_to_the_camera(house):
+    await house.camera()
+    viewer = await house.person("viewer")
+    node, trail = None, []
+    for _ in range(8):
+        branch = await viewer.get("/tree" if node is None else f"/tree?node={node}")
+        if not branch["children"]:
+            break
+        child = branch["children"][0]
+        trail.append(child)
+        node = child["id"]
+        if child["kind"] == "channel":
+            break
+    assert trail[-1]["channel"]["code"] == CAMERA
+    assert all(step["total"] >= 1 for step in trail[:-1])
+    way = (await viewer.get(f"/tree/path?node={node}"))["nodes"]
+    assert [step["id"] for step in way] == [step["id"] for step in trail]
+
+
+async def test_an_unknown_node_is_not_found(house):
+    viewer = await house.person("viewer")
+    for path in ("/tree?node=division:99", "/tree?node=nonsense", "/tree/path?node=channel:x/y"):
+        status, said = await viewer.ask("GET", "/api/v1" + path)
+        assert (status, said["error"]["code"]) == (404, "node-unknown"), path
+
+
+async def test_a_channel_is_found_by_name_code_and_initials(house):
+    await house.camera()
+    viewer = await house.person("viewer")
+    for wanted in ("北门", "3402000000132", "bm", "beimen"):
+        hits = (await viewer.get(f"/search?q={wanted}"))["hits"]
+        assert [hit["channel"]["code"] for hit in hits] == [CAMERA], wanted
+    assert (await viewer.get("/search?q=zzz"))["hits"] == []
+    assert (await viewer.get("/search?q=%20"))["hits"] == []
+
+
+async def test_a_search_is_text_and_never_a_pattern(house):
+    await house.camera()
+    viewer = await house.person("viewer")
+    for wanted in ("%25", "_", "' or 1=1 --", "\\", "*", '"'):
+        status, said = await viewer.ask("GET", "/api/v1/search", params={"q": wanted.replace("%25", "%")})
+        assert (status, said["hits"]) == (200, []), wanted
+
+
+async def test_divisions_are_listed_for_forms(house):
+    viewer = await house.person("viewer")
+    provinces = (await viewer.get("/divisions"))["items"]
+    assert {"code": "34", "name": "安徽省"} in provinces and len(provinces) >= 31
+    anhui = await viewer.get("/divisions?parent=34")
+    assert anhui["path"] == [{"code": "34", "name": "安徽省"}]
+    assert all(item["code"].startswith("34") and len(item["code"]) == 4 for item in anhui["items"])
+    assert (await viewer.get("/divisions?parent=zz"))["items"] == []
