@@ -593,7 +593,7 @@ class Stack:
         stream = self._tcp.open_to(path.remote) if size > LARGE_REQUEST_BYTES else None
         if stream is None:
             return path
-        request.replace_via(request.via._replace(transport="TCP"))
+        request.replace_via_text(str(request.via._replace(transport="TCP")))
         return stream
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -774,7 +774,7 @@ class Stack:
             key = (request.call_id, tag, request.from_.tag or "")
             dialog = self._dialogs.get(key)
             if dialog is not None:
-                self._request_in_dialog(dialog, incoming)
+                self._request_in_dialog(dialog, transaction, incoming)
                 return
             if method == "BYE" and key in self._ended:
                 incoming.respond(200)
@@ -792,10 +792,15 @@ class Stack:
             incoming.respond(503)
         elif not self.guarded(told, incoming):
             incoming.respond(500)
-        elif method == "INVITE" and not incoming.is_answered:
+        elif not incoming.is_answered:
+            self._await_user(transaction, incoming)
+
+    def _await_user(self, transaction: Transaction, incoming: Incoming) -> None:
+        self.endpoint.expect_answer(transaction, self.clock())
+        if incoming.request.method == "INVITE":
             incoming.respond(100)
 
-    def _request_in_dialog(self, dialog: Dialog, incoming: Incoming) -> None:
+    def _request_in_dialog(self, dialog: Dialog, transaction: Transaction, incoming: Incoming) -> None:
         request = incoming.request
         method = request.method
         incoming.dialog = dialog
@@ -807,8 +812,8 @@ class Stack:
         elif method in METHODS and dialog.on_request is not None and method != "OPTIONS":
             if not self.guarded(dialog.on_request, incoming):
                 incoming.respond(500)
-            elif method == "INVITE" and not incoming.is_answered:
-                incoming.respond(100)
+            elif not incoming.is_answered:
+                self._await_user(transaction, incoming)
         elif method == "INVITE" or method == "UPDATE":
             incoming.respond(488)
         else:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import md5, sha256
+from typing import NamedTuple
 
 from sipserver.sip.header import cut_outside_quotes, quoted, unquoted
 from sipserver.sip.sm3 import sm3_hex
@@ -107,8 +108,7 @@ class Challenge:
         return f"{text},qop={quoted(self.qop)}" if self.qop is not None else text
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(NamedTuple):
     """What Authorization brings."""
 
     username: str
@@ -225,16 +225,37 @@ def parameters_of(text: str) -> dict[str, str]:
     scheme, blank, rest = text.strip().partition(" ")
     if scheme.lower() != "digest" or not blank:
         raise ValueError(f"not Digest: {scheme[:20]!r}")
-    pieces = cut_outside_quotes(rest, ",") if '"' in rest else rest.split(",")
+    pieces = rest.split(",")
+    found: dict[str, str] = {}
+    for piece in pieces[:MOST_PARAMETERS]:
+        name, equals, value = piece.partition("=")
+        value = value.strip()
+        if value[:1] == '"':
+            inner = value[1:-1]
+            if value[-1:] != '"' or len(value) < 2 or '"' in inner or "\\" in inner:
+                # A comma or a quotation mark inside a quotation.
+                return careful_parameters_of(rest)
+            value = inner
+        if len(value) > LONGEST_PARAMETER:
+            raise ValueError("a Digest parameter is too long")
+        if equals:
+            found.setdefault(name.strip().lower(), value)
+    if len(pieces) > MOST_PARAMETERS:
+        raise ValueError(f"{len(pieces)} parameters in one Digest header")
+    return found
+
+
+def careful_parameters_of(rest: str) -> dict[str, str]:
+    """As `parameters_of`, letter by letter."""
+    pieces = cut_outside_quotes(rest, ",")
     if len(pieces) > MOST_PARAMETERS:
         raise ValueError(f"{len(pieces)} parameters in one Digest header")
     found: dict[str, str] = {}
     for piece in pieces:
         name, equals, value = piece.partition("=")
-        if not equals:
-            continue
         value = value.strip()
         if len(value) > LONGEST_PARAMETER:
             raise ValueError("a Digest parameter is too long")
-        found.setdefault(name.strip().lower(), unquoted(value))
+        if equals:
+            found.setdefault(name.strip().lower(), unquoted(value))
     return found

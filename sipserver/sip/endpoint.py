@@ -37,6 +37,8 @@ from sipserver.sip.transaction import (
     ACK,
     BROKEN,
     CALLING,
+    CANCEL_UNHEARD,
+    COMPLETED,
     FAILURE,
     GIVE_UP,
     INVITE_CLIENT,
@@ -64,6 +66,7 @@ from sipserver.sip.transaction import (
     TIMER_G,
     TRYING,
     UNACKNOWLEDGED,
+    UNANSWERED,
     Timing,
     Transaction,
 )
@@ -73,6 +76,7 @@ __all__ = ["Endpoint", "Path", "Tally"]
 
 SUCCESS_AGAIN = "the 2xx again until its ACK"
 BRANCH_LETTERS = 20
+UNANSWERED_INVITE_S = 180.0
 EVENT_OF_CLASS = (FAILURE, PROVISIONAL, SUCCESS, FAILURE, FAILURE, FAILURE, FAILURE)
 SEND_OF_CLASS = (SEND_FAILURE, SEND_PROVISIONAL, SEND_SUCCESS, *(SEND_FAILURE,) * 4)
 # A request that starts something further along: the hop count matters only for what might be passed on.
@@ -131,13 +135,13 @@ class Endpoint:
         self.tally = Tally()
         self._events: list[Event] = []
         self._outgoing: list[Outgoing] = []
-        self._servers: dict[tuple[object, ...], Transaction] = {}
-        self._clients: dict[tuple[str, str], Transaction] = {}
+        self._servers: dict[str, Transaction] = {}
+        self._clients: dict[str, Transaction] = {}
         self._merging: dict[tuple[str, str, str], Transaction] = {}
         self._unacknowledged: dict[tuple[str, str, int], UnacknowledgedSuccess] = {}
         self._on_connection: dict[int, set[Transaction]] = {}
         self._invites = 0
-        self._wheel: TimerWheel[tuple[str, Transaction | UnacknowledgedSuccess]] = TimerWheel()
+        self._wheel: TimerWheel[Transaction | UnacknowledgedSuccess] = TimerWheel()
         self._durations = {False: self.timing.durations(False), True: self.timing.durations(True)}
 
     def __repr__(self) -> str:
@@ -180,13 +184,12 @@ class Endpoint:
         self._events.append(Refused(path, bad))
         if bad.answerable is not None:
             request = bad.answerable
-            request.replace_via(request.via.stamped(*path.remote))
+            request.stamp(*path.remote)
             self._answer_statelessly(request, path, bad.status, bad.reason if bad.status == 400 else None)
 
     def _receive_request(self, request: Request, raw: bytes, path: Path, now: float) -> None:
         self.tally.requests_in += 1
-        via = request.via
-        request.replace_via(via.stamped(*path.remote))
+        request.stamp(*path.remote)
         method = request.method
         key = self._server_key(request, "INVITE" if method == "ACK" else method, path)
         transaction = self._servers.get(key)
@@ -208,15 +211,16 @@ class Endpoint:
         elif not self._refuse_early(request, path):
             self._begin(request, method, key, path)
 
-    def _server_key(self, request: Request, method: str, path: Path) -> tuple[object, ...]:
+    def _server_key(self, request: Request, method: str, path: Path) -> str:
         """RFC 3261 17.2.3, and more: many cameras share one private address and a poor source of branches, so the
         source's host, the Call-ID and the CSeq must agree too. Without the magic cookie (RFC 2543) the branch says
         nothing and the rest must do."""
-        via = request.via
-        if via.branch.startswith(MAGIC_COOKIE):
-            return (via.branch, method, request.call_id, request.cseq.number, via.host, via.port, path.remote[0])
-        tag = request.headers.get("From", "")
-        return (request.uri, tag, method, request.call_id, request.cseq.number, via.host, via.port, path.remote[0])
+        sent_by, branch, _ = request.hop
+        first = request.headers._first
+        rest = f"{method} {request.cseq.number} {sent_by} {path.remote[0]} {first['Call-ID']}"
+        if branch.startswith(MAGIC_COOKIE):
+            return f"{branch} {rest}"
+        return f"{request.uri} {first['From']} {rest}"
 
     def _receive_ack(self, request: Request, path: Path) -> None:
         try:
@@ -246,13 +250,12 @@ class Endpoint:
 
     def _refuse_early(self, request: Request, path: Path) -> bool:
         """Answer what no user needs to see; whether it was so."""
-        if request.method not in METHODS:
+        method = request.method
+        if method not in METHODS:
             return self._answer_statelessly(request, path, 501)
         try:
             uri = request.request_uri
             hops = request.max_forwards
-            to_tag = request.to.tag
-            from_tag = request.from_.tag or ""
         except ValueError as wrong:
             return self._answer_statelessly(request, path, 400, str(wrong))
         if not uri.is_sip:
@@ -262,11 +265,11 @@ class Endpoint:
             unsupported = [*request.headers.items_of("Require"), *request.headers.items_of("Proxy-Require")]
             if unsupported:
                 return self._answer_statelessly(request, path, 420, fields=(("Unsupported", ", ".join(unsupported)),))
-        if not hops and request.method in FORWARDABLE and to_tag is None:
+        if not hops and method in FORWARDABLE and not request.to.tag:
             return self._answer_statelessly(request, path, 483)
-        if to_tag is None and (from_tag, request.call_id, first["CSeq"]) in self._merging:
+        if method in MERGING and not request.to.tag and merge_key(request) in self._merging:
             return self._answer_statelessly(request, path, 482)
-        if request.method == "INVITE" and self._invites >= self.limits.calls:
+        if method == "INVITE" and self._invites >= self.limits.calls:
             return self._answer_statelessly(request, path, 503, fields=(("Retry-After", "30"),))
         return False
 
@@ -279,14 +282,15 @@ class Endpoint:
         self._outgoing.append(Outgoing(serialise(response), path, response, False))
         return True
 
-    def _begin(self, request: Request, method: str, key: tuple[object, ...], path: Path) -> None:
+    def _begin(self, request: Request, method: str, key: str, path: Path) -> None:
         if method == "INVITE":
             transaction = Transaction(INVITE_SERVER, PROCEEDING, key, request, path)
             self._invites += 1
         else:
             transaction = Transaction(NON_INVITE_SERVER, TRYING, key, request, path)
         if method in MERGING:
-            self._merging[merge_key(request)] = transaction
+            transaction.merging = merge_key(request)
+            self._merging[transaction.merging] = transaction
         self._servers[key] = transaction
         if path.connection:
             self._on_connection.setdefault(path.connection, set()).add(transaction)
@@ -294,7 +298,7 @@ class Endpoint:
 
     def _receive_response(self, response: Response, raw: bytes, path: Path, now: float) -> None:
         self.tally.responses_in += 1
-        transaction = self._clients.get((response.via.branch, response.cseq.method))
+        transaction = self._clients.get(f"{response.hop.branch} {response.cseq.method}")
         if self.tells_traffic:
             repeated = transaction is None or transaction.state not in (CALLING, TRYING, PROCEEDING)
             self._events.append(Heard(path, response, raw, repeated))
@@ -314,7 +318,7 @@ class Endpoint:
         Raises ValueError when a header cannot be put on the wire. An ACK is not for here but for `send_ack`.
         """
         raw = serialise(request)
-        key = (request.via.branch, request.method)
+        key = f"{request.hop.branch} {request.method}"
         invite = request.method == "INVITE"
         table, state = (INVITE_CLIENT, CALLING) if invite else (NON_INVITE_CLIENT, TRYING)
         transaction = Transaction(table, state, key, request, path)
@@ -348,7 +352,24 @@ class Endpoint:
             return False
         if transaction.table is INVITE_SERVER and 200 <= response.status < 300 and request is not None:
             self._await_ack(transaction, response, path, now)
+        elif transaction.table is NON_INVITE_SERVER:
+            self._lighten(transaction, response)
         return True
+
+    def _lighten(self, transaction: Transaction, response: Response) -> None:
+        """Keep of an answered request only what its repeats need: the bytes. There are tens of thousands of them."""
+        if transaction.state == COMPLETED:
+            transaction.request = None
+            transaction.last = None
+            if len(self._servers) > self.limits.transactions:
+                self.tally.not_kept += 1
+                self.abandon(transaction)
+
+    def expect_answer(self, transaction: Transaction, now: float) -> None:
+        """The user was told of a request and will answer later: when it never does, an INVITE is answered 408 after
+        `UNANSWERED_INVITE_S` and any other request is forgotten after 64*T1 (RFC 4320 4.2: no 408 there)."""
+        wait_s = UNANSWERED_INVITE_S if transaction.table is INVITE_SERVER else 64 * self.timing.t1_s
+        self._wheel.add(now + wait_s, UNANSWERED, transaction)
 
     def cancel(self, transaction: Transaction, now: float) -> None:
         """Take an INVITE back: CANCEL goes as soon as the other side has answered anything, RFC 3261 9.1."""
@@ -372,7 +393,7 @@ class Endpoint:
         """`out` could not be sent: its transaction fails, if it is a request that we await an answer to."""
         message = out.message
         if isinstance(message, Request) and message.method != "ACK":
-            transaction = self._clients.get((message.via.branch, message.method))
+            transaction = self._clients.get(f"{message.hop.branch} {message.method}")
             if transaction is not None:
                 self._step(transaction, BROKEN, now)
 
@@ -396,9 +417,17 @@ class Endpoint:
         """Do what is due."""
         for timer, thing in self._wheel.take(now):
             if isinstance(thing, Transaction):
-                self._step(thing, timer, now)
+                if timer is UNANSWERED and thing.table is INVITE_SERVER:
+                    self._answer_unanswered(thing, now)
+                else:
+                    self._step(thing, timer, now)
             else:
                 self._repeat_success(thing, now)
+
+    def _answer_unanswered(self, transaction: Transaction, now: float) -> None:
+        if transaction.state == PROCEEDING and transaction.request is not None:
+            answer = response_to(transaction.request, 408, to_tag=self.tokens.word(), server=self.product)
+            self.respond(transaction, answer, now)
 
     def _set_timer(self, transaction: Transaction, timer: str, now: float) -> None:
         duration = self._durations[transaction.path.connection != 0].get(timer)
@@ -414,7 +443,7 @@ class Endpoint:
                 transaction.interval_s = min(last * 2, self.timing.t2_s)
             duration = transaction.interval_s
         if duration:
-            self._wheel.add(now + duration, (timer, transaction))
+            self._wheel.add(now + duration, timer, transaction)
         else:
             self._step(transaction, timer, now)
 
@@ -442,12 +471,13 @@ class Endpoint:
             self._outgoing.append(Outgoing(transaction.last_raw, transaction.path, transaction.last, False))
 
     def _do_resend(self, transaction: Transaction, path: Path | None) -> None:
-        message = transaction.last
-        if transaction.table is INVITE_CLIENT or transaction.table is NON_INVITE_CLIENT:
-            message = transaction.request
-        if message is not None and transaction.last_raw:
-            self.tally.repeats_out += 1
-            self._outgoing.append(Outgoing(transaction.last_raw, transaction.path, message, True))
+        if not transaction.last_raw:
+            return
+        message = transaction.request if transaction.table in CLIENT_TABLES else transaction.last
+        if message is None:
+            message = parse_datagram(transaction.last_raw)
+        self.tally.repeats_out += 1
+        self._outgoing.append(Outgoing(transaction.last_raw, transaction.path, message, True))
 
     def _do_resend_slowly(self, transaction: Transaction, path: Path | None) -> None:
         transaction.interval_s = self.timing.t2_s
@@ -473,16 +503,13 @@ class Endpoint:
         self._events.append(AckMissing(transaction, was_success=False))
 
     def _forget(self, transaction: Transaction) -> None:
-        request = transaction.request
-        if request is not None and transaction.table is INVITE_SERVER:
-            self._invites -= 1
         held = self._servers if transaction.table in SERVER_TABLES else self._clients
-        if held.get(transaction.key) is transaction:  # type: ignore[call-overload]  # either kind of key
+        if held.get(transaction.key) is transaction:
             del held[transaction.key]
-        if request is not None and request.method in MERGING and held is self._servers:
-            merging = merge_key(request)
-            if self._merging.get(merging) is transaction:
-                del self._merging[merging]
+            if transaction.table is INVITE_SERVER:
+                self._invites -= 1
+        if transaction.merging is not None and self._merging.get(transaction.merging) is transaction:
+            del self._merging[transaction.merging]
         if transaction.path.connection:
             running = self._on_connection.get(transaction.path.connection)
             if running is not None:
@@ -498,7 +525,7 @@ class Endpoint:
         if transaction.request is not None:
             self.send(cancel_of(transaction.request), transaction.path, now)
             # RFC 3261 9.1: without a final answer in 64*T1 the INVITE is considered gone.
-            self._wheel.add(now + self._durations[False][TIMER_B], (TIMER_B, transaction))
+            self._wheel.add(now + 64 * self.timing.t1_s, CANCEL_UNHEARD, transaction)
 
     def _await_ack(self, transaction: Transaction, response: Response, path: Path, now: float) -> None:
         key = (response.call_id, response.to.tag or "", response.cseq.number)
@@ -506,7 +533,7 @@ class Endpoint:
         waiting = UnacknowledgedSuccess(key, out, transaction, now + 64 * self.timing.t1_s)
         waiting.interval_s = self.timing.t1_s
         self._unacknowledged[key] = waiting
-        self._wheel.add(now + waiting.interval_s, (SUCCESS_AGAIN, waiting))
+        self._wheel.add(now + waiting.interval_s, SUCCESS_AGAIN, waiting)
 
     def _repeat_success(self, waiting: UnacknowledgedSuccess, now: float) -> None:
         if waiting.done:
@@ -518,10 +545,11 @@ class Endpoint:
         self.tally.repeats_out += 1
         self._outgoing.append(waiting.out)
         waiting.interval_s = min(waiting.interval_s * 2, self.timing.t2_s)
-        self._wheel.add(min(now + waiting.interval_s, waiting.deadline), (SUCCESS_AGAIN, waiting))
+        self._wheel.add(min(now + waiting.interval_s, waiting.deadline), SUCCESS_AGAIN, waiting)
 
 
 REPEATING = frozenset((TIMER_A, TIMER_E, TIMER_G))
+CLIENT_TABLES = (INVITE_CLIENT, NON_INVITE_CLIENT)
 SERVER_TABLES = (INVITE_SERVER, NON_INVITE_SERVER)
 ACTIONS: dict[str, Callable[[Endpoint, Transaction, Path | None], None]] = {
     SEND: Endpoint._do_send,
@@ -557,7 +585,7 @@ def cancel_of(invite: Request) -> Request:
 
 def hop_by_hop(invite: Request, method: str, to: str) -> Request:
     headers = Headers()
-    headers.add("Via", str(invite.via))
+    headers.add("Via", invite.headers.items_of("Via")[0])
     headers.add("From", invite.headers.get("From", "") or "")
     headers.add("To", to)
     headers.add("Call-ID", invite.call_id)

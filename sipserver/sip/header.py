@@ -129,7 +129,7 @@ def unquoted(text: str) -> str:
 def params_of(text: str) -> tuple[tuple[str, str | None], ...]:
     """`;a=1;b` as (("a", "1"), ("b", None)); names in lower case, values unquoted; blank pieces are left out."""
     found: list[tuple[str, str | None]] = []
-    for piece in cut_outside_quotes(text, ";"):
+    for piece in cut_outside_quotes(text, ";") if '"' in text else text.split(";"):
         name, equals, value = piece.partition("=")
         name = name.strip().lower()
         if name:
@@ -180,10 +180,13 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Raises ValueError. Lower-case methods are taken: the samples of GB/T 28181-2016 print them."""
-        words = text.split()
-        if len(words) != 2:
-            raise ValueError(f"CSeq is a number and a method, not {text[:60]!r}")
-        return cls(small_number(words[0], HIGHEST_CSEQ), words[1].upper())
+        number, blank, method = text.partition(" ")
+        if not blank or " " in method or "\t" in text:
+            words = text.split()
+            if len(words) != 2:
+                raise ValueError(f"CSeq is a number and a method, not {text[:60]!r}")
+            number, method = words
+        return cls(small_number(number, HIGHEST_CSEQ), method.upper())
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
@@ -229,13 +232,6 @@ class Via(NamedTuple):
                 return value or ""
         return None
 
-    def stamped(self, host: str, port: int) -> Via:
-        """With `received` and `rport` of the packet's source (RFC 3261 18.2.1, RFC 3581 4)."""
-        kept = [pair for pair in self.params if pair[0] != "rport" and pair[0] != "received"]
-        kept.append(("rport", str(port)))
-        kept.append(("received", host))
-        return self._replace(params=tuple(kept))
-
     def __str__(self) -> str:
         text = f"SIP/2.0/{self.transport} {self.sent_by}"
         for name, value in self.params:
@@ -246,6 +242,46 @@ class Via(NamedTuple):
             else:
                 text += f";{name}={quoted(value)}"
         return text
+
+
+def is_port(text: str) -> bool:
+    """Whether `text` is a port, or nothing."""
+    return text == "5060" or not text or (len(text) <= 5 and text.isascii() and text.isdecimal() and int(text) < 65536)
+
+
+class Hop(NamedTuple):
+    """What a transaction needs of a top Via: who sent, the branch, and the text without `rport` and `received`."""
+
+    sent_by: str
+    branch: str
+    bare: str
+
+    @classmethod
+    def parse(cls, text: str) -> Hop:
+        """One Via value, no list. Raises ValueError. Quick for what is written as usual, exact for the rest."""
+        head, semicolon, rest = text.partition(";")
+        protocol, _, sent_by = head.partition(" ")
+        host, _, port = sent_by.partition(":")
+        if protocol in VIA_PROTOCOLS and host and is_port(port) and " " not in host and '"' not in text:
+            branch = ""
+            bare = head
+            for param in rest.split(";") if semicolon else ():
+                if param[:7] == "branch=":
+                    branch = branch or param[7:]
+                elif param == "rport" or param[:6] == "rport=" or param[:9] == "received=":
+                    continue
+                elif " " in param or "\t" in param or param.lower().startswith(("rport", "received", "branch")):
+                    break
+                bare += ";" + param
+            else:
+                return cls(sent_by, branch, bare)
+        via = Via.parse(text)
+        kept = tuple(pair for pair in via.params if pair[0] not in ("rport", "received"))
+        return cls(via.sent_by, via.branch, str(via._replace(params=kept)))
+
+    def stamped(self, host: str, port: int) -> str:
+        """The Via with `received` and `rport` of the packet's source (RFC 3261 18.2.1, RFC 3581 4)."""
+        return f"{self.bare};rport={port};received={host}"
 
 
 VIA_PROTOCOLS = {f"{sip}/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS", "WSS") for sip in ("SIP",)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from sipserver.sip.header import NAMES, CSeq, Via, canonical, list_items, small_number
+from sipserver.sip.header import NAMES, CSeq, Hop, Via, canonical, list_items, small_number
 from sipserver.sip.status import reason_of
 from sipserver.sip.uri import NameAddr, SipUri, parse_uri
 
@@ -57,7 +57,7 @@ class Headers:
 
     def add(self, name: str, value: str) -> None:
         """One more line, at the end."""
-        key = canonical(name)
+        key = NAMES.get(name) or canonical(name)
         self._fields.append((key, value))
         self._first.setdefault(key, value)
 
@@ -130,12 +130,13 @@ class Headers:
 class Message:
     """What requests and responses share. Structured views raise ValueError when the header cannot be read."""
 
-    __slots__ = ("_contact", "_cseq", "_from", "_to", "_via", "body", "charset", "headers")
+    __slots__ = ("_contact", "_cseq", "_from", "_hop", "_to", "_via", "body", "charset", "headers")
 
     def __init__(self, headers: Headers | None = None, body: bytes = b"", charset: str = "gb18030") -> None:
         self.headers = headers if headers is not None else Headers()
         self.body = body
         self.charset = charset
+        self._hop: Hop | None = None
         self._via: Via | None = None
         self._from: NameAddr | None = None
         self._to: NameAddr | None = None
@@ -150,14 +151,31 @@ class Message:
             self._via = Via.parse(list_items(text)[0] if "," in text else text)
         return self._via
 
-    def replace_via(self, via: Via) -> None:
-        """Put `via` in the place of the top one; the rest of a comma list stays."""
-        text = self.headers._first.get("Via", "")
-        if "," in text:
-            self.headers.set_first("Via", ", ".join([str(via), *list_items(text)[1:]]))
+    @property
+    def hop(self) -> Hop:
+        """What transactions need of the top Via."""
+        if self._hop is None:
+            text = self.headers._first.get("Via", "")
+            self._hop = Hop.parse(list_items(text)[0] if "," in text else text)
+        return self._hop
+
+    def stamp(self, host: str, port: int) -> None:
+        """Write the packet's source into the top Via, RFC 3581 4."""
+        headers = self.headers
+        stamped = self.hop.stamped(host, port)
+        fields = headers._fields
+        if "," not in headers._first["Via"] and fields[0][0] == "Via":
+            fields[0] = ("Via", stamped)
+            headers._first["Via"] = stamped
+            self._via = None
         else:
-            self.headers.set_first("Via", str(via))
-        self._via = via
+            self.replace_via_text(stamped)
+
+    def replace_via_text(self, text: str) -> None:
+        """Put `text` in the place of the top Via; the rest of a comma list stays."""
+        others = list_items(self.headers._first.get("Via", ""))[1:]
+        self.headers.set_first("Via", ", ".join([text, *others]))
+        self._via = self._hop = None
 
     @property
     def from_(self) -> NameAddr:
@@ -228,7 +246,11 @@ class Request(Message):
     def __init__(
         self, method: str, uri: str, headers: Headers | None = None, body: bytes = b"", charset: str = "gb18030"
     ) -> None:
-        super().__init__(headers, body, charset)
+        # Written out instead of calling the parent's: one of these is made for every message.
+        self.headers = headers if headers is not None else Headers()
+        self.body = body
+        self.charset = charset
+        self._hop = self._via = self._from = self._to = self._cseq = self._contact = None
         self.method = method
         self.uri = uri
         self._uri: SipUri | None = None
@@ -243,7 +265,7 @@ class Request(Message):
     def max_forwards(self) -> int:
         """Hops left; 70 when the sender does not say, as many devices do not."""
         text = self.headers._first.get("Max-Forwards")
-        return 70 if text is None else small_number(text, 255)
+        return 70 if text is None or text == "70" else small_number(text, 255)
 
     def __repr__(self) -> str:
         return f"<{self.method} {self.uri} call-id={self.call_id!r} cseq={self.headers.get('CSeq')!r}>"
@@ -262,7 +284,10 @@ class Response(Message):
         body: bytes = b"",
         charset: str = "gb18030",
     ) -> None:
-        super().__init__(headers, body, charset)
+        self.headers = headers if headers is not None else Headers()
+        self.body = body
+        self.charset = charset
+        self._hop = self._via = self._from = self._to = self._cseq = self._contact = None
         self.status = status
         self.reason = reason_of(status) if reason is None else reason
 
@@ -290,29 +315,30 @@ def response_to(
     `to_tag` is added to To unless To has a tag or the status is 100. Record-Route is copied to what makes a dialog.
     """
     asked = request.headers._first
-    fields: list[Field] = []
-    keep_route = "Record-Route" in asked and 100 < status < 300
-    if keep_route or "Via" not in asked:
-        fields += [field for field in request.headers._fields if field[0] == "Via" or field[0] == "Record-Route"]
+    if "Record-Route" in asked and 100 < status < 300:
+        fields = [field for field in request.headers._fields if field[0] == "Via" or field[0] == "Record-Route"]
     else:
-        fields += [field for field in request.headers._fields if field[0] == "Via"]
+        fields = [field for field in request.headers._fields if field[0] == "Via"]
     to = asked.get("To", "")
     if to_tag is not None and status != 100 and not has_tag(to):
         to = f"{to};tag={to_tag}"
-    fields.append(("From", asked.get("From", "")))
-    fields.append(("To", to))
-    fields.append(("Call-ID", asked.get("Call-ID", "")))
-    fields.append(("CSeq", asked.get("CSeq", "")))
-    first = {"Via": asked.get("Via", ""), "From": fields[-4][1], "To": to, "Call-ID": fields[-2][1]}
-    first["CSeq"] = fields[-1][1]
-    made = Headers.of_parsed(fields, first)
+    fields += (
+        ("From", asked.get("From", "")),
+        ("To", to),
+        ("Call-ID", asked.get("Call-ID", "")),
+        ("CSeq", asked.get("CSeq", "")),
+    )
     for name, value in headers:
-        made.add(name, value)
-    if server is not None and "Server" not in first and "User-Agent" not in first:
-        made.add("Server", server)
+        fields.append((NAMES.get(name) or canonical(name), value))
     if content_type is not None:
-        made.set("Content-Type", content_type)
-    return Response(status, reason, made, body, request.charset)
+        fields.append(("Content-Type", content_type))
+    if server is not None:
+        fields.append(("Server", server))
+    # Backwards, so that of several lines of one name the first is kept.
+    made = Headers.of_parsed(fields, dict(reversed(fields)))
+    response = Response(status, reason, made, body, request.charset)
+    response._cseq, response._from = request._cseq, request._from
+    return response
 
 
 def has_tag(address: str) -> bool:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sipserver.sip.header import NAMES, Via, canonical, is_token, list_items, small_number
+from sipserver.sip.header import NAMES, CSeq, Hop, canonical, is_token, list_items, small_number
 from sipserver.sip.limits import DEFAULT_LIMITS, Limits
 from sipserver.sip.message import Field, Headers, Message, Request, Response
 from sipserver.sip.status import reason_of
+from sipserver.sip.uri import NameAddr
 
 # What has one value: a second, different one is refused (RFC 3261 7.3.1; RFC 4475 3.3.8).
 SINGLE = frozenset(
@@ -29,7 +30,6 @@ SINGLE = frozenset(
         "Subscription-State",
     ]
 )
-MANDATORY = ("Via", "From", "To", "Call-ID", "CSeq")
 
 
 class BadMessage(Exception):
@@ -132,87 +132,89 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS, raw: bytes = b"") -
     if len(head) > limits.head_bytes:
         raise BadMessage(513, "the head is too long", fatal=True, raw=raw)
     text, charset = head_text(head)
-    lines = text.split("\n")
-    if len(lines) > limits.head_lines:
+    line_ends = text.count("\n")
+    if line_ends > limits.head_lines:
         raise BadMessage(513, "too many header lines", fatal=True, raw=raw)
-    start_line = lines[0].rstrip()
-    fields: list[Field] = []
-    first: dict[str, str] = {}
+    if text.endswith("\r"):
+        text = text[:-1]
     complaint = ""
-    for at in range(1, len(lines)):
-        line = lines[at]
-        name, colon, value = line.partition(":")
-        key = NAMES.get(name)
-        if key is None or not colon:
-            if line[:1] in (" ", "\t"):
-                # A folded line goes on with the one above, RFC 3261 7.3.1.
-                if fields:
-                    above, said = fields[-1]
-                    said = f"{said} {line.strip()}".strip()
-                    if first[above] is fields[-1][1]:
-                        first[above] = said
-                    fields[-1] = (above, said)
-                elif line.strip():
-                    complaint = complaint or "a folded line follows no header"
-                continue
-            name = name.rstrip()
-            if not colon or not is_token(name):
-                if line.strip():
-                    complaint = complaint or f"not a header line: {line[:40]!r}"
-                continue
-            key = canonical(name)
-        value = value.strip()
-        fields.append((key, value))
-        if key not in first:
-            first[key] = value
-        elif key in SINGLE and value != first[key] and not complaint:
-            complaint = f"{key} stands twice"
-    if "\r" in text:
-        # A carriage return inside a value would be a line end to the next reader.
-        for at, (key, value) in enumerate(fields):
-            if "\r" in value:
-                fields[at] = (key, value.replace("\r", " "))
-                if first[key] is value:
-                    first[key] = fields[at][1]
-    headers = Headers.of_parsed(fields, first)
-    if len(head) > limits.line_bytes and any(len(line) > limits.line_bytes for line in lines):
+    fields: list[Field] = []
+    start_line = ""
+    if text.count("\r\n") == line_ends == text.count("\r"):
+        lines = text.split("\r\n")
+        start_line = lines[0]
+        try:
+            fields = [(NAMES[name], value.strip()) for name, _, value in [line.partition(":") for line in lines[1:]]]
+        except KeyError:
+            fields = []
+    if not fields:
+        start_line, fields, complaint = parse_unusual(text)
+    # Backwards, so that of several lines of one name the first is kept.
+    first = dict(reversed(fields))
+    if len(first) != len(fields) and not complaint:
+        for name, value in fields:
+            if name in SINGLE and value != first[name]:
+                complaint = f"{name} stands twice"
+    if len(head) > limits.line_bytes and any(len(line) > limits.line_bytes for line in text.split("\n")):
         complaint = complaint or "a header line is too long"
+    headers = Headers.of_parsed(fields, first)
     if start_line[:4].upper() == "SIP/":
         return finish_response(start_line, headers, charset, complaint, raw)
     return finish_request(start_line, headers, charset, complaint, limits, raw)
+
+
+def parse_unusual(text: str) -> tuple[str, list[Field], str]:
+    """Start line, fields and a complaint of a head with folded lines, odd line ends, unknown or broken names."""
+    lines = text.split("\n")
+    fields: list[Field] = []
+    complaint = ""
+    for line in lines[1:]:
+        if line[:1] in (" ", "\t"):
+            # A folded line goes on with the one above, RFC 3261 7.3.1.
+            if fields:
+                name, said = fields[-1]
+                fields[-1] = (name, f"{said} {line.strip()}".strip())
+            elif line.strip():
+                complaint = complaint or "a folded line follows no header"
+            continue
+        name, colon, value = line.partition(":")
+        name = name.rstrip()
+        if colon and is_token(name):
+            # A carriage return inside a value would be a line end to the next reader.
+            fields.append((canonical(name), value.strip().replace("\r", " ")))
+        elif line.strip():
+            complaint = complaint or f"not a header line: {line[:40]!r}"
+    return lines[0].strip(), fields, complaint
 
 
 def finish_request(
     start_line: str, headers: Headers, charset: str, complaint: str, limits: Limits, raw: bytes
 ) -> Request:
     words = start_line.split(" ")
-    if len(words) != 3:
-        words = start_line.split()
-        if len(words) < 2:
-            raise BadMessage(400, "no start line", fatal=True, raw=raw)
-        if len(words) != 3 or not words[-1].upper().startswith("SIP/"):
-            complaint = complaint or "the start line is not method, URI and version"
-        version = words[-1] if words[-1].upper().startswith("SIP/") else "SIP/2.0"
-        words = [words[0], " ".join(words[1:-1]) or words[1], version]
+    if len(words) != 3 or not words[1]:
+        words, said = unusual_start(start_line, raw)
+        complaint = complaint or said
     method, uri, version = words
-    if not is_token(method):
-        raise BadMessage(400, "the method is not a token", fatal=True, raw=raw)
-    if method not in METHODS and method.upper() in METHODS:
-        method = method.upper()
+    if method not in METHODS:
+        if not is_token(method):
+            raise BadMessage(400, "the method is not a token", fatal=True, raw=raw)
+        if method.upper() in METHODS:
+            method = method.upper()
     request = Request(method, uri, headers, b"", charset)
     first = headers._first
     try:
-        for name in MANDATORY:
-            if not first.get(name):
-                complaint = f"{name} is missing"
-                break
-        else:
-            request.via  # noqa: B018  # kept for the transaction layer
-            if not complaint:
-                cseq = request.cseq
-                if cseq.method != method and cseq.method != method.upper():
-                    complaint = f"CSeq names {cseq.method[:20]}, the start line {method[:20]}"
-    except ValueError as wrong:
+        top = first["Via"]
+        request._from = NameAddr.parse(first["From"])
+        request._to = NameAddr.parse(first["To"])
+        request._cseq = cseq = CSeq.parse(first["CSeq"])
+        request._hop = Hop.parse(list_items(top)[0] if "," in top else top)
+        if not first["Call-ID"]:
+            complaint = "Call-ID is empty"
+        elif cseq.method != method and cseq.method != method.upper():
+            complaint = complaint or f"CSeq names {cseq.method[:20]}, the start line {method[:20]}"
+    except KeyError as missing:
+        complaint = complaint or f"{missing.args[0]} is missing"
+    except (ValueError, IndexError) as wrong:
         complaint = complaint or str(wrong)
     if not complaint and (len(uri) > 1024 or uri[:1] == "<"):
         complaint = "the request URI is no address"
@@ -223,6 +225,17 @@ def finish_request(
     if len(headers) > limits.vias and len(headers.all("Via")) > limits.vias:
         raise refusal(request, 400, "too many Via lines", raw=raw)
     return request
+
+
+def unusual_start(start_line: str, raw: bytes) -> tuple[list[str], str]:
+    """Method, URI and version of a start line with odd blanks, and a complaint when it is not those three."""
+    words = start_line.split()
+    if len(words) < 2:
+        raise BadMessage(400, "no start line", fatal=True, raw=raw)
+    has_version = words[-1].upper().startswith("SIP/")
+    complaint = "" if len(words) == 3 and has_version else "the start line is not method, URI and version"
+    uri = " ".join(words[1:-1]) if has_version else " ".join(words[1:])
+    return [words[0], uri, words[-1] if has_version else "SIP/2.0"], complaint
 
 
 def finish_response(start_line: str, headers: Headers, charset: str, complaint: str, raw: bytes) -> Response:
@@ -238,13 +251,16 @@ def finish_response(start_line: str, headers: Headers, charset: str, complaint: 
         complaint = complaint or "the status is below 100"
     if not complaint:
         try:
-            for name in MANDATORY:
-                if not headers._first.get(name):
-                    complaint = f"{name} is missing"
-                    break
-            else:
-                response.via, response.cseq  # noqa: B018  # both are kept for the transaction layer
-        except ValueError as wrong:
+            first = headers._first
+            top = first["Via"]
+            response._hop = Hop.parse(list_items(top)[0] if "," in top else top)
+            response._cseq = CSeq.parse(first["CSeq"])
+            for name in ("From", "To", "Call-ID"):
+                if not first[name]:
+                    complaint = f"{name} is empty"
+        except KeyError as missing:
+            complaint = f"{missing.args[0]} is missing"
+        except (ValueError, IndexError) as wrong:
             complaint = str(wrong)
     if complaint:
         raise BadMessage(400, complaint, raw=raw)
@@ -284,8 +300,8 @@ def is_answerable(request: Request) -> bool:
     if request.method == "ACK":
         return False
     try:
-        return request.via.host != ""
-    except ValueError:
+        return request.hop.sent_by != ""
+    except (ValueError, IndexError):
         return False
 
 
@@ -403,13 +419,3 @@ class StreamParser:
         self.broken = True
         self._waiting = None
         out.append((bad, self._head or bytes(self._buffer[:1024])))
-
-
-def top_via(request: Message) -> Via:
-    """The top Via of a message that the parser let through."""
-    return request.via
-
-
-def via_items(message: Message) -> list[str]:
-    """Every hop of a message, comma lists taken apart."""
-    return [item for line in message.headers.all("Via") for item in list_items(line)]

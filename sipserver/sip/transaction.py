@@ -31,6 +31,8 @@ SEND_PROVISIONAL = "we answer provisionally"
 SEND_SUCCESS = "we answer 2xx"
 SEND_FAILURE = "we answer 3xx to 6xx"
 BROKEN = "the transport failed"
+CANCEL_UNHEARD = "no final answer in 64*T1 after our CANCEL"  # RFC 3261 9.1
+UNANSWERED = "our own user left the request without an answer"
 TIMER_A, TIMER_B, TIMER_D, TIMER_M = "timer A", "timer B", "timer D", "timer M"
 TIMER_E, TIMER_F, TIMER_K = "timer E", "timer F", "timer K"
 TIMER_G, TIMER_H, TIMER_I, TIMER_L, TIMER_J = "timer G", "timer H", "timer I", "timer L", "timer J"
@@ -59,6 +61,7 @@ INVITE_CLIENT: Table = {
         FAILURE: (COMPLETED, (SEND_ACK, PASS_UP, TIMER_D)),
     },
     PROCEEDING: {
+        CANCEL_UNHEARD: (TERMINATED, (GIVE_UP,)),
         BROKEN: (TERMINATED, (LOSE,)),
         PROVISIONAL: (PROCEEDING, (PASS_UP,)),
         SUCCESS: (ACCEPTED, (PASS_UP, TIMER_M)),
@@ -130,6 +133,7 @@ NON_INVITE_SERVER: Table = {
         SEND_PROVISIONAL: (PROCEEDING, (SEND,)),
         SEND_SUCCESS: (COMPLETED, (SEND, TIMER_J)),
         SEND_FAILURE: (COMPLETED, (SEND, TIMER_J)),
+        UNANSWERED: (TERMINATED, ()),
         BROKEN: (TERMINATED, ()),
     },
     PROCEEDING: {
@@ -137,6 +141,7 @@ NON_INVITE_SERVER: Table = {
         SEND_PROVISIONAL: (PROCEEDING, (SEND,)),
         SEND_SUCCESS: (COMPLETED, (SEND, TIMER_J)),
         SEND_FAILURE: (COMPLETED, (SEND, TIMER_J)),
+        UNANSWERED: (TERMINATED, ()),
         BROKEN: (TERMINATED, ()),
     },
     COMPLETED: {
@@ -176,9 +181,21 @@ class Timing:
 class Transaction:
     """One request and its responses: a state, and what is needed to repeat. Moved only by its endpoint."""
 
-    __slots__ = ("cancel_wanted", "interval_s", "key", "last", "last_raw", "path", "request", "state", "table", "user")
+    __slots__ = (
+        "cancel_wanted",
+        "interval_s",
+        "key",
+        "last",
+        "last_raw",
+        "merging",
+        "path",
+        "request",
+        "state",
+        "table",
+        "user",
+    )
 
-    def __init__(self, table: Table, state: str, key: object, request: Request, path: Path) -> None:
+    def __init__(self, table: Table, state: str, key: str, request: Request, path: Path) -> None:
         self.table = table
         self.state = state
         self.key = key
@@ -188,6 +205,7 @@ class Transaction:
         self.last_raw = b""
         self.interval_s = 0.0
         self.cancel_wanted = False
+        self.merging: tuple[str, str, str] | None = None
         self.user: object = None
 
     def __repr__(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sipserver.sip.header import cut_outside_quotes, host_and_port, params_of, quoted, unquoted
 
@@ -62,7 +63,7 @@ class SipUri:
         return f"{text}?{self.headers}" if self.headers else text
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=8192)
 def parse_uri(text: str) -> SipUri:
     """A URI; the same few are written by every device again and again, so the last ones are kept."""
     text = text.strip()
@@ -94,8 +95,7 @@ def parse_uri(text: str) -> SipUri:
     return SipUri(user, host, port, scheme, params_of(params) if params else (), password, headers)
 
 
-@dataclass(frozen=True, slots=True)
-class NameAddr:
+class NameAddr(NamedTuple):
     """What From, To, Contact and Route carry: a URI, a display name, header parameters.
 
     >>> NameAddr.parse('"gate" <sip:34020000001320000001@3402000000>;tag=7').tag
@@ -137,26 +137,39 @@ class NameAddr:
         write To and Contact so.
         """
         if '"' not in text:
-            before, bracket, rest = text.partition("<")
+            address, bracket, tail = text.partition(">")
             if not bracket:
-                address, _, params = text.partition(";")
-                return NameAddr(parse_uri(address), "", params_of(params) if params else ())
-            address, bracket, tail = rest.partition(">")
-            if not bracket:
-                raise ValueError(f"an address without its closing bracket: {text[:80]!r}")
-            display = before.strip()
+                if "<" in text:
+                    raise ValueError(f"an address without its closing bracket: {text[:80]!r}")
+                address, _, tail = text.partition(";")
+                return NameAddr(parse_uri(address), "", params_of(tail) if tail else ())
+            uri, display = parse_named(address)
+            if not tail:
+                return NameAddr(uri, display, ())
+            if tail[:5] == ";tag=" and ";" not in tail[5:]:
+                return NameAddr(uri, display, (("tag", tail[5:].strip()),))
         else:
             display, address, tail = after_quotes(text)
+            uri = parse_uri(address)
         params = tail.strip()
         if params and params[0] != ";":
             raise ValueError(f"something stands after an address: {params[:80]!r}")
-        return NameAddr(parse_uri(address), display, params_of(params) if params else ())
+        return NameAddr(uri, display, params_of(params) if params else ())
 
     def __str__(self) -> str:
         text = f"{quoted(self.display)} <{self.uri}>" if self.display else f"<{self.uri}>"
         for name, value in self.params:
             text += f";{name}" if value is None else f";{name}={value}"
         return text
+
+
+@lru_cache(maxsize=8192)
+def parse_named(text: str) -> tuple[SipUri, str]:
+    """URI and display name of `name <uri`; kept, because every message of a device begins its From so."""
+    before, bracket, address = text.partition("<")
+    if not bracket:
+        raise ValueError(f"an address without its opening bracket: {text[:80]!r}")
+    return parse_uri(address), before.strip()
 
 
 def after_quotes(text: str) -> tuple[str, str, str]:

@@ -58,6 +58,8 @@ class UdpTransport:
         self._receive = receive
         self._loop = asyncio.get_running_loop()
         self._queue: deque[tuple[bytes, Address]] = deque()
+        # One room for all: a fresh buffer of 64 KiB for each datagram costs more than parsing it.
+        self._room = memoryview(bytearray(LARGEST_DATAGRAM))
         self.tally = UdpTally()
         self._loop.add_reader(bound.fileno(), self._drain)
 
@@ -72,17 +74,17 @@ class UdpTransport:
         return self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
 
     def _drain(self) -> None:
-        receive_from, receive, tally = self._socket.recvfrom, self._receive, self.tally
+        receive_into, receive, tally, room = self._socket.recvfrom_into, self._receive, self.tally, self._room
         for _ in range(DATAGRAMS_A_WAKE):
             try:
-                data, remote = receive_from(LARGEST_DATAGRAM)
+                size, remote = receive_into(room)
             except BlockingIOError:
                 return
             except OSError:  # an ICMP error of an earlier send; the next datagram is behind it
                 tally.failed += 1
                 continue
             tally.received += 1
-            receive(data, remote if len(remote) == 2 else remote[:2])
+            receive(bytes(room[:size]), remote if len(remote) == 2 else remote[:2])
             if self._socket.fileno() < 0:
                 return
 
