@@ -86,27 +86,21 @@ def _watch_failed(error: WatchFailed) -> Problem:
     return Problem(WATCH_STATUS.get(error.code, _gateway_status(error)), error.code, str(error), details)
 
 
-# What our broker's own words mean in HTTP; anything else failed beyond us and is a gateway's error.
+# What the broker's keys mean in HTTP; whatever else failed, failed beyond us.
 WATCH_STATUS = {
     "unknown-device": 404,
     "unknown-channel": 404,
-    "not-found": 404,
     "not-playable": 409,
-    "channel-offline": 409,
     "device-disabled": 409,
     "device-offline": 409,
-    "offline": 409,
     "no-capacity": 503,
+    "no-address": 503,
     "device-silent": 504,
-    "silent": 504,
-    "timeout": 504,
-    "nothing": 504,
-    "no-media": 504,
 }
 
 
 def _gateway_status(error: WatchFailed) -> int:
-    return 504 if error.status == 408 else 502
+    return 504 if error.status in (408, 504) else 502
 
 
 def _peer_failed(status: int, code: str) -> Any:

@@ -182,9 +182,15 @@ class Feed:
         try:
             await response.prepare(request)
             while not listener.ended:
-                await response.write(await listener.take(self._settings.feed_heartbeat_s))
+                block = await listener.take(self._settings.feed_heartbeat_s)
+                async with asyncio.timeout(self._settings.feed_patience_s):
+                    await response.write(block)
         except ConnectionError:
             pass  # the console was closed
+        except TimeoutError:
+            # It reads nothing any more; what is buffered for it would never be finished.
+            if request.transport is not None:
+                request.transport.abort()
         finally:
             self._listeners.discard(listener)
         return response

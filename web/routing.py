@@ -49,9 +49,9 @@ class Desk:
     leases: Leases
     openapi: bytes
     routes: Mapping[Handler, Route]
-    signed: frozenset[Handler]
+    signed: frozenset[object]
     """Handlers that check a signed address themselves (media)."""
-    open: frozenset[Handler]
+    open: frozenset[object]
     """Handlers anybody may ask: the console's files."""
     catalogs: Catalogs
     spoken: dict[tuple[str, str, str], float]
@@ -89,6 +89,12 @@ class Visit:
     @property
     def address(self) -> str:
         return self.desk.gate.address_of(self.request)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the asker has hung up and nobody will read the answer."""
+        transport = self.request.transport
+        return transport is None or transport.is_closing()
 
     async def audit(self, what: str, target: str, result: str, *, who: str | None = None) -> None:
         """Write down what was done. A log that cannot be written does not undo the deed; it is logged instead."""

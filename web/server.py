@@ -25,7 +25,7 @@ from web.throttle import Throttle
 from web.views import Catalogs
 from web.wishes import Services, SystemInfo
 
-__all__ = ["ROUTES", "Services", "SystemInfo", "WebServer", "WebSettings", "make_app"]
+__all__ = ["ROUTES", "Services", "SystemInfo", "WebSettings", "make_app"]
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ def make_app(
     services: Services,
     settings: WebSettings | None = None,
     *,
-    extra_routes: Iterable[web.RouteDef] = (),
+    extra_routes: Iterable[web.AbstractRouteDef] = (),
     passwords: Passwords | None = None,
 ) -> web.Application:
     """The HTTP application, with the guard before every route.
@@ -57,9 +57,7 @@ def make_app(
     declared = {handler_of(route): route for route in ROUTES}
     for handler, route in declared.items():
         app.router.add_route(route.method, route.path, handler)
-    signed = tuple(extra_routes)
-    for extra in signed:
-        app.router.add_route(extra.method, extra.path, extra.handler)
+    signed = frozenset(route.handler for extra in extra_routes for route in extra.register(app.router))
     console = ConsoleFiles(settings.console)
     app.router.add_route("GET", "/healthz", health)
     app.router.add_route("*", "/api/{rest:.*}", nowhere)
@@ -75,7 +73,7 @@ def make_app(
         leases=Leases(services.broker, settings.most_leases_per_session),
         openapi=msgspec.json.encode(document(services.system().version)),
         routes=declared,
-        signed=frozenset(extra.handler for extra in signed),
+        signed=signed,
         open=frozenset({health, console.serve}),
         catalogs=catalogs,
         spoken={},
@@ -141,32 +139,3 @@ async def _lives(desk: Desk, who: Who) -> bool:
         return await desk.gate.by_token(who.token) is not None
     keys = desk.services.accounts.keys()
     return any(f"key:{key.id}" == who.id and (key.expires is None or key.expires > time.time()) for key in keys)
-
-
-class WebServer:
-    """The application on a socket. `port` is the real one, also when the settings say 0."""
-
-    def __init__(self, app: web.Application, settings: WebSettings) -> None:
-        self._settings = settings
-        self._runner = web.AppRunner(
-            app, access_log=None, keepalive_timeout=75.0, shutdown_timeout=2.0, max_line_size=8190, max_field_size=8190
-        )
-        self.port = settings.port
-
-    def __repr__(self) -> str:
-        return f"<WebServer on {self._settings.host}:{self.port}>"
-
-    async def start(self) -> None:
-        """Bind and listen. Raises OSError when the port is taken."""
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, self._settings.host, self._settings.port)
-        try:
-            await site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        self.port = self._runner.addresses[0][1]
-
-    async def stop(self) -> None:
-        """Take no more, end the feeds, finish what runs."""
-        await self._runner.cleanup()

@@ -3,32 +3,55 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
+from urllib.parse import urlsplit
 
 BUILT_CONSOLE = Path(__file__).parent / "console" / "dist"
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """How people and programs come in. Times are seconds, sizes bytes."""
+    """How people and programs come in. Times are seconds, sizes bytes. ValueError names the field that cannot be."""
 
     host: str = "0.0.0.0"
+    """The address to listen on; 127.0.0.1 behind a proxy on the same machine."""
     port: int = 8088
+    """The port of console, API and pictures; 0 takes any that is free."""
     public_origins: tuple[str, ...] = ()
     """Origins such as "https://video.example.cn" under which a proxy shows us; the Host header is always accepted."""
     trusted_proxies: tuple[str, ...] = ()
-    """Addresses whose X-Forwarded-For and X-Forwarded-Proto we believe."""
+    """Addresses of proxies whose X-Forwarded-For and X-Forwarded-Proto we believe."""
     session_idle_s: int = 12 * 3600
     """A session unused for so long ends; an open console is use."""
     largest_body: int = 256 * 1024
+    """Longer request bodies are refused with 413."""
     body_patience_s: float = 15.0
+    """A request's body must have come by then."""
     longest_feed_queue: int = 256
+    """Events that wait for one console; when there are more it is told to load anew."""
     most_feeds: int = 500
+    """Consoles that may listen at a time."""
     feed_gather_s: float = 0.1
     """News is gathered for so long before it is sent, so that a storm becomes one line a thing."""
     feed_heartbeat_s: float = 15.0
+    """A quiet feed says so often that it lives; proxies cut what is silent for a minute."""
+    feed_patience_s: float = 30.0
+    """A console that has read nothing for so long is cut."""
     most_leases_per_session: int = 64
+    """Pictures one session or key may hold at a time."""
     sweep_s: float = 15.0
     """How often we look whether sessions that hold pictures or feeds still live."""
     console: Path = BUILT_CONSOLE
     """The built console's folder."""
+
+    def __post_init__(self) -> None:
+        for origin in self.public_origins:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:
+                raise ValueError(f'public_origins holds origins like "https://video.example.cn", not {origin!r}')
+        for proxy in self.trusted_proxies:
+            try:
+                ip_address(proxy)
+            except ValueError:
+                raise ValueError(f"trusted_proxies holds IP addresses, not {proxy!r}") from None

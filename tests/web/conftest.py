@@ -24,7 +24,7 @@ from registry.divisions import Divisions
 from registry.events import Bus
 from web.passwords import Passwords
 from web.routing import DESK
-from web.server import WebServer, make_app
+from web.server import make_app
 from web.settings import WebSettings
 from web.wishes import Services, SystemInfo
 
@@ -159,14 +159,13 @@ class House:
     ladder: FakeLadder
     bus: Bus
     app: web.Application
-    server: WebServer
+    port: int
     resynced: list[str]
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
-    watch_time: Any = None
 
     @property
     def base(self) -> str:
-        return f"http://127.0.0.1:{self.server.port}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def accounts(self) -> Any:
@@ -228,7 +227,7 @@ def media_routes() -> list[web.RouteDef]:
             raise web.HTTPUnauthorized
         return web.Response(body=b"pictures")
 
-    return [web.get("/media/{inlet}/{outlet}", play, allow_head=False)]
+    return [web.get("/media/{inlet}/{outlet}", play)]
 
 
 @pytest.fixture
@@ -260,11 +259,12 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef]) -> Asyn
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
-    server = WebServer(app, settings)
-    await server.start()
-    house = House(directory, broker, neighbours, ladder, bus, app, server, resynced)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    await web.TCPSite(runner, settings.host, settings.port).start()
+    house = House(directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced)
     yield house
     for session in house.clients:
         await session.close()
-    await server.stop()
+    await runner.cleanup()
     await directory.close()

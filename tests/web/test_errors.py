@@ -22,7 +22,7 @@ def told(error: Exception) -> dict:
 
 def test_a_failed_watch_tells_its_hops_and_what_was_seen():
     seen = Seen(Verdict.OTHER_SSRC, packets=40, bytes=9000, sources=("10.0.0.64:15060",), ssrcs=(7,), note="x")
-    error = WatchFailed("no picture", code="no-media", status=408, hops=HOPS, seen=seen, call_id="call-1")
+    error = WatchFailed("no picture", code="no-media", status=504, hops=HOPS, seen=seen, call_id="call-1")
     problem = translate(error)
     assert problem.status == 504
     said = told(error)
@@ -32,7 +32,7 @@ def test_a_failed_watch_tells_its_hops_and_what_was_seen():
     ]
     assert said["details"]["seen"]["verdict"] == "other-ssrc"
     assert said["details"]["seen"]["sources"] == ["10.0.0.64:15060"]
-    assert (said["details"]["status"], said["details"]["call_id"]) == (408, "call-1")
+    assert (said["details"]["status"], said["details"]["call_id"]) == (504, "call-1")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,12 @@ def test_a_failed_watch_tells_its_hops_and_what_was_seen():
         (PeerSilent("x did not answer", hops=HOPS), 504, "device-silent"),
         (PeerRefused("x refused", status=403, reason="Forbidden", hops=HOPS), 502, "device-refused"),
         (PeerError("x failed"), 502, "device-failed"),
-        (WatchFailed("refused", code="refused", status=486), 502, "refused"),
+        (WatchFailed("refused", code="device-refused", status=486), 502, "device-refused"),
+        (WatchFailed("not PS", code="no-media", status=488), 502, "no-media"),
+        (WatchFailed("unknown", code="unknown-channel", status=404), 404, "unknown-channel"),
+        (WatchFailed("offline", code="device-offline", status=480), 409, "device-offline"),
+        (WatchFailed("full", code="no-capacity", status=503), 503, "no-capacity"),
+        (WatchFailed("silent", code="device-silent", status=408), 504, "device-silent"),
         (KeyError("x"), 404, "not-found"),
         (LookupError("x"), 404, "not-found"),
         (ValueError("a code has 20 digits"), 400, "invalid"),

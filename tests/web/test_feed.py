@@ -264,3 +264,30 @@ async def test_a_console_that_keeps_up_misses_nothing():
 
 def test_a_line_break_in_the_data_does_not_break_the_line():
     assert line("alarm", {"d": "a\n\nevent: x\ndata: y"}).count(b"\n") == 3
+
+
+class TestAConsoleThatReadsNothing:
+    @pytest.fixture
+    def settings(self, settings: WebSettings) -> WebSettings:
+        return replace(settings, longest_feed_queue=8, feed_patience_s=0.5)
+
+    async def test_is_not_waited_for_and_then_cut(self, house):
+        viewer = await house.person("viewer")
+        cookie = next(iter(viewer.session.cookie_jar)).value
+        _reader, writer = await asyncio.open_connection("127.0.0.1", house.port, limit=1024)
+        writer.write(f"GET /api/v1/events HTTP/1.1\r\nHost: x\r\nCookie: lianwang={cookie}\r\n\r\n".encode())
+        feed = house.app[DESK].feed
+        while feed.statistics()["listeners"] < 1:
+            await asyncio.sleep(0.01)
+        async with listening(viewer) as ear:
+            for n in range(400):
+                house.bus.tell(AlarmRaised("x", "y", 1, 5, "2", float(n), "a" * 60_000))
+                heard = await ear.hear()
+                assert heard[0] == "alarm" and heard[1]["at"] == n
+                if feed.statistics()["missed"]:
+                    break
+            assert feed.statistics()["missed"] > 0
+            while feed.statistics()["listeners"] > 1:
+                house.bus.tell(DeviceRemoved("x"))
+                await ear.hear()
+        writer.close()

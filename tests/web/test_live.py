@@ -53,8 +53,8 @@ async def test_a_failure_says_at_which_hop_and_what_was_on_the_port(house):
     viewer = await house.person("viewer")
     house.broker.failure = WatchFailed(
         "no picture came",
-        code="nothing",
-        status=408,
+        code="no-media",
+        status=504,
         hops=(Hop(CAMERA, "INVITE", 200, "OK"), Hop("media", "first frame", 0, "nothing in 8 s")),
         seen=Seen(Verdict.NOTHING),
         call_id="call-9",
@@ -146,3 +146,19 @@ async def test_an_operator_cuts_a_stream_and_a_viewer_does_not(house):
     assert (await operator.ask("DELETE", f"/api/v1/streams/{name}"))[0] == 204
     assert house.broker.stopped == [name]
     assert (await operator.ask("DELETE", "/api/v1/streams/none"))[0] == 404
+
+
+async def test_a_viewer_who_left_while_it_rang_holds_nothing(house):
+    viewer = await house.person("viewer")
+    may_go_on = asyncio.Event()
+    house.broker.before_granting = may_go_on.wait
+    waiting = asyncio.ensure_future(viewer.ask("POST", "/api/v1/live", WISH))
+    leases = house.app[DESK].leases
+    while not leases.holders():
+        await asyncio.sleep(0.005)
+    waiting.cancel()
+    await asyncio.sleep(0.05)
+    may_go_on.set()
+    while leases.holders():
+        await asyncio.sleep(0.005)
+    assert house.broker.made == 1 and house.broker.leases == {}

@@ -41,8 +41,10 @@ async def test_nobody_comes_in_without_a_credential(house):
             continue
         for verb in METHODS if method == "*" else (method,):
             body = {} if verb in ("POST", "PATCH") else None
-            status, said = await stranger.ask(verb, address(pattern), body)
-            assert (status, said["error"]["code"]) == (401, "not-authenticated"), (verb, pattern)
+            response = await stranger.raw(verb, address(pattern), json=body)
+            assert response.status == 401, (verb, pattern)
+            if verb != "HEAD":
+                assert (await response.json())["error"]["code"] == "not-authenticated"
             walked.add((method, pattern))
     assert walked | OPEN_TO_ALL == set(every_route(house.app))
     assert len(walked) > 35

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
+
+from web.settings import WebSettings
 
 PASSWORD = "three blue herons"
 CAMERA = "34020000001320000001"
@@ -22,20 +26,53 @@ async def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(house):
     response = await house.stranger().raw("POST", "/api/v1/session", json={"name": "viewer", "password": PASSWORD})
     cookie = response.headers["Set-Cookie"]
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie and "Path=/" in cookie
-    assert "Secure" not in cookie  # plain HTTP here; see the next test
 
 
-async def test_behind_a_trusted_proxy_with_tls_the_cookie_is_secure(house):
+PROXIED = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 10.0.0.7"}
+
+
+async def log_in_by_proxy(house) -> tuple[str, str]:
+    """What the cookie says, and the address in the book."""
     await house.user("viewer")
-    response = await house.stranger().raw(
-        "POST",
-        "/api/v1/session",
-        json={"name": "viewer", "password": PASSWORD},
-        headers={"X-Forwarded-Proto": "https", "X-Forwarded-For": "6.6.6.6, 10.0.0.7"},
-    )
-    assert "Secure" not in response.headers["Set-Cookie"]  # nobody is trusted unless the settings say so
-    line = (await house.accounts.audits(None, 1)).items[0]
-    assert line.address == "127.0.0.1"
+    body = {"name": "viewer", "password": PASSWORD}
+    response = await house.stranger().raw("POST", "/api/v1/session", json=body, headers=PROXIED)
+    return response.headers["Set-Cookie"], (await house.accounts.audits(None, 1)).items[0].address
+
+
+async def test_nobody_is_believed_to_be_a_proxy(house):
+    cookie, address = await log_in_by_proxy(house)
+    assert "Secure" not in cookie and address == "127.0.0.1"
+
+
+class TestBehindATrustedProxy:
+    @pytest.fixture
+    def settings(self, settings: WebSettings) -> WebSettings:
+        return replace(settings, trusted_proxies=("127.0.0.1",), public_origins=("https://video.example.cn",))
+
+    async def test_the_cookie_is_secure_and_the_address_is_the_one_the_proxy_saw(self, house):
+        cookie, address = await log_in_by_proxy(house)
+        assert "Secure" in cookie and address == "10.0.0.7"
+
+    async def test_our_public_origin_is_ours_and_others_are_not(self, house):
+        operator = await house.person("operator")
+        operator.session.headers.pop("Origin")
+        for origin, status in (("https://video.example.cn", 404), ("https://evil.example.cn", 403)):
+            path, body = "/api/v1/channels/a/b", {"name_here": "x"}
+            response = await operator.raw("PATCH", path, json=body, headers={"Origin": origin})
+            assert response.status == status
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"public_origins": ("video.example.cn",)},
+        {"public_origins": ("https://video.example.cn/",)},
+        {"trusted_proxies": ("localhost",)},
+    ],
+)
+def test_a_setting_that_cannot_be_names_itself(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        WebSettings(**wrong)
 
 
 @pytest.mark.parametrize(("name", "password"), [("wang", "wrong"), ("nobody", PASSWORD), ("off", PASSWORD)])

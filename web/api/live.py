@@ -89,6 +89,8 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
         viewer=visit.who.shown,
     )
     lease = await visit.desk.leases.watch(visit.who, wish)
+    if visit.has_left:
+        await visit.desk.leases.release(visit.who, lease.id)
     video = video_view(lease.video)
     return LiveView(lease.id, lease.address, body.format, lease.call_id, video, audio_view(lease.audio))
 

@@ -129,7 +129,10 @@ def command_of(wish: Steering) -> ptz.Command:
 
 
 async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
-    if await visit.services.directory.channel(owner, code) is None:
+    directory = visit.services.directory
+    # A camera that has told no catalog yet is its own channel.
+    is_itself = code == owner and directory.device(owner) is not None
+    if not is_itself and await directory.channel(owner, code) is None:
         raise Problem(404, "channel-unknown", f"{owner} has no channel {code}.")
     peer = visit.services.neighbours.peer(owner)
     if peer is None:
