@@ -102,13 +102,17 @@ class _Collection(_Question):
             self.progress(gathering.got, gathering.expected)
         if state is not Progress.WAITING:
             self.answer.set_result(gathering.result())
+        elif gathering.deadline < self.timer.when():
+            # The patience for the first part is long, that between parts is not.
+            self.timer.cancel()
+            self.timer = self.answer.get_loop().call_at(gathering.deadline, self._look)
 
     def close(self) -> None:
         self.timer.cancel()
         super().close()
 
     def _look(self) -> None:
-        # The timer follows the deadline lazily: parts only move a number.
+        # The timer follows a later deadline lazily: parts only move a number.
         if self.answer.done():
             return
         loop = self.answer.get_loop()
