@@ -7,12 +7,13 @@ from typing import Protocol
 from media.reorder import Reorderer
 from media.rtp import RtpPacket, sequence_distance
 
-NEAR = 64
-"""A second payload type whose numbers lie this near to the first one's counts along with it."""
 PROOF = 8
-"""So many packets in a row far away prove a sequence of its own."""
+"""So many numbers in a row that do not follow on the first type's prove a sequence of its own."""
 REUNION = 50
-"""So many in a row near again prove the opposite."""
+"""So many in a row that do follow prove the opposite."""
+PROVEN_FITS = 3
+NEAR = 64
+"""A type that has followed on so often is believed to be out of order, not apart, within this distance."""
 
 
 class Line(Protocol):
@@ -51,7 +52,7 @@ class Order:
     """All payload types of one session.
 
     Some cameras number sound (bare G.711) together with the picture, others apart, so it is measured: a packet of
-    another type goes the way of the first type while its number fits there.
+    another type goes the way of the first type while its number follows on there.
     """
 
     def __init__(self, *, reorders: bool, window: int, hold_s: float) -> None:
@@ -62,8 +63,8 @@ class Order:
         self._main_type: int | None = None
         self._last = 0
         self._apart: dict[int, Line] = {}
-        self._far: dict[int, int] = {}
-        self._near: dict[int, int] = {}
+        self._fits: dict[int, int] = {}
+        self._misfits: dict[int, int] = {}
 
     def push(self, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
         """What may go on now, oldest first, each with whether something is missing before it."""
@@ -94,24 +95,29 @@ class Order:
         return self._main.duplicates + sum(line.duplicates for line in self._apart.values())
 
     def _push_other(self, kind: int, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
-        is_near = abs(sequence_distance(self._last, sequence)) <= NEAR
+        distance = sequence_distance(self._last, sequence)
+        fits = distance == 1
         line = self._apart.get(kind)
         if line is not None:
-            self._near[kind] = self._near.get(kind, 0) + 1 if is_near else 0
-            if self._near[kind] < REUNION:
+            self._fits[kind] = self._fits[kind] + 1 if fits else 0
+            if self._fits[kind] < REUNION:
                 return line.push(sequence, packet, now)
             ready = line.flush(now + self._hold_s + 1.0)
             del self._apart[kind]
+            self._last = sequence
             return ready + self._main.push(sequence, packet, now)
-        if is_near:
-            self._far[kind] = 0
+        if fits:
+            self._fits[kind] = self._fits.get(kind, 0) + 1
+            self._misfits[kind] = 0
             self._last = sequence
             return self._main.push(sequence, packet, now)
-        self._far[kind] = self._far.get(kind, 0) + 1
-        if self._far[kind] >= PROOF:
+        self._misfits[kind] = self._misfits.get(kind, 0) + 1
+        if self._misfits[kind] >= PROOF:
             self._apart[kind] = line = self._line()
-            self._near[kind] = 0
+            self._fits[kind] = 0
             return line.push(sequence, packet, now)
+        if self._fits.get(kind, 0) >= PROVEN_FITS and distance != 0 and abs(distance) <= NEAR:
+            return self._main.push(sequence, packet, now)
         return [(packet, False)]
 
     def _line(self) -> Line:

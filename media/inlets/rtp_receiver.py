@@ -12,8 +12,10 @@ from media.inlets.source_lock import Source, SourceLock
 from media.inlets.witness import Witness
 from media.plane import Transport
 from media.rtp import is_rtcp, parse
+from media.sniff import Carriage
 from media.unpack import Unpacker
 
+_WITH_PICTURES = frozenset({Carriage.PS, Carriage.H264, Carriage.H265})
 OWN_SSRC = 0x4C_57_00_01
 CNAME = "lianwang"
 QUIET_S = 0.2
@@ -167,6 +169,11 @@ class RtpReceiver:
     def announces_audio(self) -> bool:
         """Whether the program stream map or the bytes so far promise sound."""
         return self._unpacker.audio_codec is not None
+
+    @property
+    def is_understood(self) -> bool:
+        """Whether the packets carry something that pictures may come out of."""
+        return any(each in _WITH_PICTURES for each in self._unpacker.carriages.values())
 
     @property
     def codecs(self) -> tuple[str, ...]:

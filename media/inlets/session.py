@@ -276,7 +276,7 @@ class Session:
     def _watch_aimed(self, now: float) -> None:
         if now - self._aimed_at >= self._patience.never_came_s:
             self._fail(self._judge())
-        elif self.receiver.codecs and not self.fanout.is_ready:
+        elif self.receiver.is_understood and not self.fanout.is_ready:
             self._want_key_frame(now, "no key frame has come yet")
 
     def _watch_flowing(self, now: float) -> None:
@@ -294,7 +294,7 @@ class Session:
         stuck_s = now - (receiver.frame_at if receiver.frame_at is not None else self._aimed_at)
         if stuck_s >= 2 * patience.stuck_s and silent_s < patience.stuck_s:
             note = f"packets come but no whole frame for {stuck_s:.0f} s"
-            self._fail(_as(self._judge(), Verdict.NO_KEY_FRAME if receiver.codecs else Verdict.NOT_PS, note))
+            self._fail(_as(self._judge(), Verdict.NO_KEY_FRAME if receiver.is_understood else Verdict.NOT_PS, note))
         elif stuck_s >= patience.stuck_s:
             self._want_key_frame(now, f"packets come but no whole frame for {stuck_s:.0f} s")
         elif not receiver.need_key:
@@ -315,7 +315,9 @@ class Session:
             for ssrc, source in self.shared.strangers_since(self._opened_at):
                 witness.note_stranger(ssrc, source)
         return witness.judge(
-            codecs=self.receiver.codecs, frames=self.receiver.frames, unsupported=self.receiver.unsupported
+            codecs=self.receiver.codecs,
+            is_understood=self.receiver.is_understood,
+            unsupported=self.receiver.unsupported,
         )
 
     def _fail(self, seen: Seen) -> None:

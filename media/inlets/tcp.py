@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
 from typing import Protocol
@@ -122,7 +123,7 @@ async def connect(host: str, port: int, *, wait_s: float, tries: int, pause_s: f
             failure = f"no answer in {wait_s:g} s"
         except OSError as error:
             opened.close()
-            failure = error.strerror or str(error)
+            failure = os.strerror(error.errno) if error.errno else str(error)
         except BaseException:
             opened.close()
             raise

@@ -49,9 +49,9 @@ class Witness:
         self.note_ssrc(ssrc)
         self.note_source(source)
 
-    def judge(self, *, codecs: tuple[str, ...], frames: int, unsupported: tuple[str, ...]) -> Seen:
+    def judge(self, *, codecs: tuple[str, ...], is_understood: bool, unsupported: tuple[str, ...]) -> Seen:
         """The facts behind a failure, and the one word for them."""
-        verdict = self._verdict(codecs, frames, unsupported)
+        verdict = self._verdict(is_understood, unsupported)
         return Seen(
             verdict=verdict,
             packets=self.packets + self.not_rtp + self.strangers,
@@ -63,7 +63,7 @@ class Witness:
             note=self._note(verdict),
         )
 
-    def _verdict(self, codecs: tuple[str, ...], frames: int, unsupported: tuple[str, ...]) -> Verdict:
+    def _verdict(self, is_understood: bool, unsupported: tuple[str, ...]) -> Verdict:
         if self.packets == 0:
             if self.strangers:
                 return Verdict.OTHER_SSRC
@@ -74,9 +74,7 @@ class Witness:
             return Verdict.CONNECTED_SILENT if self.connections else Verdict.NOTHING
         if unsupported:
             return Verdict.UNSUPPORTED_CODEC
-        if codecs or frames:
-            return Verdict.NO_KEY_FRAME
-        return Verdict.NOT_PS
+        return Verdict.NO_KEY_FRAME if is_understood else Verdict.NOT_PS
 
     def _note(self, verdict: Verdict) -> str:
         parts = []

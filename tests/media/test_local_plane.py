@@ -3,26 +3,622 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
+import os
+import socket
+import subprocess
+import warnings
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
-from aiohttp import WSMsgType
+from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError, web
 
 from media.frame import Codec
-from media.plane import Aim, FirstFrame, OutletClosed, OutletKind, StreamFailed, TracksChanged, Transport, Verdict
+from media.local import LocalPlane, PlaneSettings
+from media.plane import (
+    Aim,
+    FirstFrame,
+    KeyFrameWanted,
+    NoCapacity,
+    OutletClosed,
+    OutletKind,
+    StreamFailed,
+    TracksChanged,
+    Transport,
+    Verdict,
+)
+
+QUICK = {"never_came_s": 0.4, "lost_udp_s": 0.5, "lost_tcp_s": 0.6}
+
+
+async def watch_fmp4(home, inlet, **more):
+    _, address = await home.plane.attach(inlet.id, OutletKind.FMP4_WS, **more)
+    return await home.client.ws_connect(home.base + address)
+
+
+async def open_viewer(home, inlet, **more):
+    """A WebSocket viewer that has read its announcement and its init segment."""
+    viewer = await watch_fmp4(home, inlet, **more)
+    news = json.loads(await viewer.receive_str(timeout=2))
+    init = await viewer.receive_bytes(timeout=2)
+    return viewer, news, init
+
+
+def decode_times(fragment: bytes) -> int:
+    at = fragment.index(b"tfdt")
+    return int.from_bytes(fragment[at + 8 : at + 16], "big")
+
+
+# ---- the way through
 
 
 async def test_a_udp_stream_becomes_a_picture_for_a_websocket_viewer(house, camera, h264, fresh):
     home, cam = await house(), camera()
     inlet, first = await home.flowing(cam, fresh(h264))
     assert (first.video.codec, first.video.width, first.video.height) == (Codec.H264, 64, 48)
-    _, address = await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
-    async with home.client.ws_connect(home.base + address) as viewer:
-        said = await viewer.receive(timeout=2)
-        assert said.type is WSMsgType.TEXT
-        news = json.loads(said.data)
-        assert news["mime"].startswith('video/mp4; codecs="avc1.') and news["video"]["width"] == 64
-        init = await viewer.receive_bytes(timeout=2)
-        assert init[4:8] == b"ftyp"
+    assert first.video.mime.startswith("avc1.") and first.audio is None
+    viewer, news, init = await open_viewer(home, inlet)
+    assert news["mime"].startswith('video/mp4; codecs="avc1.') and news["video"]["width"] == 64
+    assert news["audio"] is None
+    assert init[4:8] == b"ftyp"
+    assert (await viewer.receive_bytes(timeout=2))[4:8] == b"moof"
+    await viewer.close()
+
+
+@pytest.mark.parametrize("dollar", [False, True])
+async def test_tcp_passive_takes_both_framings(house, camera, h264, fresh, dollar):
+    home, cam = await house(), camera()
+    inlet = await home.plane.open(200000001, Transport.TCP_PASSIVE)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.connect(inlet.port)
+    await cam.send_tcp(fresh(h264), dollar=dollar)
+    assert (await home.until(FirstFrame)).video.width == 64
+
+
+async def test_tcp_active_connects_to_the_sender_and_tries_again(house, camera, h264, fresh):
+    home, cam = await house(connect_pause_s=0.05), camera()
+    with socket.socket() as late:
+        late.bind(("127.0.0.1", 0))
+        inlet = await home.plane.open(200000001, Transport.TCP_ACTIVE)
+        await home.plane.aim(inlet.id, Aim("127.0.0.1", late.getsockname()[1]))
+        await asyncio.sleep(0.03)  # the first try is refused: nobody listens yet
+        late.listen()
+        late.setblocking(False)
+        async with asyncio.timeout(3):
+            cam.tcp, _ = await asyncio.get_running_loop().sock_accept(late)
+        cam.tcp.setblocking(False)
+        await cam.send_tcp(fresh(h264))
+        assert (await home.until(FirstFrame)).video.width == 64
+
+
+async def test_a_camera_that_answers_tcp_with_udp_is_seen_all_the_same(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet = await home.plane.open(200000001, Transport.TCP_PASSIVE)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.send(inlet.port, fresh(h264))
+    assert (await home.until(FirstFrame)).video.width == 64
+
+
+async def test_h265_flows_too(house, camera, h265, fresh):
+    home, cam = await house(), camera(codec=Codec.H265)
+    _, first = await home.flowing(cam, fresh(h265))
+    assert first.video.codec is Codec.H265 and first.video.mime.startswith("hvc1.")
+
+
+async def test_packets_that_came_before_the_answer_are_not_lost(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await cam.send(inlet.port, fresh(h264))
+    await asyncio.sleep(0.05)
+    assert not home.told
+    await home.plane.aim(inlet.id, Aim())
+    assert isinstance(home.told[0], FirstFrame)
+
+
+@pytest.mark.parametrize("ssrc", [0, 703001718])
+async def test_any_ssrc_plays_on_a_port_of_its_own_and_is_counted(house, camera, h264, fresh, ssrc):
+    home, cam = await house(), camera(ssrc)
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.send(inlet.port, fresh(h264))
+    await home.until(FirstFrame)
+    counted = home.plane.statistics(inlet.id)
+    assert counted.ssrc_mismatches == counted.packets > 0
+
+
+async def test_ssrc_changed_mid_stream_goes_on(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264[:20]))
+    cam.packetiser.ssrc, cam.packetiser.sequence = 42, 7
+    before = home.plane.statistics(inlet.id).frames
+    await cam.send(inlet.port, fresh(h264[20:]))
+    await asyncio.sleep(0.3)
+    assert home.plane.statistics(inlet.id).frames >= before + 19
+
+
+# ---- sound
+
+
+async def test_g711_becomes_aac_when_somebody_listens(house, camera, h264, fresh):
+    home, cam = await house(), camera(sound=Codec.G711A)
+    inlet, first = await home.flowing(cam, fresh(h264))
+    assert (first.audio.codec, first.audio.playable_as) == (Codec.G711A, "mp4a.40.2")
+    viewer, news, init = await open_viewer(home, inlet)
+    assert news["mime"].endswith(',mp4a.40.2"') and news["audio"]["playable_as"] == "mp4a.40.2"
+    assert b"mp4a" in init
+    tracks = set()
+    while len(tracks) < 2:
         fragment = await viewer.receive_bytes(timeout=2)
-        assert fragment[4:8] == b"moof"
+        at = fragment.index(b"tfhd")
+        tracks.add(int.from_bytes(fragment[at + 8 : at + 12], "big"))
+    assert tracks == {1, 2}
+    await viewer.close()
+
+
+async def test_who_wants_no_sound_gets_none(house, camera, h264, fresh):
+    home, cam = await house(), camera(sound=Codec.G711A)
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, news, init = await open_viewer(home, inlet, audio=False)
+    assert news["audio"] is None and b"mp4a" not in init
+    await viewer.close()
+
+
+async def test_bare_pcma_beside_a_program_stream_is_heard(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim(payloads={96: "PS", 8: "PCMA"}))
+    for number, frame in enumerate(fresh(h264)):
+        await cam.send_packets(inlet.port, cam.packets([frame]))
+        sound = bytes([0x80, 8]) + number.to_bytes(2, "big") + (number * 320).to_bytes(4, "big")
+        await cam.send_packets(inlet.port, [sound + (200000001).to_bytes(4, "big") + b"\xd5" * 320])
+    await home.until(lambda event: isinstance(event, FirstFrame | TracksChanged) and event.audio is not None)
+    assert home.plane.statistics(inlet.id).audio.codec is Codec.G711A
+
+
+# ---- viewers
+
+
+async def test_every_viewer_begins_at_the_kept_key_frame(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264[:15]))
+    await asyncio.sleep(0.3)
+    times = []
+    for _ in range(2):
+        viewer, _, _ = await open_viewer(home, inlet)
+        fragment = await viewer.receive_bytes(timeout=2)
+        assert bytes.fromhex("02000000") in fragment[:104]  # a sync sample
+        times.append(decode_times(fragment))
+        await viewer.close()
+    assert times[0] == times[1]
+
+
+async def test_a_new_resolution_brings_a_new_announcement_and_init(house, camera, h264, larger, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, news, _ = await open_viewer(home, inlet)
+    assert news["video"]["width"] == 64
+    await cam.send(inlet.port, fresh(larger))
+    async with asyncio.timeout(3):
+        while (message := await viewer.receive()).type is not WSMsgType.TEXT:
+            pass
+    assert json.loads(message.data)["video"]["width"] == 96
+    assert (await viewer.receive_bytes(timeout=2))[4:8] == b"ftyp"
+    assert bytes.fromhex("02000000") in (await viewer.receive_bytes(timeout=2))[:104]
+    changed = await home.until(TracksChanged)
+    assert changed.video.width == 96
+    await viewer.close()
+
+
+async def test_an_address_opens_one_door_once(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
+    viewer = await home.client.ws_connect(home.base + address)
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await home.client.ws_connect(home.base + address)
+    assert refused.value.status == 403
+    await viewer.close()
+    with pytest.raises(WSServerHandshakeError) as refused:
+        await home.client.ws_connect(home.base + address)
+    assert refused.value.status == 403
+
+
+async def test_a_forged_address_is_refused(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    outlet, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    forged = [
+        address[:-1] + ("0" if address[-1] != "0" else "1"),
+        address.replace("e=", "e=9"),
+        address.replace(outlet, "0" * 16),
+        address.replace(inlet.id, "0" * 16),
+        address.split("?")[0],
+        address.split("&")[0] + "&s=é",
+    ]
+    for each in forged:
+        async with home.client.get(home.base + each) as response:
+            assert response.status == 403
+            assert "Access-Control-Allow-Origin" not in response.headers
+    assert home.plane.totals().refused_addresses == len(forged)
+    async with home.client.get(home.base + address) as response:
+        assert response.status == 200
+
+
+async def test_an_address_nobody_comes_to_is_told_and_over(house, camera, h264, fresh):
+    home, cam = await house(address_life_s=0.2), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    outlet, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    closed = await home.until(OutletClosed)
+    assert (closed.outlet, closed.reason) == (outlet, "nobody came to the address")
+    async with home.client.get(home.base + address) as response:
+        assert response.status == 403
+
+
+async def test_a_viewer_who_leaves_is_told(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, _, _ = await open_viewer(home, inlet)
+    assert home.plane.statistics(inlet.id).viewers == 1
+    await viewer.close()
+    assert (await home.until(OutletClosed)).reason == "the viewer left"
+    assert home.plane.statistics(inlet.id).viewers == 0
+
+
+async def test_a_detached_viewer_is_cut(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    outlet, address = await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
+    viewer = await home.client.ws_connect(home.base + address)
+    await home.plane.detach(inlet.id, outlet)
+    await home.plane.detach(inlet.id, outlet)
+    async with asyncio.timeout(2):
+        while (await viewer.receive()).type not in (WSMsgType.CLOSE, WSMsgType.CLOSED):
+            pass
+
+
+async def test_there_is_no_place_beyond_the_last(house, camera, h264, fresh):
+    home, cam = await house(viewers=1), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
+    with pytest.raises(NoCapacity):
+        await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
+    with pytest.raises(KeyError):
+        await home.plane.attach("nobody", OutletKind.FMP4_WS)
+
+
+# ---- what is said when nothing usable comes
+
+
+async def failed(home) -> StreamFailed:
+    return await home.until(StreamFailed)
+
+
+async def test_nothing_on_the_port_is_said(house):
+    home = await house(**QUICK)
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    seen = (await failed(home)).seen
+    assert (seen.verdict, seen.packets) == (Verdict.NOTHING, 0)
+
+
+async def test_a_connection_that_says_nothing_is_said(house, camera):
+    home, cam = await house(**QUICK), camera()
+    inlet = await home.plane.open(200000001, Transport.TCP_PASSIVE)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.connect(inlet.port)
+    seen = (await failed(home)).seen
+    assert seen.verdict is Verdict.CONNECTED_SILENT and seen.sources[0].startswith("127.0.0.1:")
+
+
+async def test_a_port_that_refuses_us_is_said(house):
+    home = await house(connect_tries=2, connect_pause_s=0.01)
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        inlet = await home.plane.open(200000001, Transport.TCP_ACTIVE)
+        await home.plane.aim(inlet.id, Aim("127.0.0.1", nobody.getsockname()[1]))
+        seen = (await failed(home)).seen
+    assert seen.verdict is Verdict.CANNOT_CONNECT and "refused" in seen.note
+
+
+@pytest.mark.parametrize("aim", [Aim(None, 5000), Aim("camera.example", 5000), Aim("127.0.0.1", None)])
+async def test_an_answer_without_an_address_is_said(house, aim):
+    home = await house(**QUICK)
+    inlet = await home.plane.open(200000001, Transport.TCP_ACTIVE)
+    await home.plane.aim(inlet.id, aim)
+    assert (await failed(home)).seen.verdict is Verdict.CANNOT_CONNECT
+
+
+async def test_noise_is_said(house, camera):
+    home, cam = await house(**QUICK), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.send_packets(inlet.port, [b"hello, world, this is no RTP"] * 3)
+    seen = (await failed(home)).seen
+    assert (seen.verdict, seen.packets) == (Verdict.NOT_RTP, 3)
+
+
+async def test_rtp_of_something_else_is_said(house, camera):
+    home, cam = await house(**QUICK), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    packets = [p for n in range(20) for p in cam.packetiser.packets(bytes([0xAB, n]) * 300, 3600 * n)]
+    await cam.send_packets(inlet.port, packets)
+    seen = (await failed(home)).seen
+    assert seen.verdict is Verdict.NOT_PS
+    assert (seen.ssrcs, seen.payload_types) == ((200000001,), (96,))
+
+
+async def test_a_missing_key_frame_is_asked_for_and_then_said(house, camera, h264, fresh):
+    home, cam = await house(never_came_s=2.8), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    deltas = [frame for frame in fresh(h264) if not frame.key]
+    await cam.send(inlet.port, deltas)
+    wanted = await home.until(KeyFrameWanted)
+    assert wanted.inlet == inlet.id
+    assert (await failed(home)).seen.verdict is Verdict.NO_KEY_FRAME
+
+
+async def test_a_stream_that_stops_is_lost_and_may_be_revived_on_its_port(house, camera, h264, fresh):
+    home, cam = await house(**QUICK), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, _, _ = await open_viewer(home, inlet)
+    seen = (await failed(home)).seen
+    assert seen.verdict is Verdict.LOST and seen.packets > 0
+    home.told.clear()
+    again = camera(200000001, sequence=5000)
+    await home.plane.aim(inlet.id, Aim())
+    await again.send(inlet.port, fresh(h264, shift_90k=-800_000))
+    await home.until(FirstFrame)
+    times = []
+    async with asyncio.timeout(3):
+        while len(times) < 49:
+            message = await viewer.receive()
+            if message.type is WSMsgType.BINARY and message.data[4:8] == b"moof":
+                times.append(decode_times(message.data))
+    assert times == sorted(times)
+    assert max(b - a for a, b in pairwise(times)) <= 9000
+    await viewer.close()
+
+
+async def test_a_sender_that_closes_its_connection_is_lost_sooner(house, camera, h264, fresh):
+    home, cam = await house(lost_tcp_s=1.5), camera()
+    await home.flowing(cam, fresh(h264), Transport.TCP_PASSIVE)
+    cam.tcp.close()
+    seen = (await home.until(StreamFailed, 1.4)).seen
+    assert seen.verdict is Verdict.LOST and "closed the connection" in seen.note
+
+
+async def test_packets_without_pictures_are_called_stuck(house, camera, h264, fresh):
+    home, cam = await house(stuck_s=0.3), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+
+    async def babble() -> None:
+        while True:
+            await cam.send_packets(inlet.port, cam.packetiser.packets(b"\xab" * 500, 0))
+
+    babbling = asyncio.create_task(babble())
+    seen = (await failed(home)).seen
+    babbling.cancel()
+    assert "no whole frame" in seen.note
+
+
+# ---- ports and life
+
+
+async def test_a_port_is_open_only_while_its_inlet_is(house):
+    home = await house()
+    inlet = await home.plane.open(200000001, Transport.TCP_PASSIVE)
+    assert inlet.port % 2 == 0
+    _, writer = await asyncio.open_connection("127.0.0.1", inlet.port)
+    writer.close()
+    await home.plane.close(inlet.id)
+    await home.plane.close(inlet.id)
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection("127.0.0.1", inlet.port)
+    assert home.plane.statistics(inlet.id) is None
+    with pytest.raises(KeyError):
+        await home.plane.aim(inlet.id, Aim())
+
+
+async def test_when_ports_run_out_the_asker_is_told(house):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        first = probe.getsockname()[1] & ~1
+    home = await house(first_port=first, last_port=first + 1, quarantine_s=60)
+    inlet = await home.plane.open(1, Transport.UDP)
+    assert inlet.port == first
+    with pytest.raises(NoCapacity):
+        await home.plane.open(2, Transport.UDP)
+    await home.plane.close(inlet.id)
+    with pytest.raises(NoCapacity):  # it rests
+        await home.plane.open(2, Transport.UDP)
+
+
+async def test_receiver_reports_go_to_the_learnt_sender(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as reports:
+        reports.setblocking(False)
+        inlet, _ = await home.flowing(cam, fresh(h264))
+        reports.bind(("127.0.0.1", 0))
+        # A sender report teaches where reports go.
+        report = bytes.fromhex("80c80006") + (200000001).to_bytes(4, "big") + bytes(20)
+        reports.sendto(report, ("127.0.0.1", inlet.port + 1))
+        await asyncio.sleep(0.05)
+        home.plane._sessions[inlet.id]._report_at = float("-inf")
+        async with asyncio.timeout(2):
+            data = await asyncio.get_running_loop().sock_recv(reports, 1500)
+    assert data[:2] == b"\x81\xc9" and data[8:12] == (200000001).to_bytes(4, "big")
+    assert data[12] == 0  # nothing was lost
+
+
+async def test_a_stopped_plane_leaves_no_socket_and_no_task(camera, h264, fresh):
+    before = set(os.listdir("/proc/self/fd"))
+    tasks = asyncio.all_tasks()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ResourceWarning)
+        plane = LocalPlane(PlaneSettings(host="127.0.0.1", first_port=0))
+        await plane.start()
+        inlets = [await plane.open(n, kind) for n, kind in enumerate(Transport)]
+        shared = await plane.open(99, Transport.UDP, single_port=True)
+        cam = camera()
+        await cam.connect(inlets[1].port)
+        for inlet in (*inlets, shared):
+            await plane.aim(inlet.id, Aim("127.0.0.1", 9))
+        await cam.send_tcp(fresh(h264))
+        await asyncio.sleep(0.05)
+        await plane.stop()
+        with pytest.raises(NoCapacity):
+            await plane.open(5, Transport.UDP)
+        cam.close()
+        gc.collect()
+    assert asyncio.all_tasks() == tasks
+    assert len(set(os.listdir("/proc/self/fd")) - before) == 0
+
+
+# ---- the shared port
+
+
+async def test_two_streams_share_one_port_by_their_ssrc(house, camera, h264, fresh):
+    home = await house()
+    cams = [camera(1), camera(2)]
+    inlets = [await home.plane.open(n, Transport.UDP, single_port=True) for n in (1, 2)]
+    assert inlets[0].port == inlets[1].port and inlets[0].single_port
+    for inlet, cam in zip(inlets, cams, strict=True):
+        await home.plane.aim(inlet.id, Aim())
+        await cam.send(inlet.port, fresh(h264))
+    for inlet in inlets:
+        await home.until(lambda event, inlet=inlet: isinstance(event, FirstFrame) and event.inlet == inlet.id)
+    assert [home.plane.statistics(inlet.id).ssrc_mismatches for inlet in inlets] == [0, 0]
+
+
+async def test_cameras_of_ssrc_0_are_told_apart_by_their_answers(house, camera, h264, fresh):
+    home = await house()
+    cams = [camera(0), camera(0)]
+    inlets = [await home.plane.open(n, Transport.UDP, single_port=True) for n in (1, 2)]
+    for inlet, cam in zip(inlets, cams, strict=True):
+        await home.plane.aim(inlet.id, Aim(*cam.address))
+    for inlet, cam in zip(inlets, cams, strict=True):
+        await cam.send(inlet.port, fresh(h264))
+    for inlet in inlets:
+        await home.until(lambda event, inlet=inlet: isinstance(event, FirstFrame) and event.inlet == inlet.id)
+
+
+async def test_the_shared_port_takes_tcp_too(house, camera, h264, fresh):
+    home, cam = await house(), camera(7)
+    inlet = await home.plane.open(7, Transport.TCP_PASSIVE, single_port=True)
+    await home.plane.aim(inlet.id, Aim())
+    await cam.connect(inlet.port)
+    await cam.send_tcp(fresh(h264))
+    assert (await home.until(FirstFrame)).inlet == inlet.id
+
+
+async def test_strangers_on_the_shared_port_are_said_to_who_waited(house, camera, h264, fresh):
+    home, cam = await house(**QUICK), camera(666)
+    inlet = await home.plane.open(7, Transport.UDP, single_port=True)
+    await home.plane.aim(inlet.id, Aim("192.0.2.1", 5000))
+    await cam.send(inlet.port, fresh(h264)[:3])
+    seen = (await failed(home)).seen
+    assert (seen.verdict, seen.ssrcs) == (Verdict.OTHER_SSRC, (666,))
+
+
+async def test_one_ssrc_is_not_given_twice_on_the_shared_port(house):
+    home = await house()
+    await home.plane.open(7, Transport.UDP, single_port=True)
+    with pytest.raises(NoCapacity):
+        await home.plane.open(7, Transport.UDP, single_port=True)
+
+
+async def test_an_answered_ssrc_replaces_the_offered_one_on_the_shared_port(house, camera, h264, fresh):
+    home, cam = await house(), camera(703001718)
+    inlet = await home.plane.open(200009319, Transport.UDP, single_port=True)
+    await home.plane.aim(inlet.id, Aim(ssrc=703001718))
+    await cam.send(inlet.port, fresh(h264))
+    await home.until(FirstFrame)
+    assert home.plane.statistics(inlet.id).ssrc_mismatches == 0
+
+
+# ---- strangers to our code read what we send
+
+
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize(("kind", "codec"), [(OutletKind.FLV_HTTP, Codec.H264), (OutletKind.FMP4_WS, Codec.H265)])
+async def test_ffprobe_reads_what_viewers_get(house, camera, h264, h265, fresh, tmp_path: Path, kind, codec):
+    home, cam = await house(), camera(codec=codec, sound=Codec.G711A)
+    inlet, _ = await home.flowing(cam, fresh(h264 if codec is Codec.H264 else h265))
+    path = tmp_path / "got"
+    _, address = await home.plane.attach(inlet.id, kind)
+    gathered = bytearray()
+    if kind is OutletKind.FLV_HTTP:
+        async with home.client.get(home.base + address) as response:
+            assert response.headers["Content-Type"] == "video/x-flv"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.5):
+                    async for piece in response.content.iter_any():
+                        gathered += piece
+    else:
+        viewer = await home.client.ws_connect(home.base + address)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.5):
+                while True:
+                    message = await viewer.receive()
+                    gathered += message.data if message.type is WSMsgType.BINARY else b""
+        await viewer.close()
+    path.write_bytes(gathered)
+    probe = await asyncio.to_thread(
+        subprocess.run,
+        ["ffprobe", "-v", "error", "-show_streams", "-count_frames", "-of", "json", str(path)],
+        capture_output=True,
+        timeout=20,
+        check=True,
+    )
+    assert probe.stderr == b""
+    streams = {each["codec_type"]: each for each in json.loads(probe.stdout)["streams"]}
+    assert streams["video"]["codec_name"] == ("h264" if codec is Codec.H264 else "hevc")
+    assert int(streams["video"]["nb_read_frames"]) >= 9
+    assert streams["audio"]["codec_name"] == "aac"
+
+
+async def test_http_1_0_gets_flv_until_the_connection_closes(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(home.base.rpartition(":")[2]))
+    writer.write(f"GET {address} HTTP/1.0\r\n\r\n".encode())
+    head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 2)
+    assert b"chunked" not in head.lower()
+    assert await asyncio.wait_for(reader.readexactly(3), 2) == b"FLV"
+    await home.plane.close(inlet.id)
+    await asyncio.wait_for(reader.read(), 3)
+    writer.close()
+
+
+async def test_a_websocket_address_wants_a_websocket(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+    async with home.client.get(home.base + address) as response:
+        assert response.status == 426
+
+
+async def test_legacy_flv_is_one_word_in_the_address(house, camera, h265, fresh):
+    home, cam = await house(), camera(codec=Codec.H265)
+    inlet, _ = await home.flowing(cam, fresh(h265))
+    got = {}
+    for word in ("", "&codec=legacy"):
+        _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+        viewer = await home.client.ws_connect(home.base + address + word)
+        got[word] = await viewer.receive_bytes(timeout=2)
+        await viewer.close()
+    assert b"hvc1" in got[""] and b"hvc1" not in got["&codec=legacy"]
+
+
+async def test_the_plane_serves_from_any_application(camera, h264, fresh):
+    plane = LocalPlane(PlaneSettings(host="127.0.0.1", first_port=0, prefix="/m"))
+    application = web.Application()
+    application.add_routes(plane.routes())
+    assert [route.resource.canonical for route in application.router.routes()] == ["/m/{inlet}/{outlet}"] * 2
+    assert isinstance(ClientSession, type)
+    await plane.stop()
