@@ -1,0 +1,63 @@
+/** The server's events, typed by kind. What does not look as promised is dropped. */
+import type { Device, Refusal } from './types'
+
+export interface CountsNews {
+  nodes: { id: string; online: number; total: number }[]
+}
+
+export interface CatalogNews {
+  owner: string
+  added_count: number
+  changed_count: number
+  removed_count: number
+  complete: boolean
+}
+
+export interface AlarmNews {
+  owner: string
+  channel: string
+  priority: number
+  method: number
+  alarm_type: string
+  at: number
+  description: string
+}
+
+export interface StreamNews {
+  id: string
+  owner: string
+  channel: string
+  state: string
+  note: string
+}
+
+export interface News {
+  hello: Record<string, unknown>
+  resync: Record<string, never>
+  device: Device
+  'device-removed': { code: string }
+  refusal: Refusal
+  catalog: CatalogNews
+  'catalog-progress': { owner: string; got: number; expected: number }
+  channel: { owner: string; code: string; online: boolean }
+  counts: CountsNews
+  stream: StreamNews
+  alarm: AlarmNews
+}
+
+export type NewsKind = keyof News
+
+export const NEWS_KINDS: readonly NewsKind[] = [
+  'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
+  'stream', 'alarm',
+]
+
+/** The data of one event, or null when it is not a JSON object. */
+export function readNews<K extends NewsKind>(text: string): News[K] | null {
+  try {
+    const value: unknown = JSON.parse(text)
+    return typeof value === 'object' && value !== null ? (value as News[K]) : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,301 @@
+/** What the server says and hears under /api/v1: the same words, in snake_case as on the wire. Times are UNIX seconds. */
+
+export type Role = 'viewer' | 'operator' | 'administrator'
+
+export interface User {
+  name: string
+  role: Role
+  must_change: boolean
+}
+
+export interface UserRow extends User {
+  created_at: number
+  disabled: boolean
+}
+
+export interface ApiKey {
+  id: string
+  name: string
+  role: Role
+  created_at: number
+  last_used: number | null
+  expires: number | null
+}
+
+export interface NewApiKey {
+  id: string
+  secret: string
+}
+
+export type NodeKind = 'division' | 'system' | 'group' | 'organisation' | 'device' | 'channel'
+
+export interface Channel {
+  id: string
+  owner: string
+  code: string
+  name: string
+  name_said: string
+  online: boolean
+  playable: boolean
+  has_ptz: boolean
+  ptz_type: number | null
+  manufacturer: string
+  model: string
+  address: string
+  longitude: number | null
+  latitude: number | null
+  streams: number[]
+}
+
+export interface TreeNode {
+  id: string
+  kind: NodeKind
+  code: string
+  name: string
+  parent: string | null
+  owner: string
+  online: number
+  total: number
+  has_children: boolean
+  channel: Channel | null
+}
+
+export interface TreePage {
+  node: TreeNode | null
+  children: TreeNode[]
+  next: string | null
+}
+
+export interface SearchHit {
+  channel: Channel
+  path: string[]
+}
+
+export type Presence = 'online' | 'offline' | 'unconfirmed' | 'never'
+export type DeviceKind = 'camera' | 'recorder' | 'platform' | 'other'
+export type MediaTransport = 'udp' | 'tcp-passive' | 'tcp-active'
+
+export interface CatalogProgress {
+  got: number
+  expected: number
+}
+
+export interface Device {
+  code: string
+  name: string
+  name_here: string | null
+  shown_name: string
+  kind: DeviceKind
+  has_password: boolean
+  enabled: boolean
+  media_transport: MediaTransport
+  send_date: boolean
+  keepalive_interval_s: number | null
+  keepalive_count: number | null
+  charset: string
+  dialect: string
+  presence: Presence
+  presence_reason: string
+  presence_since: number | null
+  edition: string
+  transport: string
+  remote_host: string
+  remote_port: number
+  local_host: string
+  local_port: number
+  contact: string
+  user_agent: string
+  registered_at: number | null
+  expires_at: number | null
+  heard_at: number | null
+  manufacturer: string
+  model: string
+  firmware: string
+  channels_said: number | null
+  channels_total: number
+  channels_online: number
+  catalog_at: number | null
+  catalog_complete: boolean
+  catalog_note: string
+  catalog_progress: CatalogProgress | null
+  refused_at: number | null
+  refusal: string
+  refusal_note: string
+  added_at: number | null
+}
+
+/** What an administrator may say of a device; absent fields are left as they are. */
+export interface DeviceWish {
+  code?: string
+  name_here?: string | null
+  kind?: DeviceKind
+  password?: string | null
+  enabled?: boolean
+  media_transport?: MediaTransport
+  send_date?: boolean
+  keepalive_interval_s?: number | null
+  keepalive_count?: number | null
+  charset?: string
+  dialect?: string
+}
+
+export interface Page<T> {
+  items: T[]
+  next: string | null
+  total?: number
+}
+
+export interface DevicePage {
+  items: Device[]
+  next: string | null
+  total: number
+}
+
+export interface Refusal {
+  code: string
+  reason: string
+  detail: string
+  source: string
+  transport: string
+  at: number
+  user_agent: string
+  count: number
+  known: boolean
+}
+
+export type OutletFormat = 'ws-fmp4' | 'http-flv' | 'ws-flv'
+
+export interface VideoTrack {
+  codec: string
+  width: number
+  height: number
+  fps: number
+  mime: string
+}
+
+export interface AudioTrack {
+  codec: string
+  rate_hz: number
+  channels: number
+  playable_as: string | null
+}
+
+export interface LiveWish {
+  owner: string
+  channel: string
+  format: OutletFormat
+  stream: number
+  audio: boolean
+}
+
+export interface Live {
+  lease: string
+  url: string
+  format: OutletFormat
+  call_id: string
+  video: VideoTrack
+  audio: AudioTrack | null
+}
+
+export interface Hop {
+  who: string
+  what: string
+  status: number
+  reason: string
+}
+
+export interface Seen {
+  verdict: string
+  packets: number
+  bytes: number
+  sources: string[]
+  ssrcs: number[]
+  payload_types: number[]
+  codecs: string[]
+  note: string
+}
+
+/** Why a picture did not come: `error.details` of a refused POST /live. */
+export interface PlayFailure {
+  code: string
+  status: number
+  hops: Hop[]
+  seen: Seen | null
+  call_id: string | null
+}
+
+export interface StreamRow {
+  id: string
+  owner: string
+  channel: string
+  state: string
+  stream_number: number
+  transport: string
+  ssrc: string
+  call_id: string | null
+  viewers: string[]
+  started_at: number
+  failure: string | null
+  statistics: InletStatistics | null
+}
+
+export interface InletStatistics {
+  packets: number
+  bytes: number
+  lost: number
+  reordered: number
+  duplicates: number
+  frames: number
+  key_frames: number
+  viewers: number
+  last_packet_age_s: number | null
+  video: VideoTrack | null
+  audio: AudioTrack | null
+}
+
+export type PtzWish =
+  | { pan: number; tilt: number; zoom: number }
+  | { stop: true }
+  | { focus: number; iris: number }
+  | { preset: { action: 'set' | 'call' | 'delete'; number: number; name?: string } }
+
+export interface Preset {
+  number: number
+  name: string
+}
+
+export interface PresetList {
+  items: Preset[]
+  complete: boolean
+}
+
+export interface LadderMessage {
+  at: number
+  direction: 'in' | 'out'
+  transport: string
+  local: string
+  remote: string
+  peer: string
+  call_id: string
+  method: string
+  status: number
+  summary: string
+  text: string
+  size: number
+  repeated: boolean
+}
+
+export interface SystemFacts {
+  name: string
+  code: string
+  domain: string
+  version: string
+  started_at: number
+  sip: { host: string; port: number; transports: string[] }
+  presence: Record<Presence, number>
+  channels: { online: number; total: number }
+  streams: number
+  viewers: number
+  sip_statistics: Record<string, unknown>
+  media: Record<string, unknown>
+}

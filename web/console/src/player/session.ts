@@ -1,0 +1,181 @@
+/** One pane's picture over time: ask for it, play it, lose it, ask again. States are a table; waits grow. */
+import { ApiError } from '@/api/http'
+import type { Live, LiveWish, PlayFailure } from '@/api/types'
+import type { Engine, EngineMaker } from './engine'
+import { afterFailure, afterLoss } from './backoff'
+import { supportOf, type Support } from './support'
+
+export type PlayerState = 'idle' | 'asking' | 'buffering' | 'playing' | 'waiting' | 'failed' | 'unsupported'
+
+export interface Trouble {
+  /** the server's code of the error: translated for eyes */
+  code: string
+  message: string
+  failure: PlayFailure | null
+}
+
+export interface SessionView {
+  state: PlayerState
+  live: Live | null
+  trouble: Trouble | null
+  unsupported: (Support & { ok: false }) | null
+  /** when the next try comes, UNIX milliseconds */
+  retryAt: number | null
+}
+
+export interface SessionWorld {
+  open(wish: LiveWish, signal: AbortSignal): Promise<Live>
+  close(lease: string): Promise<unknown>
+  engineFor(format: Live['format']): EngineMaker
+  video(): HTMLVideoElement | null
+  /** The picture is about to go: keep its last frame for the eyes. */
+  hold(): void
+  show(view: SessionView): void
+}
+
+function isPlayFailure(details: Record<string, unknown>): details is Record<string, unknown> & PlayFailure {
+  return Array.isArray(details.hops)
+}
+
+export function troubleOf(error: unknown): Trouble {
+  if (!(error instanceof ApiError)) {
+    return { code: 'unknown', message: error instanceof Error ? error.message : String(error), failure: null }
+  }
+  return { code: error.code, message: error.message, failure: isPlayFailure(error.details) ? error.details : null }
+}
+
+/** Errors that another try will not mend by itself. */
+const FINAL = new Set([400, 401, 403, 404])
+/** Errors at which the whole wall should not ask again in step. */
+const SPREAD = 0.3
+
+export class PlaySession {
+  #world: SessionWorld
+  #wish: LiveWish | null = null
+  #engine: Engine | null = null
+  #abort: AbortController | null = null
+  #timer = 0
+  #losses = 0
+  #failures = 0
+  #view: SessionView = { state: 'idle', live: null, trouble: null, unsupported: null, retryAt: null }
+
+  constructor(world: SessionWorld) {
+    this.#world = world
+  }
+
+  get engine(): Engine | null {
+    return this.#engine
+  }
+
+  /** Play this wish from now on, whatever was before. */
+  play(wish: LiveWish): void {
+    this.#wish = wish
+    this.#losses = 0
+    this.#failures = 0
+    void this.#ask()
+  }
+
+  /** Try again now. */
+  retry(): void {
+    if (this.#wish) void this.#ask()
+  }
+
+  stop(): void {
+    this.#wish = null
+    this.#letGo()
+    this.#show({ state: 'idle', live: null, trouble: null, unsupported: null, retryAt: null })
+  }
+
+  /** Something changed for the better outside (the camera came online): do not sit out the wait. */
+  nudge(): void {
+    if (this.#view.state === 'waiting' || this.#view.state === 'failed') this.retry()
+  }
+
+  async #ask(): Promise<void> {
+    const wish = this.#wish
+    if (!wish) return
+    this.#letGo()
+    const abort = new AbortController()
+    this.#abort = abort
+    this.#show({ state: 'asking', live: null, trouble: null, unsupported: null, retryAt: null })
+    let live: Live
+    try {
+      live = await this.#world.open(wish, abort.signal)
+    } catch (error) {
+      if (abort.signal.aborted) return
+      this.#failed(error)
+      return
+    }
+    if (abort.signal.aborted) {
+      void this.#world.close(live.lease).catch(() => {})
+      return
+    }
+    this.#start(live)
+  }
+
+  #start(live: Live): void {
+    const video = this.#world.video()
+    const support = supportOf(live.video)
+    this.#view = { ...this.#view, live }
+    if (!support.ok) {
+      this.#letGo()
+      this.#show({ state: 'unsupported', live, trouble: null, unsupported: support, retryAt: null })
+      return
+    }
+    if (!video) return
+    this.#show({ state: 'buffering', live, trouble: null, unsupported: null, retryAt: null })
+    this.#engine = this.#world.engineFor(live.format)(live, video, {
+      onPicture: () => {
+        this.#losses = 0
+        this.#failures = 0
+        this.#show({ ...this.#view, state: 'playing' })
+      },
+      onEnd: () => this.#lost(),
+      onUnsupported: (mime) => {
+        const told: Support = supportOf({ ...live.video, mime }, () => false)
+        this.#letGo()
+        if (!told.ok) this.#show({ ...this.#view, state: 'unsupported', unsupported: told })
+      },
+    })
+  }
+
+  #lost(): void {
+    this.#letGo()
+    this.#again('waiting', afterLoss(this.#losses++), null)
+  }
+
+  #failed(error: unknown): void {
+    const trouble = troubleOf(error)
+    const status = error instanceof ApiError ? error.status : 0
+    const wait = FINAL.has(status) ? null : status === 0 ? afterLoss(this.#losses++) : afterFailure(this.#failures++)
+    this.#again('failed', wait, trouble)
+  }
+
+  #again(state: PlayerState, waitS: number | null, trouble: Trouble | null): void {
+    const waitMs = waitS === null ? null : waitS * 1000 * (1 + SPREAD * Math.random())
+    this.#show({ state, live: null, trouble, unsupported: null, retryAt: waitMs === null ? null : Date.now() + waitMs })
+    if (waitMs !== null) this.#timer = globalThis.setTimeout(() => void this.#ask(), waitMs) as unknown as number
+  }
+
+  /** Give back what we hold: the wait, the question, the engine, the lease. */
+  #letGo(): void {
+    clearTimeout(this.#timer)
+    this.#abort?.abort()
+    this.#abort = null
+    if (this.#engine) {
+      this.#world.hold()
+      this.#engine.close()
+      this.#engine = null
+    }
+    const lease = this.#view.live?.lease
+    if (lease) {
+      this.#view = { ...this.#view, live: null }
+      void this.#world.close(lease).catch(() => {})
+    }
+  }
+
+  #show(view: SessionView): void {
+    this.#view = view
+    this.#world.show(view)
+  }
+}

@@ -1,0 +1,34 @@
+/** Screens by address. Whoever is not signed in sees the login first and comes back to where they wanted to go. */
+import { createRouter, createWebHistory } from 'vue-router'
+import { useSession } from './stores/session'
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: '/login', name: 'login', component: () => import('./views/LoginView.vue') },
+    {
+      path: '/',
+      component: () => import('./views/ShellView.vue'),
+      children: [
+        { path: '', redirect: '/watch' },
+        // The wall lives in the shell and goes on playing behind other screens.
+        { path: 'watch', name: 'watch', component: { render: () => null } },
+        { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
+        { path: 'ladder', name: 'ladder', component: () => import('./views/LadderView.vue') },
+        { path: 'system', name: 'system', component: () => import('./views/SystemView.vue') },
+      ],
+    },
+    { path: '/:rest(.*)*', redirect: '/watch' },
+  ],
+})
+
+router.beforeEach(async (to) => {
+  const session = useSession()
+  try {
+    await session.recall()
+  } catch {
+    // the server cannot be reached: the login says so when it is tried
+  }
+  if (to.name === 'login') return session.user ? { name: 'watch' } : true
+  return session.user ? true : { name: 'login', query: to.fullPath === '/' ? {} : { to: to.fullPath } }
+})

@@ -1,0 +1,67 @@
+/** One stream of news from the server for the whole console; screens listen by kind. */
+import { defineStore } from 'pinia'
+import { ref } from 'vue'
+import { NEWS_KINDS, readNews, type News, type NewsKind } from '@/api/feed'
+
+type Listener<K extends NewsKind> = (news: News[K]) => void
+type Listeners = { [K in NewsKind]: Set<Listener<K>> }
+
+const RETRY_MS = [1000, 2000, 4000, 8000, 15_000]
+
+function noListeners(): Listeners {
+  return Object.fromEntries(NEWS_KINDS.map((kind) => [kind, new Set()])) as unknown as Listeners
+}
+
+export const useFeed = defineStore('feed', () => {
+  const isOpen = ref(false)
+  const listeners = noListeners()
+  let source: EventSource | null = null
+  let failures = 0
+  let timer = 0
+  let wasOpen = false
+
+  function tell<K extends NewsKind>(kind: K, news: News[K]): void {
+    for (const listener of listeners[kind]) listener(news)
+  }
+
+  function open(): void {
+    if (source) return
+    clearTimeout(timer)
+    source = new EventSource('/api/v1/events')
+    source.onopen = () => {
+      failures = 0
+      isOpen.value = true
+      // What happened while we were deaf is not repeated: everybody asks anew.
+      if (wasOpen) tell('resync', {})
+      wasOpen = true
+    }
+    source.onerror = () => {
+      isOpen.value = false
+      source?.close()
+      source = null
+      timer = window.setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)])
+    }
+    for (const kind of NEWS_KINDS) {
+      source.addEventListener(kind, (event: MessageEvent<string>) => {
+        const news = readNews(event.data)
+        if (news) tell(kind, news as News[typeof kind])
+      })
+    }
+  }
+
+  function close(): void {
+    clearTimeout(timer)
+    source?.close()
+    source = null
+    isOpen.value = false
+    wasOpen = false
+  }
+
+  /** Hear news of one kind; the answer stops it. */
+  function hear<K extends NewsKind>(kind: K, listener: Listener<K>): () => void {
+    listeners[kind].add(listener)
+    return () => listeners[kind].delete(listener)
+  }
+
+  return { isOpen, open, close, hear }
+})

@@ -1,0 +1,163 @@
+/** Steering the active pane's camera: which keys are held, how fast, and the presets it knows. */
+import { defineStore } from 'pinia'
+import { computed, ref, watch } from 'vue'
+import { ptz as api } from '@/api'
+import type { Channel, Preset } from '@/api/types'
+import { complaint } from '@/i18n/words'
+import { PtzHand, STILL, type Vector } from '@/ptz/hand'
+import type { Turn } from '@/watch/keys'
+import { keep, kept } from './keeping'
+import { useSession } from './session'
+import { useWall } from './wall'
+
+const DIRECTION: Record<Turn, Vector> = {
+  up: { pan: 0, tilt: 1, zoom: 0 },
+  down: { pan: 0, tilt: -1, zoom: 0 },
+  left: { pan: -1, tilt: 0, zoom: 0 },
+  right: { pan: 1, tilt: 0, zoom: 0 },
+  in: { pan: 0, tilt: 0, zoom: 1 },
+  out: { pan: 0, tilt: 0, zoom: -1 },
+}
+
+export const usePtz = defineStore('ptz', () => {
+  const session = useSession()
+  const wall = useWall()
+  const on = ref(false)
+  /** 1 to 10, as an operator thinks of it */
+  const speed = ref(kept('ptz.speed', 5))
+  const held = ref<Turn[]>([])
+  const presets = ref<Preset[]>([])
+  const presetsWhole = ref(true)
+  const presetsState = ref<'idle' | 'loading' | 'ready' | 'failed'>('idle')
+  /** the last refusal, for the panel; null when the last command went through */
+  const trouble = ref<string | null>(null)
+
+  const target = computed<Channel | null>(() => wall.activePane?.channel ?? null)
+  const targetId = computed(() => target.value?.id ?? null)
+  let hand: PtzHand | null = null
+  let handOf: string | null = null
+
+  function handFor(channel: Channel): PtzHand {
+    if (!hand || handOf !== channel.id) {
+      hand?.stop()
+      handOf = channel.id
+      hand = new PtzHand((wish) =>
+        api.send(channel.owner, channel.code, wish).then(
+          () => (trouble.value = null),
+          (error: unknown) => (trouble.value = complaint(error)),
+        ),
+      )
+    }
+    return hand
+  }
+
+  function vectorOfKeys(): Vector {
+    const sum = held.value.reduce<Vector>((v, turn) => {
+      const d = DIRECTION[turn]
+      return { pan: v.pan + d.pan, tilt: v.tilt + d.tilt, zoom: v.zoom + d.zoom }
+    }, STILL)
+    const k = speed.value / 10
+    return { pan: sum.pan * k, tilt: sum.tilt * k, zoom: sum.zoom * k }
+  }
+
+  function steer(vector: Vector): void {
+    if (target.value) handFor(target.value).move(vector)
+  }
+
+  function press(...turns: Turn[]): void {
+    held.value = [...new Set([...held.value, ...turns])]
+    steer(vectorOfKeys())
+  }
+
+  function release(...turns: Turn[]): void {
+    if (!turns.some((turn) => held.value.includes(turn))) return
+    held.value = held.value.filter((turn) => !turns.includes(turn))
+    steer(vectorOfKeys())
+  }
+
+  /** Let go of everything. */
+  function stop(): void {
+    held.value = []
+    hand?.stop()
+  }
+
+  async function lens(focus: number, iris: number): Promise<void> {
+    const channel = target.value
+    if (!channel) return
+    try {
+      await api.send(channel.owner, channel.code, { focus: (focus * speed.value) / 10, iris: (iris * speed.value) / 10 })
+      trouble.value = null
+    } catch (error) {
+      trouble.value = complaint(error)
+    }
+  }
+
+  /** A lens's stop is said twice too. */
+  function lensStop(): void {
+    void lens(0, 0)
+    setTimeout(() => void lens(0, 0), 250)
+  }
+
+  async function readPresets(): Promise<void> {
+    const channel = target.value
+    presets.value = []
+    if (!channel) {
+      presetsState.value = 'idle'
+      return
+    }
+    presetsState.value = 'loading'
+    try {
+      const list = await api.presets(channel.owner, channel.code)
+      if (targetId.value !== channel.id) return
+      presets.value = [...list.items].sort((a, b) => a.number - b.number)
+      presetsWhole.value = list.complete
+      presetsState.value = 'ready'
+    } catch {
+      if (targetId.value === channel.id) presetsState.value = 'failed'
+    }
+  }
+
+  async function preset(action: 'set' | 'call' | 'delete', number: number, name = ''): Promise<boolean> {
+    const channel = target.value
+    if (!channel) return false
+    stop()
+    try {
+      await api.send(channel.owner, channel.code, { preset: { action, number, ...(name ? { name } : {}) } })
+      trouble.value = null
+      return true
+    } catch (error) {
+      trouble.value = complaint(error)
+      return false
+    }
+  }
+
+  async function callPreset(number: number): Promise<void> {
+    await preset('call', number)
+  }
+
+  function turnOn(): void {
+    if (session.isOperator) on.value = true
+  }
+  function turnOff(): void {
+    stop()
+    on.value = false
+  }
+  const toggle = () => (on.value ? turnOff() : turnOn())
+
+  watch(speed, (value) => keep('ptz.speed', value))
+  watch([on, targetId], ([isOn]) => {
+    stop()
+    trouble.value = null
+    if (isOn) void readPresets()
+  })
+
+  // A hand that cannot be seen letting go has let go.
+  window.addEventListener('blur', stop)
+  document.addEventListener('visibilitychange', () => document.hidden && stop())
+  window.addEventListener('pagehide', stop)
+
+  return {
+    on, speed, held, target, presets, presetsWhole, presetsState, trouble,
+    steer, press, release, stop, lens, lensStop, readPresets, preset, callPreset, turnOn, turnOff, toggle,
+  }
+})
