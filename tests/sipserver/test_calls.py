@@ -183,6 +183,7 @@ class LateCamera(asyncio.DatagramProtocol):
         self.got.append(data.split(b" ")[0])
         if data.startswith(b"INVITE"):
             self.invite = parse_datagram(data)
+            self.transport.sendto(message_bytes(response_to(self.invite, 100)), address)
         elif data.startswith(b"CANCEL"):
             answer = answer_to(parse_offer(self.invite.body), owner=CHANNEL, host="127.0.0.1", port=15_060)
             late = response_to(self.invite, 200, body=sdp_bytes(answer), content_type=SDP, to_tag="late")
@@ -207,7 +208,7 @@ async def test_a_200_that_comes_after_we_gave_up_is_acknowledged_and_hung_up(mak
                 path=path,
                 our_code=OUR_CODE,
                 our_domain="3402000000",
-                timeout_s=0.05,
+                timeout_s=0.2,
             )
         await until_true(lambda: b"ACK" in camera.got and b"BYE" in camera.got)
         assert camera.got.index(b"ACK") < camera.got.index(b"BYE")
