@@ -31,7 +31,7 @@ from gb28181.manscdp.writing import Sheet, escaped, printed, row
 Reader = Callable[[str], object] | None
 
 
-class Item(msgspec.Struct, frozen=True, gc=False):
+class Item(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """One thing of a catalog, as its owner says it; absent fields are "" or None.
 
     `parent_ids` are the codes ParentID names, without the item's own. Coordinates 0/0 count as unknown.

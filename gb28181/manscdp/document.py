@@ -18,6 +18,12 @@ LIMIT = 8 * 1024 * 1024
 MAX_DEPTH = 16
 """Elements within elements; the standard's deepest message has seven."""
 
+MAX_MARKS = 1_000_000
+"""Marks `<` in one message: two for each of some 50 elements of 10000 items."""
+
+MAX_ATTRIBUTES = 100_000
+"""Signs `=` in one message; the standard has attributes on lists alone."""
+
 MAX_AMPERSANDS = 20_000
 
 
@@ -40,6 +46,7 @@ def read(body: bytes, limit: int = LIMIT) -> Document:
         raise ValueError(f"a message has at most {limit} bytes here, not {len(body)}")
     text = decode_mixed(body[: body.rfind(b">") + 1], b"<Item")
     start = _root_start(text)
+    _refuse_multitudes(text)
     _refuse_declarations(text)
     try:
         root, damaged, whole = fromstring(text[start:] if start else text), 0, True
@@ -62,6 +69,12 @@ def _root_start(text: str) -> int:
         else:
             return at
     raise ValueError("a message begins with an XML element")
+
+
+def _refuse_multitudes(text: str) -> None:
+    """A tree takes many times the room of its text when it is nothing but tags or attributes."""
+    if text.count("<") > MAX_MARKS or text.count("=") > MAX_ATTRIBUTES:
+        raise ValueError(f"a message has at most {MAX_MARKS} tags and {MAX_ATTRIBUTES} attributes")
 
 
 def _refuse_declarations(text: str) -> None:

@@ -81,13 +81,13 @@ def integer(text: str) -> int | None:
     if digits.isascii() and digits.isdigit() and len(digits) <= 18:
         return int(text)
     value = number(text)
-    return int(value) if value is not None and value == int(value) and abs(value) < 1e15 else None
+    return int(value) if value is not None and value.is_integer() and abs(value) < 1e15 else None
 
 
 def number(text: str) -> float | None:
     """A decimal number: also `117,31`, `117.31E`, `31.8°`; W and S make it negative. None when it is none."""
     try:
-        value = float(text)
+        value = float(text if text.isascii() else "")
     except ValueError:
         return _odd_number(text)
     return value if isfinite(value) else None
@@ -99,7 +99,8 @@ def _odd_number(text: str) -> float | None:
     kept = kept.rstrip("WwSs°度 \t").replace("，", ",")
     if kept.count(",") == 1 and "." not in kept:
         kept = kept.replace(",", ".")
-    if not kept.lstrip("+-").replace(".", "", 1).isdigit() or not kept.isascii() or len(kept) > 32:
+    digits = kept[1:] if kept[:1] in ("+", "-") else kept
+    if not (digits.isascii() and digits.replace(".", "", 1).isdigit()) or len(digits) > 32:
         return None
     value = float(kept)
     return -value if negative else value

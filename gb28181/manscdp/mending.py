@@ -11,8 +11,9 @@ from collections import deque
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
 LONGEST_TAG = 128
+MAX_ITEMS = 20_000
 MAX_TAGS = 100_000
-"""Marks `<` in a broken message above which it is not worth the time."""
+"""Items, and marks `<` outside sound items, above which a broken message is not worth the time."""
 
 _ROOTS = frozenset({"control", "query", "notify", "response"})
 _ITEM = "item"
@@ -43,6 +44,8 @@ def mend(text: str, max_depth: int) -> tuple[Element, int, bool]:
 
     ValueError when there is no root element, or it is too deep or too much of it to be worth mending.
     """
+    if text.count("<Item>") > MAX_ITEMS:
+        raise ValueError("a message too broken and too big to be mended")
     frame, sound = _lift_sound_items(text.replace(_LIFTED, ""))
     if frame.count("<") > MAX_TAGS:
         raise ValueError("a message too broken and too big to be mended")
