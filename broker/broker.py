@@ -275,9 +275,10 @@ class Broker:
         return True
 
     async def close(self) -> None:
-        """Hang up every call and give everything back."""
-        self._is_closed = True
-        self._deafen()
+        """Hang up every call and give everything back; harmless when closed."""
+        if not self._is_closed:
+            self._is_closed = True
+            self._deafen()
         tasks = [each.task for each in (*self._streams.values(), *self._ending.values()) if each.task is not None]
         for task in tasks:
             task.cancel()

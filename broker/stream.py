@@ -488,8 +488,10 @@ class Stream:
     async def _close_inlet(self) -> None:
         inlet, self.inlet = self.inlet, None
         if inlet is not None:
-            await self.plane.close(inlet.id)
-            self._inlet_changed(self, inlet.id, None)
+            try:
+                await self.plane.close(inlet.id)
+            finally:
+                self._inlet_changed(self, inlet.id, None)
 
     def _give_up(self, failure: Failure) -> None:
         self.failure = failure
