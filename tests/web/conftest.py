@@ -231,10 +231,16 @@ def media_routes() -> list[web.RouteDef]:
 
 
 @pytest.fixture
-async def house(settings: WebSettings, media_routes: list[web.RouteDef]) -> AsyncIterator[House]:
+def store() -> str:
+    """Where the directory keeps its knowledge."""
+    return "memory:"
+
+
+@pytest.fixture
+async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: str) -> AsyncIterator[House]:
     bus = Bus()
     directory = Directory(bus)
-    await directory.open("memory:")
+    await directory.open(store)
     broker, neighbours, ladder = FakeBroker(), FakeNeighbours(), FakeLadder()
     resynced: list[str] = []
 

@@ -40,7 +40,7 @@ async def test_no_view_of_a_device_shows_its_password(house):
         ({"code": "12345"}, "code-malformed"),
         ({"code": "3402"}, "code-malformed"),
         ({"code": "3402000000132000000x"}, "code-malformed"),
-        ({"code": OTHER, "dialect": "nobody's"}, "dialect-unknown"),
+        ({"code": OTHER, "dialect": "nobody's"}, "unknown-dialect"),
         ({"code": OTHER, "media_transport": "carrier-pigeon"}, "invalid"),
         ({"code": OTHER, "password": ""}, "invalid"),
         ({"code": OTHER, "keepalive_interval_s": 0}, "invalid"),

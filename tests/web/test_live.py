@@ -45,7 +45,7 @@ async def test_nobody_gives_back_anothers_lease(house):
     viewer, other = await house.person("viewer"), await house.person("viewer", "other")
     await viewer.ask("POST", "/api/v1/live", WISH)
     status, said = await other.ask("DELETE", "/api/v1/live/lease-1")
-    assert (status, said["error"]["code"]) == (404, "lease-unknown")
+    assert (status, said["error"]["code"]) == (404, "unknown-lease")
     assert list(house.broker.leases) == ["lease-1"]
 
 

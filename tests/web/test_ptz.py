@@ -89,7 +89,7 @@ async def test_an_unknown_channel_and_an_absent_camera_are_told_apart(house):
     await house.camera()
     operator = await house.person("operator")
     status, said = await operator.ask("POST", f"/api/v1/channels/{CAMERA}/nothing/ptz", {"pan": 1})
-    assert (status, said["error"]["code"]) == (404, "channel-unknown")
+    assert (status, said["error"]["code"]) == (404, "unknown-channel")
     del house.neighbours.peers[CAMERA]
     status, said = await operator.ask("POST", STEER, {"pan": 1})
     assert (status, said["error"]["code"]) == (409, "device-offline")

@@ -288,7 +288,7 @@ class TestAudit:
         lines = (await boss.get("/audit"))["items"]
         assert [(line["who"], line["what"], line["target"], line["result"]) for line in lines] == [
             ("administrator", "users.add", "li", "password-length"),
-            ("administrator", "users.remove", "nobody", "user-unknown"),
+            ("administrator", "users.remove", "nobody", "unknown-user"),
             ("administrator", "keys.make", "map wall", "ok"),
             ("administrator", "sessions.log_in", "administrator", "ok"),
         ]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from registry.directory import Directory
+from registry.events import Bus
 from web.settings import WebSettings
 
 PASSWORD = "three blue herons"
@@ -60,6 +63,29 @@ class TestBehindATrustedProxy:
             path, body = "/api/v1/channels/a/b", {"name_here": "x"}
             response = await operator.raw("PATCH", path, json=body, headers={"Origin": origin})
             assert response.status == status
+
+
+class TestOnDisk:
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> str:
+        return f"sqlite:///{tmp_path / 'lianwang.db'}"
+
+    async def test_sessions_keys_and_the_book_outlive_a_restart(self, house, store):
+        await house.user("operator", "wang")
+        wang, program = await house.person("operator", "wang"), await house.program("viewer")
+        token = next(iter(wang.session.cookie_jar)).value
+        secret = program.session.headers["Authorization"].removeprefix("Bearer ")
+        await house.directory.close()
+        again = Directory(Bus())
+        await again.open(store)
+        user, key = await again.accounts.session(token), await again.accounts.key(secret)
+        assert user is not None and user.name == "wang"
+        assert key is not None and key.role == "viewer"
+        assert [line.what for line in (await again.accounts.audits(None, 5)).items] == ["sessions.log_in"]
+        await again.close()
+        content = b"".join(path.read_bytes() for path in Path(store.removeprefix("sqlite:///")).parent.glob("*.db*"))
+        for shown_once in (token, secret, PASSWORD):
+            assert shown_once.encode() not in content
 
 
 @pytest.mark.parametrize(

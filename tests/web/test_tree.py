@@ -28,7 +28,7 @@ async def test_an_unknown_node_is_not_found(house):
     viewer = await house.person("viewer")
     for path in ("/tree?node=division:99", "/tree?node=nonsense", "/tree/path?node=channel:x/y"):
         status, said = await viewer.ask("GET", "/api/v1" + path)
-        assert (status, said["error"]["code"]) == (404, "node-unknown"), path
+        assert (status, said["error"]["code"]) == (404, "unknown-node"), path
 
 
 async def test_a_channel_is_found_by_name_code_and_initials(house):

@@ -103,7 +103,7 @@ async def test_a_key_opens_what_its_role_opens_until_it_is_removed(house):
 async def test_an_unknown_key_cannot_be_removed(house):
     boss = await house.person("administrator")
     status, said = await boss.ask("DELETE", "/api/v1/keys/nothing")
-    assert (status, said["error"]["code"]) == (404, "key-unknown")
+    assert (status, said["error"]["code"]) == (404, "unknown-key")
 
 
 async def test_the_book_is_read_page_by_page(house):

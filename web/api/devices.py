@@ -265,7 +265,7 @@ async def rename(visit: Visit, owner: Code, code: Code, body: ChannelChange) -> 
     """Give a channel a name of ours; new catalogs leave it alone."""
     directory = visit.services.directory
     if await directory.channel(owner, code) is None:
-        raise Problem(404, "channel-unknown", f"{owner} has no channel {code}.")
+        raise Problem(404, "unknown-channel", f"{owner} has no channel {code}.")
     name = (body.name_here or "").strip() or None
     return channel_view(await directory.rename_channel(owner, code, name))
 
@@ -288,7 +288,7 @@ def known(visit: Visit, code: str) -> Device:
     """The device with this code. Raises a 404 problem."""
     found = visit.services.directory.device(code)
     if found is None:
-        raise Problem(404, "device-unknown", f"{code} is not on our list.")
+        raise Problem(404, "unknown-device", f"{code} is not on our list.")
     return found
 
 
@@ -307,4 +307,4 @@ def _check_code(code: str) -> None:
 
 def _check_dialect(name: str) -> None:
     if name and name not in DIALECTS:
-        raise Problem(400, "dialect-unknown", f"There is no dialect {name!r}.", {"known": sorted(DIALECTS)})
+        raise Problem(400, "unknown-dialect", f"There is no dialect {name!r}.", {"known": sorted(DIALECTS)})

@@ -79,7 +79,7 @@ async def remove(visit: Visit, id: Ident) -> None:
     """Remove a key; what it holds ends."""
     known = visit.services.accounts.keys()
     if not any(key.id == id for key in known):
-        raise Problem(404, "key-unknown", f"There is no key {id}.")
+        raise Problem(404, "unknown-key", f"There is no key {id}.")
     await visit.services.accounts.remove_key(id)
     visit.desk.feed.end(f"key:{id}")
     await visit.desk.leases.end(f"key:{id}")

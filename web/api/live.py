@@ -99,7 +99,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
 async def leave(visit: Visit, lease: Ident) -> None:
     """Give a picture back. The stream flows on a little for whoever comes next."""
     if not await visit.desk.leases.release(visit.who, lease):
-        raise Problem(404, "lease-unknown", "You do not hold this picture.")
+        raise Problem(404, "unknown-lease", "You do not hold this picture.")
 
 
 @route("GET", "/streams", role=Role.VIEWER, example=StreamList([STREAM_EXAMPLE]))
@@ -115,4 +115,4 @@ async def streams(visit: Visit) -> StreamList:
 async def cut(visit: Visit, id: Ident) -> None:
     """Cut a stream at its source, whoever watches."""
     if not await visit.services.broker.stop(id):
-        raise Problem(404, "stream-unknown", f"There is no stream {id}.")
+        raise Problem(404, "unknown-stream", f"There is no stream {id}.")

@@ -133,7 +133,7 @@ async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
     # A camera that has told no catalog yet is its own channel.
     is_itself = code == owner and directory.device(owner) is not None
     if not is_itself and await directory.channel(owner, code) is None:
-        raise Problem(404, "channel-unknown", f"{owner} has no channel {code}.")
+        raise Problem(404, "unknown-channel", f"{owner} has no channel {code}.")
     peer = visit.services.neighbours.peer(owner)
     if peer is None:
         raise PeerOffline(f"{owner} is not online")

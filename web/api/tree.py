@@ -65,7 +65,7 @@ async def branch(visit: Visit, query: BranchQuery) -> Branch:
     if query.node is not None:
         node = await directory.node(query.node)
         if node is None:
-            raise Problem(404, "node-unknown", f"There is no node {query.node}.")
+            raise Problem(404, "unknown-node", f"There is no node {query.node}.")
     page = await directory.children(query.node, query.after, query.limit)
     return Branch(node_view(node) if node else None, [node_view(child) for child in page.items], page.next)
 
@@ -75,7 +75,7 @@ async def path(visit: Visit, query: PathQuery) -> Path:
     """The way from the root to a node."""
     nodes = await visit.services.directory.path_to(query.node)
     if not nodes:
-        raise Problem(404, "node-unknown", f"There is no node {query.node}.")
+        raise Problem(404, "unknown-node", f"There is no node {query.node}.")
     return Path([node_view(node) for node in nodes])
 
 

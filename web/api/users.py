@@ -125,7 +125,7 @@ async def end_sessions(visit: Visit, name: Name) -> None:
 def _user(visit: Visit, name: str) -> User:
     user = visit.services.accounts.user(name)
     if user is None:
-        raise Problem(404, "user-unknown", f"There is no user {name}.")
+        raise Problem(404, "unknown-user", f"There is no user {name}.")
     return user
 
 
