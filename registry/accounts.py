@@ -126,7 +126,7 @@ class Accounts:
             raise
         return user
 
-    async def change_user(self, name: str, **changes: Any) -> User:
+    async def change_user(self, name: str, /, **changes: Any) -> User:
         """Fields of `User`, but not its name. LookupError for an unknown user, ValueError for another field."""
         user = self._users.get(name)
         if user is None:

@@ -1,0 +1,72 @@
+"""Migrations: from nothing to the tables as they are written down, twice without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from registry.store.migrate import SCRIPTS, driver_url, upgrade
+from registry.store.sql import SqlStore
+from registry.store.tables import metadata
+
+Urls = Callable[[], Awaitable[str]]
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+async def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'empty.db'}"
+    maker: Urls = request.getfixturevalue("new_postgres")
+    return await maker()
+
+
+def differences(connection: Connection) -> list[object]:
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    return list(compare_metadata(context, metadata))
+
+
+async def test_the_migrated_schema_is_the_one_in_tables_and_a_second_time_changes_nothing(url: str) -> None:
+    for _ in range(2):
+        await upgrade(url)
+        engine = create_async_engine(driver_url(url))
+        async with engine.connect() as connection:
+            assert await connection.run_sync(differences) == []
+            names = await connection.run_sync(lambda c: set(inspect(c).get_table_names()))
+            assert names == {*metadata.tables, "alembic_version"}
+            version = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+            assert version == ScriptDirectory(str(SCRIPTS)).get_current_head()
+        await engine.dispose()
+
+
+async def test_a_table_that_differs_would_be_noticed(url: str) -> None:
+    await upgrade(url)
+    engine = create_async_engine(driver_url(url))
+    async with engine.begin() as connection:
+        await connection.execute(text("ALTER TABLE channels ADD COLUMN forgotten TEXT"))
+        assert await connection.run_sync(differences) != []
+    await engine.dispose()
+
+
+async def test_sqlite_is_kept_in_wal_mode(tmp_path: Path) -> None:
+    path = tmp_path / "wal.db"
+    store = SqlStore(f"sqlite:///{path}")
+    await store.open()
+    async with store.writing() as writing:
+        await writing.heard({"nobody": 1.0})
+    await store.close()
+    assert path.read_bytes()[18:20] == b"\x02\x02"  # the file's own mark of WAL
+
+
+def test_a_url_gets_the_driver_we_use() -> None:
+    assert driver_url("postgres://u:p@h/db") == driver_url("postgresql://u:p@h/db") == "postgresql+asyncpg://u:p@h/db"
+    assert driver_url("sqlite:///a.db") == "sqlite+aiosqlite:///a.db"
+    for url in ("", "lianwang.db", "mysql://h/db"):
+        with pytest.raises(ValueError, match="a database is"):
+            driver_url(url)
