@@ -175,10 +175,10 @@ def test_half_a_utf8_character_at_the_end_of_a_field_costs_that_character_alone(
     ids=lambda body: repr(body[:24]),
 )
 def test_hostile_messages_are_refused_at_once(hostile: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(ValueError):
         parse(hostile)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
 
 
 @pytest.mark.parametrize(
@@ -186,9 +186,9 @@ def test_hostile_messages_are_refused_at_once(hostile: bytes) -> None:
     [b"&" * 500_000, b"<" * 90_000, b"&#65;" * 100_000, b"<!--" * 20_000, b"\x01" * 900_000, b"<![CDATA[" * 9000],
 )
 def test_a_long_damaged_field_is_read_in_little_time(filler: bytes) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     kept = catalog(HEAD + item(1) + item(2, filler) + item(3) + TAIL)
-    assert time.perf_counter() - started < 2.0
+    assert time.process_time() - started < 2.0
     assert all(len(one.name) <= 1024 for one in kept.items)
     assert {one.code[-1] for one in kept.items} >= {"1", "3"}
 

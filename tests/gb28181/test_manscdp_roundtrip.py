@@ -147,9 +147,7 @@ def messages(edition: Edition) -> st.SearchStrategy[Manscdp]:
     new = edition.is_2022
     device: dict[str, Any] = {"sn": sn, "device": code}
     items = several(ITEMS[new], 3)
-    late_query: dict[str, Any] = (
-        {"stream_number": maybe(small), "alarm_method": text, "alarm_type": text} if new else {}
-    )
+    alarms: dict[str, Any] = {"alarm_method": text, "alarm_type": text} if new else {}
     late_control: dict[str, Any] = {"stream_number": maybe(small)} if new else {}
     return st.one_of(
         st.builds(Keepalive, **device, status_ok=flag, faulty=several(code)),
@@ -193,7 +191,8 @@ def messages(edition: Edition) -> st.SearchStrategy[Manscdp]:
             kind=st.sampled_from(["all", "time", "alarm", "manual"]),
             recorder=text,
             indistinct=flag,
-            **late_query,
+            **alarms,
+            **late_control,
         ),
         st.builds(RecordInfo, **device, name=text, sum_num=small, items=several(records(new))),
         st.builds(
