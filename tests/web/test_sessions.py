@@ -75,7 +75,6 @@ class TestOnDisk:
         wang, program = await house.person("operator", "wang"), await house.program("viewer")
         token = next(iter(wang.session.cookie_jar)).value
         secret = program.session.headers["Authorization"].removeprefix("Bearer ")
-        await house.directory.close()
         again = Directory(Bus())
         await again.open(store)
         user, key = await again.accounts.session(token), await again.accounts.key(secret)
