@@ -41,7 +41,6 @@ def serve_command(config: Path | None, data: Path) -> None:
         settings = load(config)
     except WrongSetting as error:
         raise click.ClickException(str(error)) from error
-    data.mkdir(parents=True, exist_ok=True)
     sys.exit(run(serve(settings, data)))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from contextlib import AsyncExitStack
@@ -44,6 +45,7 @@ class House:
 async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> House:
     """Start every room, library first and doors last. Closing `taken` stops them; raises OSError for a taken port."""
     started_at = time.time()
+    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
     bus = Bus()
     directory = Directory(bus)
     await directory.open(settings.store.url or f"sqlite:///{data / 'lianwang.db'}")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
+import uvloop
 from hypothesis import settings
 
 HOUSE = Path(__file__).resolve().parent.parent
@@ -28,7 +32,17 @@ NEEDS = {
     "postgres": lambda: _program("initdb") and _program("postgres"),
 }
 
+# The product runs on uvloop where it can, and must run without it: what touches sockets is tried on both.
+ON_BOTH_LOOPS = ("test_transport_", "test_stack", "test_below", "test_inlet_", "test_outlet_", "test_local_plane")
+
 _left_out: dict[str, int] = {}
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], Any]]:
+    both = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    if item.path.name.startswith(ON_BOTH_LOOPS):
+        return both
+    return {"uvloop": both["uvloop"]} if item.path.parent.name == "journeys" else {"asyncio": both["asyncio"]}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -8,7 +8,7 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, cast
 
 from sipserver.sip.limits import Limits
 from sipserver.sip.message import Request, Response
@@ -60,9 +60,10 @@ class Connection(asyncio.Protocol):
         self.is_counted = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self._owner.opened(self, transport)
+        # uvloop's transports keep asyncio's promises without being its children.
+        stream = cast(asyncio.Transport, transport)
+        self._transport = stream
+        self._owner.opened(self, stream)
 
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._owner.now()

@@ -1,0 +1,98 @@
+"""An operator in a real browser: log in, open the tree, click a camera, and see a picture that moves."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from simulator.camera import ChannelSettings
+from simulator.video import VideoSettings
+from tests.journeys.conftest import CAMERA, Estate
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--autoplay-policy=no-user-gesture-required",
+]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+async def log_in(browser: Browser, estate: Estate) -> Page:
+    page = await browser.new_page(viewport={"width": 1600, "height": 900}, locale="zh-CN")
+    await page.goto(estate.house.console_url)
+    await page.get_by_test_id("login-name").locator("input").fill("admin")
+    await page.get_by_test_id("login-password").locator("input").fill(estate.password)
+    await page.get_by_test_id("login-submit").click()
+    await page.get_by_test_id("tree").wait_for()
+    return page
+
+
+def shades(png: bytes) -> set[int]:
+    """The different bytes of a picture's pixels: a black one has hardly any."""
+    return set(pixels(png))
+
+
+def pixels(png: bytes) -> bytes:
+    """The unfiltered scan lines of a PNG, joined; enough to compare pictures of one size."""
+    at, data = 8, b""
+    while at < len(png):
+        (length,) = struct.unpack_from(">I", png, at)
+        if png[at + 4 : at + 8] == b"IDAT":
+            data += png[at + 8 : at + 8 + length]
+        at += length + 12
+    return zlib.decompress(data)
+
+
+async def test_an_operator_logs_in_clicks_a_camera_and_sees_a_moving_picture(
+    estate: Estate, browser: Browser, tmp_path: Path
+):
+    await estate.camera(video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0))
+    page = await log_in(browser, estate)
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    video = page.get_by_test_id("pane-0").locator("video")
+    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 1", timeout=20_000)
+    first = await video.screenshot(path=tmp_path / "first.png")
+    await page.wait_for_timeout(1500)
+    second = await video.screenshot(path=tmp_path / "second.png")
+    assert len(shades(first)) > 40, "the picture is black"
+    assert pixels(first) != pixels(second), "the picture stands still"
+
+
+async def test_a_name_and_enter_plays_a_camera_without_the_mouse(estate: Estate, browser: Browser):
+    channels = tuple(ChannelSettings(f"3402000000132000{n:04d}", name) for n, name in ((11, "东门"), (12, "西门广场")))
+    await estate.camera("34020000001180000001", channels=channels)
+    page = await log_in(browser, estate)
+    await page.keyboard.press("/")
+    await page.keyboard.type("xmgc", delay=30)
+    await page.get_by_test_id("search-hit-0").wait_for()
+    await page.keyboard.press("Enter")
+    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=20_000)
+    assert "西门广场" in await page.get_by_test_id("pane-0").inner_text()
+
+
+async def test_a_camera_that_sends_nothing_tells_the_operator_what_was_seen(estate: Estate, browser: Browser):
+    await estate.camera(silent_media=True)
+    page = await log_in(browser, estate)
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    failure = page.get_by_test_id("pane-failure")
+    await failure.wait_for(timeout=30_000)
+    assert CAMERA in await failure.inner_text()
