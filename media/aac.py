@@ -72,7 +72,7 @@ def is_adts(data: bytes | memoryview) -> bool:
             return chained > 0 and len(data) - position < 7 and data[position] == 0xFF
         position += length
         chained += 1
-    return position == len(data) or chained > 1
+    return chained > 1 or (chained == 1 and position == len(data))
 
 
 def format_of(adts: bytes | memoryview) -> AacFormat | None:

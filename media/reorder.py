@@ -9,6 +9,7 @@ from media.rtp import sequence_distance
 Packet = TypeVar("Packet")
 
 FAR = 256  # further ahead than this, or further behind than the window, is another sequence, not a late packet
+NEAR = 64  # at most so far behind is late or a duplicate, though the window be smaller
 PROOF = 8  # so many in a row of the other sequence prove that the sender began anew (R9)
 _GIVEN_UP_LIMIT = 1024
 
@@ -53,7 +54,7 @@ class Reorderer(Generic[Packet]):
         distance = sequence_distance(self._next, sequence)
         if 0 < distance < FAR:
             return self._hold(sequence, packet, now)
-        if -self._window <= distance < 0:
+        if -max(self._window, NEAR) <= distance < 0:
             if sequence in self._given_up:
                 self._given_up.discard(sequence)
                 self.late += 1

@@ -14,14 +14,14 @@ MARKER = 0x80
 
 @dataclass(slots=True)
 class RtpPacket:
-    """A packet taken apart; `payload` looks into the bytes it came in, without padding."""
+    """A packet taken apart; `payload` is without padding, and looks into the bytes it came in or is a copy of them."""
 
     payload_type: int
     marker: bool
     sequence: int
     timestamp: int
     ssrc: int
-    payload: memoryview
+    payload: bytes | memoryview
 
 
 def is_rtp(packet: bytes | memoryview) -> bool:
@@ -34,15 +34,14 @@ def is_rtcp(packet: bytes | memoryview) -> bool:
     return len(packet) >= 8 and packet[0] & 0xC0 == 0x80 and 192 <= packet[1] <= 223
 
 
-def payload_of(packet: bytes | memoryview) -> memoryview | None:
+def payload_of(packet: bytes | memoryview) -> bytes | memoryview | None:
     """The payload behind CSRCs and extension and before the padding; None when they lie beyond the packet."""
     size = len(packet)
     if size < 12:
         return None
     first = packet[0]
-    view = memoryview(packet)
     if first == 0x80:
-        return view[12:]
+        return packet[12:]
     if first & 0xC0 != 0x80:
         return None
     start = 12 + 4 * (first & 0x0F)
@@ -55,17 +54,21 @@ def payload_of(packet: bytes | memoryview) -> memoryview | None:
         if padding == 0:
             return None
         size -= padding
-    return view[start:size] if start <= size else None
+    return packet[start:size] if start <= size else None
 
 
 def parse(packet: bytes | memoryview) -> RtpPacket | None:
     """The packet, or None for what is no RTP: too short, another version, RTCP, or parts beyond its end."""
+    if len(packet) < 12:
+        return None
+    first, kind, sequence, timestamp, ssrc = read_header(packet)
+    if first == 0x80 and not 192 <= kind <= 223:
+        return RtpPacket(kind & 0x7F, kind >= MARKER, sequence, timestamp, ssrc, packet[12:])
     if not is_rtp(packet):
         return None
     payload = payload_of(packet)
     if payload is None:
         return None
-    _, kind, sequence, timestamp, ssrc = read_header(packet)
     return RtpPacket(kind & 0x7F, kind >= MARKER, sequence, timestamp, ssrc, payload)
 
 

@@ -146,7 +146,7 @@ class Unpacker:
             return None
         return Demuxer(freeze_after_loss=self._freeze)
 
-    def _sniff(self, way: _Way, payload: memoryview) -> None:
+    def _sniff(self, way: _Way, payload: bytes | memoryview) -> None:
         way.to_sniff -= 1
         seen = carriage_of(payload)
         if seen is Carriage.UNKNOWN:
