@@ -160,7 +160,8 @@ def read_catalog_query(sn: int, device: str, fields: Fields, damaged: int) -> Ca
 def _read_list(fields: Fields, damaged: int) -> tuple[int, tuple[Item, ...], int]:
     listed = fields.child("DeviceList")
     found: list[Item] = []
-    for element in listed if listed is not None else ():
+    # Where the list's own tag was torn, its items hang under the root.
+    for element in fields.element if listed is None else listed:
         if element.tag == "Item" or local_name(element) == "item":
             item = read_item(element)
             if item is None:

@@ -76,7 +76,7 @@ class RecordInfoQuery:
 
 def read_record_info(sn: int, device: str, fields: Fields, damaged: int) -> RecordInfo:
     listed = fields.child("RecordList")
-    found = [item for item in listed if local_name(item) == "item"] if listed is not None else []
+    found = [item for item in (fields.element if listed is None else listed) if local_name(item) == "item"]
     items = tuple(_read_item(item, device) for item in found)
     sum_num = fields.integer("SumNum")
     return RecordInfo(

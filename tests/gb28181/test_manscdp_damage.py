@@ -101,6 +101,11 @@ def test_wherever_a_catalog_is_cut_the_whole_items_before_the_cut_are_kept() -> 
         assert read.sum_num == 3
 
 
+def test_items_are_found_though_the_tag_of_their_list_is_torn() -> None:
+    body = HEAD.replace(b"<DeviceList Num", b"<Devi\xffeList Num") + item(1) + item(2) + TAIL
+    assert names(body) == {1: "gate", 2: "gate"}
+
+
 def test_a_message_cut_before_its_kind_is_refused() -> None:
     for cut in range(HEAD.index(b"</CmdType>")):
         with pytest.raises(ValueError):
