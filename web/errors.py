@@ -115,6 +115,8 @@ def _peer_failed(status: int, code: str) -> Any:
 
 def _http_said(error: web.HTTPException) -> Problem:
     code, message = BY_STATUS.get(error.status, ("refused", error.reason or "Refused."))
+    if error.text and error.text != f"{error.status}: {error.reason}":
+        message = error.text  # whoever refused said more than the status does
     kept = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
     return Problem(error.status, code, message, headers=kept)
 

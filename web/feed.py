@@ -11,29 +11,16 @@ import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
 import msgspec
 from aiohttp import web
 
-from registry.events import (
-    AlarmRaised,
-    CatalogChanged,
-    CatalogProgress,
-    ChannelStatusChanged,
-    CountsChanged,
-    DeviceCameOnline,
-    DeviceChanged,
-    DeviceRemoved,
-    DeviceWentOffline,
-    Event,
-    RegistrationRefused,
-    StreamChanged,
-)
-from web.auth import Proof, Role, Who
+from registry.events import CountsChanged, Event
+from web.auth import Proof, Who
 from web.errors import denied
+from web.news import News, news_of
 from web.settings import WebSettings
-from web.views import Catalogs, DeviceView, device_view, refusal_view
+from web.views import Catalogs, DeviceView, device_view
 from web.wishes import Services
 
 log = logging.getLogger(__name__)
@@ -41,20 +28,9 @@ log = logging.getLogger(__name__)
 # So many different things in one moment are a storm: "resync" is shorter and truer than all of them.
 MOST_GATHERED = 500
 MOST_NODES = 2000
-MOST_CODES = 200
 
 RESYNC = b"event: resync\ndata: {}\n\n"
 HEARTBEAT = b": still here\n\n"
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """One thing to tell: `key` is what it is about (a later one replaces it), `tell` its data when it is sent."""
-
-    kind: str
-    key: Hashable
-    tell: Callable[[], object]
-    role: Role = Role.VIEWER
 
 
 class Listener:
@@ -156,7 +132,7 @@ class Feed:
                 self._counts[node] = (online, total)
             news = [News("counts", "", self._tell_counts)]
         else:
-            news = self._news_of(event)
+            news = news_of(event, self._view)
         for item in news:
             # A later one about the same thing takes the earlier one's place at the end of the line.
             self._gathered.pop((item.kind, item.key), None)
@@ -195,37 +171,6 @@ class Feed:
             self._listeners.discard(listener)
         return response
 
-    def _news_of(self, event: Event) -> list[News]:
-        """What a fact is to a console. A device is told as it stands when the line is sent."""
-        match event:
-            case DeviceCameOnline(code=code) | DeviceWentOffline(code=code) | DeviceChanged(code=code):
-                return [self._device(code)]
-            case DeviceRemoved(code=code):
-                return [News("device-removed", code, lambda: {"code": code})]
-            case RegistrationRefused(refusal=refusal):
-                told = News(
-                    "refusal",
-                    (refusal.code, refusal.reason, refusal.source),
-                    lambda: refusal_view(refusal, known=self._view(refusal.code) is not None),
-                    Role.OPERATOR,
-                )
-                return [told, self._device(refusal.code)]
-            case CatalogProgress(owner=owner):
-                return [News("catalog-progress", owner, lambda: event)]
-            case CatalogChanged(owner=owner):
-                return [News("catalog", object(), lambda: _cut(event)), self._device(owner)]
-            case ChannelStatusChanged(owner=owner, code=code):
-                return [News("channel", (owner, code), lambda: event)]
-            case StreamChanged(id=stream):
-                return [News("stream", stream, lambda: event)]
-            case AlarmRaised():
-                return [News("alarm", object(), lambda: event)]
-            case _:
-                return []
-
-    def _device(self, code: str) -> News:
-        return News("device", code, lambda: self._view(code))
-
     def _view(self, code: str) -> DeviceView | None:
         device = self._services.directory.device(code)
         return None if device is None else device_view(device, self._catalogs.of(code))
@@ -255,16 +200,3 @@ class Feed:
 def line(kind: str, data: object) -> bytes:
     """One event as the wire has it; JSON has no line breaks of its own."""
     return b"event: %b\ndata: %b\n\n" % (kind.encode(), msgspec.json.encode(data))
-
-
-def _cut(event: CatalogChanged) -> dict[str, object]:
-    return {
-        "owner": event.owner,
-        "added": event.added[:MOST_CODES],
-        "changed": event.changed[:MOST_CODES],
-        "removed": event.removed[:MOST_CODES],
-        "added_count": event.added_count,
-        "changed_count": event.changed_count,
-        "removed_count": event.removed_count,
-        "complete": event.complete,
-    }

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from web.auth import Gate
-from web.routing import DESK, PREFIX
+from web.desk import DESK
+from web.routing import PREFIX
 
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",

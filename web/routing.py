@@ -1,14 +1,13 @@
-"""What a route declares of itself, and the one guard that every request passes.
+"""What a route declares of itself, and how its function is called.
 
 A route is a function; its signature is its contract: `body` and `query` are msgspec Structs, other arguments are
-taken from the path, the result is the answer. What a declaration does not allow is denied.
+taken from the path, the result is the answer. `web.guard` lets in whom the declaration lets in.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -18,91 +17,14 @@ from typing import Any, Generic, TypeVar, get_args, get_origin, get_type_hints
 import msgspec
 from aiohttp import web
 
-from web.auth import Gate, Proof, Role, Who
-from web.errors import Problem, answer, denied, translate
-from web.feed import Feed
-from web.leases import Leases
-from web.passwords import Passwords
-from web.settings import WebSettings
-from web.throttle import Throttle
-from web.views import Catalogs
-from web.wishes import Services
-
-log = logging.getLogger(__name__)
+from web.auth import Proof, Role
+from web.desk import DESK, WHO, Visit
+from web.errors import Problem, denied, translate
 
 PREFIX = "/api/v1"
 SAFE = frozenset({"GET", "HEAD"})
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What lies on this room's desk: the other rooms' services and our own instruments."""
-
-    services: Services
-    settings: WebSettings
-    gate: Gate
-    passwords: Passwords
-    throttle: Throttle
-    feed: Feed
-    leases: Leases
-    openapi: bytes
-    routes: Mapping[Handler, Route]
-    signed: frozenset[object]
-    """Handlers that check a signed address themselves (media)."""
-    open: frozenset[object]
-    """Handlers anybody may ask: the console's files."""
-    catalogs: Catalogs
-    spoken: dict[tuple[str, str, str], float]
-    """When a repeated write (a hand on the PTZ stick) was last audited, see `Route.audit_every_s`."""
-
-    async def show_out(self, user: str, *, keep: str | None = None) -> None:
-        """End every session of a user: cookies, news and pictures. `keep` holds on to its pictures."""
-        await self.services.accounts.end_sessions_of(user)
-        self.feed.end_user(user)
-        await self.leases.end_user(user, keep=keep)
-
-
-DESK: web.AppKey[Desk] = web.AppKey("desk")
-WHO: web.RequestKey[Who] = web.RequestKey("who")
-
-
-class Visit:
-    """One request, as a route's function sees it: the desk, who asks, and from where."""
-
-    def __init__(self, request: web.Request, desk: Desk, who: Who | None) -> None:
-        self.request = request
-        self.desk = desk
-        self.services = desk.services
-        self._who = who
-        self.target = ""
-        """What a write is done to, for the audit; the path's arguments unless the function knows better."""
-
-    @property
-    def who(self) -> Who:
-        """Who asks. Only public routes may find nobody here, and get a 401 problem."""
-        if self._who is None:
-            raise denied(401)
-        return self._who
-
-    @property
-    def address(self) -> str:
-        return self.desk.gate.address_of(self.request)
-
-    @property
-    def has_left(self) -> bool:
-        """Whether the asker has hung up and nobody will read the answer."""
-        transport = self.request.transport
-        return transport is None or transport.is_closing()
-
-    async def audit(self, what: str, target: str, result: str, *, who: str | None = None) -> None:
-        """Write down what was done. A log that cannot be written does not undo the deed; it is logged instead."""
-        name = who if who is not None else (self._who.shown if self._who else "")
-        try:
-            await self.services.accounts.audit(name[:64], what, target[:256], result, self.address)
-        except Exception:
-            log.exception("the audit line %s %s %s of %s could not be written", what, target, result, name)
 
 
 T = TypeVar("T")
@@ -207,7 +129,7 @@ def routes_of(*modules: ModuleType) -> tuple[Route, ...]:
 
 
 def handler_of(declared: Route) -> Handler:
-    """The function the HTTP server calls for a declared route; `guard` has let the request in by then."""
+    """The function the HTTP server calls for a declared route; the guard has let the request in by then."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
         desk = request.app[DESK]
@@ -288,60 +210,3 @@ async def _note_write(declared: Route, visit: Visit, result: str) -> None:
         while len(spoken) > 1000:
             del spoken[next(iter(spoken))]
     await visit.audit(declared.action, visit.target, result)
-
-
-@web.middleware
-async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Let in whom a declaration lets in, and tell every failure in the one way."""
-    try:
-        await _admit(request)
-        return await handler(request)
-    except web.HTTPException as said:
-        if said.status < 400:
-            raise
-        return answer(translate(said))
-    except Exception as error:
-        return answer(translate(error))
-
-
-async def _admit(request: web.Request) -> None:
-    desk = request.app[DESK]
-    asked = request.match_info.handler
-    if asked in desk.open:
-        return
-    if asked in desk.signed:
-        # The plane checks the signature; without one nobody need ask it.
-        if not (request.query.get("s") and request.query.get("e")):
-            raise denied(401)
-        return
-    declared = desk.routes.get(asked)
-    if declared is not None and declared.public:
-        if declared.is_write and desk.gate.is_same_origin(request) is False:
-            raise Problem(403, "foreign-origin", "This request came from another site's page.")
-        return
-    who = await desk.gate.identify(request)
-    if who is None:
-        raise denied(401)
-    request[WHO] = who
-    desk.leases.touch(who.id, time.monotonic())
-    if declared is None:
-        return  # no such address: the router's 404 or 405 follows
-    await _may(request, desk, declared, who)
-
-
-async def _may(request: web.Request, desk: Desk, declared: Route, who: Who) -> None:
-    problem: Problem | None = None
-    if declared.is_write and who.proof is Proof.SESSION and desk.gate.is_same_origin(request) is not True:
-        problem = Problem(
-            403, "foreign-origin", "A write by cookie must come from our own page; programs use an API key."
-        )
-    elif who.role < declared.role:
-        problem = denied(403, needs=declared.role.word, has=who.role.word)
-    elif who.proof not in declared.proofs:
-        problem = Problem(403, "wrong-proof", "This is for people who are logged in, not for API keys.")
-    if problem is None:
-        return
-    if declared.is_write:
-        target = "/".join(request.match_info.values())
-        await Visit(request, desk, who).audit(declared.action, target, problem.code)
-    raise problem

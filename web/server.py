@@ -13,12 +13,14 @@ from aiohttp import web
 
 from web.api.table import ROUTES
 from web.auth import Gate, Proof, Who
+from web.desk import DESK, Desk
 from web.feed import Feed
+from web.guard import DOORS, Doors, guard
 from web.headers import put_headers
 from web.leases import Leases
 from web.openapi import document
 from web.passwords import Passwords
-from web.routing import DESK, Desk, guard, handler_of
+from web.routing import handler_of
 from web.settings import WebSettings
 from web.static import ConsoleFiles
 from web.throttle import Throttle
@@ -72,12 +74,9 @@ def make_app(
         feed=Feed(services, settings, catalogs),
         leases=Leases(services.broker, settings.most_leases_per_session),
         openapi=msgspec.json.encode(document(services.system().version)),
-        routes=declared,
-        signed=signed,
-        open=frozenset({health, console.serve}),
         catalogs=catalogs,
-        spoken={},
     )
+    app[DOORS] = Doors(declared, signed, frozenset({health, console.serve}))
     app.on_response_prepare.append(put_headers)
     app.cleanup_ctx.append(_living)
     # Feeds must end before the server waits for its connections to finish.

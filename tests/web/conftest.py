@@ -22,8 +22,8 @@ from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from web.desk import DESK
 from web.passwords import Passwords
-from web.routing import DESK
 from web.server import make_app
 from web.settings import WebSettings
 from web.wishes import Services, SystemInfo

@@ -25,8 +25,8 @@ from registry.events import (
 )
 from registry.refusal import Refusal, RefusalSeen
 from web.auth import Proof, Role, Who
+from web.desk import DESK
 from web.feed import MOST_GATHERED, RESYNC, Listener, line
-from web.routing import DESK
 from web.server import sweep
 from web.settings import WebSettings
 

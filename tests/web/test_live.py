@@ -9,7 +9,7 @@ import pytest
 from broker.watch import OutletKind, Seen, WatchFailed
 from gb28181.peer import Hop
 from media.plane import Verdict
-from web.routing import DESK
+from web.desk import DESK
 from web.server import sweep
 
 CAMERA = "34020000001320000001"

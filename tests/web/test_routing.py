@@ -174,7 +174,7 @@ class TestWritesByCookie:
         operator.session.headers.pop("Origin")
         await operator.raw("PATCH", self.PATH, json=self.BODY, headers={"Origin": "https://evil.example"})
         page = await house.accounts.audits(None, 10)
-        assert [(line.what, line.result) for line in page.items][:1] == [("devices.rename", "foreign-origin")]
+        assert [(line.what, line.result) for line in page.items][:1] == [("channels.rename", "foreign-origin")]
 
 
 class TestBodies:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from web.routing import Visit, route
+from web.desk import Visit
+from web.routing import route
 from web.texts import Cursor, Limit
 
 

@@ -1,4 +1,4 @@
-"""Devices and platforms that register with us, their channels, and those we refused."""
+"""Devices and platforms that register with us."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from gb28181.code import GbCode
 from gb28181.dialect import DIALECTS
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import DeviceQuery
-from registry.refusal import Refusal
 from web.auth import Role
+from web.desk import Visit
 from web.errors import Problem
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Code, Cursor, Label, Limit, Secret, Wanted
 from web.views import (
-    ChannelView,
     DeviceView,
-    RefusalView,
-    channel_view,
     device_view,
-    refusal_view,
 )
 
 MediaTransport = Literal["udp", "tcp-passive", "tcp-active"]
@@ -95,31 +91,6 @@ class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dialect: Label | UnsetType = UNSET
 
 
-class PageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    after: Cursor | None = None
-    limit: Limit = 200
-
-
-class ChannelPage(msgspec.Struct, frozen=True):
-    items: list[ChannelView]
-    next: str | None
-    total: int | None
-
-
-class ChannelChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Our own name for a channel; null gives it its owner's back."""
-
-    name_here: Label | None
-
-
-class RefusalsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    limit: Limit = 100
-
-
-class RefusalList(msgspec.Struct, frozen=True):
-    items: list[RefusalView]
-
-
 CODE = "34020000001320000001"
 DEVICE_EXAMPLE = device_view(
     Device(
@@ -137,34 +108,6 @@ DEVICE_EXAMPLE = device_view(
         channels_total=1,
         channels_online=1,
     )
-)
-CHANNEL_EXAMPLE = ChannelView(
-    id=f"channel:{CODE}/{CODE}",
-    owner=CODE,
-    code=CODE,
-    name="North gate",
-    name_said="Camera 01",
-    online=True,
-    playable=True,
-    has_ptz=True,
-    ptz_type=1,
-    manufacturer="Maker",
-    model="M1",
-    address="North gate",
-    longitude=118.37,
-    latitude=31.33,
-    streams=(0, 1),
-)
-REFUSAL_EXAMPLE = RefusalView(
-    "34020000001320000009",
-    Refusal.UNKNOWN_DEVICE,
-    "34020000001320000009 is not on our list and admission is closed",
-    "10.0.0.65:5060",
-    "UDP",
-    1795226400.0,
-    "IP Camera",
-    3,
-    False,
 )
 
 
@@ -237,51 +180,6 @@ async def resync(visit: Visit, code: Code) -> None:
     if not known(visit, code).is_online:
         raise Problem(409, "device-offline", f"{code} is not online.")
     await visit.services.resync(code)
-
-
-@route(
-    "GET",
-    "/devices/{code}/channels",
-    role=Role.VIEWER,
-    problems=(404,),
-    example=ChannelPage([CHANNEL_EXAMPLE], None, 1),
-)
-async def channels(visit: Visit, code: Code, query: PageQuery) -> ChannelPage:
-    """The channels of a device, a page at a time."""
-    known(visit, code)
-    page = await visit.services.directory.channels_of(code, query.after, query.limit)
-    return ChannelPage([channel_view(channel) for channel in page.items], page.next, page.total)
-
-
-@route(
-    "PATCH",
-    "/channels/{owner}/{code}",
-    role=Role.OPERATOR,
-    problems=(404,),
-    body_example=ChannelChange("North gate"),
-    example=CHANNEL_EXAMPLE,
-)
-async def rename(visit: Visit, owner: Code, code: Code, body: ChannelChange) -> ChannelView:
-    """Give a channel a name of ours; new catalogs leave it alone."""
-    directory = visit.services.directory
-    if await directory.channel(owner, code) is None:
-        raise Problem(404, "unknown-channel", f"{owner} has no channel {code}.")
-    name = (body.name_here or "").strip() or None
-    return channel_view(await directory.rename_channel(owner, code, name))
-
-
-@route("GET", "/refusals", role=Role.OPERATOR, example=RefusalList([REFUSAL_EXAMPLE]))
-async def refusals(visit: Visit, query: RefusalsQuery) -> RefusalList:
-    """Registrations we refused and why, newest first."""
-    directory = visit.services.directory
-    seen = directory.refusals(query.limit)
-    return RefusalList([refusal_view(refusal, known=directory.device(refusal.code) is not None) for refusal in seen])
-
-
-@route("DELETE", "/refusals/{code}", role=Role.OPERATOR)
-async def forget_refusal(visit: Visit, code: Code) -> None:
-    """Take a refusal off the list; it comes back when the device does."""
-    visit.services.directory.forget_refusal(code)
 
 
 def known(visit: Visit, code: str) -> Device:

@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from web.auth import Role
-from web.routing import Visit, route
+from web.desk import Visit
+from web.routing import route
 
 
 class DivisionsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -6,7 +6,8 @@ import msgspec
 from aiohttp import web
 
 from web.auth import Role
-from web.routing import Visit, route
+from web.desk import Visit
+from web.routing import route
 
 
 class Hello(msgspec.Struct, frozen=True):

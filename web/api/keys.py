@@ -10,8 +10,9 @@ from msgspec import Meta
 
 from registry.accounts import ApiKey
 from web.api.users import RoleWord
+from web.desk import Visit
 from web.errors import Problem
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Ident, Name
 
 

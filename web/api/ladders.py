@@ -8,7 +8,8 @@ import msgspec
 from msgspec import Meta
 
 from web.auth import Role
-from web.routing import Visit, route
+from web.desk import Visit
+from web.routing import route
 from web.texts import Code, Ident
 from web.views import LadderLine, ladder_line
 from web.wishes import CallSeen

@@ -9,8 +9,9 @@ from msgspec import Meta
 
 from broker.watch import OutletKind, Watch
 from web.auth import Role
+from web.desk import Visit
 from web.errors import Problem
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Code, Ident
 from web.views import Audio, Figures, StreamItem, Video, audio_view, stream_view, video_view
 

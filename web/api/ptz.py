@@ -13,8 +13,9 @@ from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.preset import PresetList, PresetQuery
 from gb28181.peer import Gathered, Peer, PeerOffline
 from web.auth import Role
+from web.desk import Visit
 from web.errors import Problem
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Code, Label
 
 Speed = Annotated[float, Meta(ge=-1.0, le=1.0)]

@@ -10,9 +10,10 @@ import msgspec
 from aiohttp import web
 
 from web.auth import COOKIE, COOKIE_LIFE_S, Proof, Role, Who
+from web.desk import Visit
 from web.errors import Problem
 from web.passwords import judge
-from web.routing import Reply, Visit, route
+from web.routing import Reply, route
 from web.texts import Name, Secret
 
 

@@ -9,7 +9,8 @@ import msgspec
 
 from registry.device import Presence
 from web.auth import Role
-from web.routing import Reply, Visit, route
+from web.desk import Visit
+from web.routing import Reply, route
 
 
 class SipView(msgspec.Struct, frozen=True):

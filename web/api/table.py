@@ -2,9 +2,37 @@
 
 from __future__ import annotations
 
-from web.api import audits, devices, divisions, events, keys, ladders, live, ptz, sessions, system, tree, users
+from web.api import (
+    audits,
+    channels,
+    devices,
+    divisions,
+    events,
+    keys,
+    ladders,
+    live,
+    ptz,
+    refusals,
+    sessions,
+    system,
+    tree,
+    users,
+)
 from web.routing import Route, routes_of
 
 ROUTES: tuple[Route, ...] = routes_of(
-    sessions, users, keys, audits, tree, devices, live, ptz, ladders, system, divisions, events
+    sessions,
+    users,
+    keys,
+    audits,
+    tree,
+    devices,
+    channels,
+    refusals,
+    live,
+    ptz,
+    ladders,
+    system,
+    divisions,
+    events,
 )

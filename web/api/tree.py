@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from registry.tree import NodeKind
-from web.api.devices import CHANNEL_EXAMPLE
+from web.api.channels import CHANNEL_EXAMPLE
 from web.auth import Role
+from web.desk import Visit
 from web.errors import Problem
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Cursor, Ident, Limit, Wanted
 from web.views import ChannelView, Node, channel_view, node_view
 

@@ -10,9 +10,10 @@ from msgspec import UNSET, UnsetType
 
 from registry.accounts import User
 from web.auth import Role
+from web.desk import Visit
 from web.errors import Problem
 from web.passwords import judge
-from web.routing import Visit, route
+from web.routing import route
 from web.texts import Name, Secret
 
 RoleWord = Literal["viewer", "operator", "administrator"]

@@ -1,0 +1,84 @@
+"""What lies on this room's desk, and one visit to it: a request as a route's function sees it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from aiohttp import web
+
+from web.auth import Gate, Who
+from web.errors import denied
+from web.feed import Feed
+from web.leases import Leases
+from web.passwords import Passwords
+from web.settings import WebSettings
+from web.throttle import Throttle
+from web.views import Catalogs
+from web.wishes import Services
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What lies on this room's desk: the other rooms' services and our own instruments."""
+
+    services: Services
+    settings: WebSettings
+    gate: Gate
+    passwords: Passwords
+    throttle: Throttle
+    feed: Feed
+    leases: Leases
+    openapi: bytes
+    catalogs: Catalogs
+    spoken: dict[tuple[str, str, str], float] = field(default_factory=dict)
+    """When a repeated write (a hand on the PTZ stick) was last audited, see `Route.audit_every_s`."""
+
+    async def show_out(self, user: str, *, keep: str | None = None) -> None:
+        """End every session of a user: cookies, news and pictures. `keep` holds on to its pictures."""
+        await self.services.accounts.end_sessions_of(user)
+        self.feed.end_user(user)
+        await self.leases.end_user(user, keep=keep)
+
+
+DESK: web.AppKey[Desk] = web.AppKey("desk")
+WHO: web.RequestKey[Who] = web.RequestKey("who")
+
+
+class Visit:
+    """One request, as a route's function sees it: the desk, who asks, and from where."""
+
+    def __init__(self, request: web.Request, desk: Desk, who: Who | None) -> None:
+        self.request = request
+        self.desk = desk
+        self.services = desk.services
+        self._who = who
+        self.target = ""
+        """What a write is done to, for the audit; the path's arguments unless the function knows better."""
+
+    @property
+    def who(self) -> Who:
+        """Who asks. Only public routes may find nobody here, and get a 401 problem."""
+        if self._who is None:
+            raise denied(401)
+        return self._who
+
+    @property
+    def address(self) -> str:
+        return self.desk.gate.address_of(self.request)
+
+    @property
+    def has_left(self) -> bool:
+        """Whether the asker has hung up and nobody will read the answer."""
+        transport = self.request.transport
+        return transport is None or transport.is_closing()
+
+    async def audit(self, what: str, target: str, result: str, *, who: str | None = None) -> None:
+        """Write down what was done. A log that cannot be written does not undo the deed; it is logged instead."""
+        name = who if who is not None else (self._who.shown if self._who else "")
+        try:
+            await self.services.accounts.audit(name[:64], what, target[:256], result, self.address)
+        except Exception:
+            log.exception("the audit line %s %s %s of %s could not be written", what, target, result, name)

@@ -1,0 +1,83 @@
+"""What the house's facts are to an open console: the kinds of news, and what each says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+
+from registry.events import (
+    AlarmRaised,
+    CatalogChanged,
+    CatalogProgress,
+    ChannelStatusChanged,
+    DeviceCameOnline,
+    DeviceChanged,
+    DeviceRemoved,
+    DeviceWentOffline,
+    Event,
+    RegistrationRefused,
+    StreamChanged,
+)
+from web.auth import Role
+from web.views import DeviceView, refusal_view
+
+MOST_CODES = 200
+
+Viewer = Callable[[str], DeviceView | None]
+"""Shows a device as it stands; None when it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """One thing to tell: `key` is what it is about (a later one replaces it), `tell` its data when it is sent."""
+
+    kind: str
+    key: Hashable
+    tell: Callable[[], object]
+    role: Role = Role.VIEWER
+
+
+def news_of(event: Event, view: Viewer) -> list[News]:
+    """What a fact is to a console. A device is told as it stands when the line is sent."""
+    match event:
+        case DeviceCameOnline(code=code) | DeviceWentOffline(code=code) | DeviceChanged(code=code):
+            return [_device(code, view)]
+        case DeviceRemoved(code=code):
+            return [News("device-removed", code, lambda: {"code": code})]
+        case RegistrationRefused(refusal=refusal):
+            told = News(
+                "refusal",
+                (refusal.code, refusal.reason, refusal.source),
+                lambda: refusal_view(refusal, known=view(refusal.code) is not None),
+                Role.OPERATOR,
+            )
+            return [told, _device(refusal.code, view)]
+        case CatalogProgress(owner=owner):
+            return [News("catalog-progress", owner, lambda: event)]
+        case CatalogChanged(owner=owner):
+            return [News("catalog", object(), lambda: _cut(event)), _device(owner, view)]
+        case ChannelStatusChanged(owner=owner, code=code):
+            return [News("channel", (owner, code), lambda: event)]
+        case StreamChanged(id=stream):
+            return [News("stream", stream, lambda: event)]
+        case AlarmRaised():
+            return [News("alarm", object(), lambda: event)]
+        case _:
+            return []
+
+
+def _device(code: str, view: Viewer) -> News:
+    return News("device", code, lambda: view(code))
+
+
+def _cut(event: CatalogChanged) -> dict[str, object]:
+    return {
+        "owner": event.owner,
+        "added": event.added[:MOST_CODES],
+        "changed": event.changed[:MOST_CODES],
+        "removed": event.removed[:MOST_CODES],
+        "added_count": event.added_count,
+        "changed_count": event.changed_count,
+        "removed_count": event.removed_count,
+        "complete": event.complete,
+    }
