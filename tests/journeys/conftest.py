@@ -22,7 +22,7 @@ from sipserver.below.settings import Admission
 
 SERVER = "34020000002000000001"
 CAMERA = "34020000001320000001"
-PASSWORD = "a secret of this test"
+PASSWORD = "a-secret-of-this-test"
 
 
 async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], patience_s: float = 10.0) -> Any:
