@@ -63,7 +63,8 @@ class Sound:
         else:
             if previous:
                 self.timeline.usual_90k = previous
-            out = self.timeline.place(time)
+            # Sound may pause, so any step forward is believed; if it was wrong, `follow` puts it right.
+            out = self.timeline.place(time, after_gap=True)
         self._fresh = True
         self.frames += 1
         return [Frame(self.codec, data, out, out)]

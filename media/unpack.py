@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from media.aac import AacFormat
 from media.es import AacDepacketiser, H264Depacketiser, H265Depacketiser, NalDepacketiser, SoundDepacketiser
 from media.frame import Codec, Frame
-from media.ps.demux import Demuxer, Tally
+from media.ps.demux import Demuxer
+from media.ps.tally import Tally
 from media.rtp import RtpPacket
 from media.sniff import Carriage, carriage_of
 

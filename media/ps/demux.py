@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from media.annexb import START_CODE, is_slice, starts_picture
 from media.frame import Codec, Frame
 from media.pictures import Pictures, first_slice, further_pictures
 from media.ps import stream_map
+from media.ps.pes import MPEG1_HEADER_LIMIT, Times, mpeg1_header, timestamp
+from media.ps.tally import Tally
 from media.sound import Sound
 
 PACK, END, SYSTEM, MAP, PRIVATE_1 = 0xBA, 0xB9, 0xBB, 0xBC, 0xBD
@@ -21,31 +21,6 @@ _PARTS_LIMIT = 1024
 _PEEK = 8  # a four-byte start code, two bytes of NAL header, the first slice bit
 _MARKERS_PROVED = 30
 _RTP_TIMES_PROVED = 8
-
-
-@dataclass(slots=True)
-class Tally:
-    """What happened since birth; every number only grows."""
-
-    frames: int = 0
-    key_frames: int = 0
-    audio_frames: int = 0
-    resyncs: int = 0  # times the byte stream was lost and a pack header was searched
-    skipped_bytes: int = 0  # bytes passed over while searching
-    damaged: int = 0  # access units dropped because something in them was missing
-    withheld: int = 0  # whole video frames kept back while a key frame was awaited
-    psm: int = 0
-    psm_errors: int = 0
-    pes: int = 0
-    pes_errors: int = 0
-    private_bytes: int = 0  # private, padding and unknown units, passed over by length
-    clock_repairs: int = 0
-
-
-@dataclass(slots=True)
-class _Times:
-    pts: int | None
-    dts: int | None
 
 
 class Demuxer:
@@ -79,13 +54,13 @@ class Demuxer:
         self._audio_sid = 0
         self._picture: list[bytes | memoryview] = []
         self._picture_size = 0
-        self._picture_times = _Times(None, None)
+        self._picture_times = Times(None, None)
         self._picture_rtp: int | None = None
         self._picture_from_map = False
         self._pes_begins = 0  # index in `_parts` of the first part of this PES
         self._slice_known = False
         self._slice_searched = 0
-        self._times_inside: _Times | None = None  # of a picture that begins somewhere inside this PES
+        self._times_inside: Times | None = None  # of a picture that begins somewhere inside this PES
         self._map_in_pack = False
         self._audio_pts: int | None = None
         # Proofs that a frame may go out early.
@@ -378,7 +353,7 @@ class Demuxer:
             return start + 6
         if start + 9 > size:
             return -1
-        times = _Times(None, None)
+        times = Times(None, None)
         if data[start + 6] & 0xC0 == 0x80:
             body = start + 9 + data[start + 8]
             if end and body > end:
@@ -389,15 +364,16 @@ class Demuxer:
                 return -1
             flags = data[start + 7]
             if flags & 0x80 and body >= start + 14:
-                times.pts = _timestamp(data, start + 9)
+                times.pts = timestamp(data, start + 9)
                 if flags & 0x40 and body >= start + 19:
-                    times.dts = _timestamp(data, start + 14)
+                    times.dts = timestamp(data, start + 14)
         else:
-            # Stuffing up to 16, a buffer size of 2, two times of 5: more there cannot be in front of the payload.
-            head_end = min(start + 6 + 28, end or start + 6 + 28)
+            head_end = start + 6 + MPEG1_HEADER_LIMIT
+            if end and end < head_end:
+                head_end = end
             if head_end > size:
                 return -1
-            body = _mpeg1_header(data, start + 6, head_end, times)
+            body = mpeg1_header(data, start + 6, head_end, times)
             if body < 0:
                 self._tally.pes_errors += 1
                 if not end:
@@ -429,7 +405,7 @@ class Demuxer:
 
     # ---- pictures and sound
 
-    def _begin_video(self, data: bytes, body: int, times: _Times, frames: list[Frame]) -> None:
+    def _begin_video(self, data: bytes, body: int, times: Times, frames: list[Frame]) -> None:
         nal = body + 3 if data.startswith(START_CODE, body) else body + 4
         if not data.startswith(START_CODE, nal - 3) or nal + 3 > len(data):
             nal = -1
@@ -462,7 +438,7 @@ class Demuxer:
         self._pes_begins = len(self._picture)
         self._in_picture = True
 
-    def _is_next_picture(self, codec: Codec, data: bytes, nal: int, times: _Times) -> bool:
+    def _is_next_picture(self, codec: Codec, data: bytes, nal: int, times: Times) -> bool:
         other_time = times.pts is not None and times.pts != self._picture_times.pts
         if codec is Codec.MPEG4 or codec is Codec.SVAC:
             return other_time
@@ -496,7 +472,7 @@ class Demuxer:
             if got:
                 frames += got
 
-    def _split_picture(self, times: _Times, frames: list[Frame]) -> None:
+    def _split_picture(self, times: Times, frames: list[Frame]) -> None:
         """A PES may begin in the middle of a picture; its time is then that of the picture that begins inside it."""
         self._times_inside = None
         before = sum(map(len, self._picture[: self._pes_begins]))
@@ -629,33 +605,3 @@ class Demuxer:
         self._slice_known = False
         self._slice_searched = 0
         self._marked = False
-
-
-def _timestamp(data: bytes, at: int) -> int:
-    """33 bits in 5 bytes; marker bits are not checked, cameras forget them."""
-    return (
-        (data[at] & 0x0E) << 29
-        | data[at + 1] << 22
-        | (data[at + 2] & 0xFE) << 14
-        | data[at + 3] << 7
-        | data[at + 4] >> 1
-    )
-
-
-def _mpeg1_header(data: bytes, at: int, end: int, times: _Times) -> int:
-    """Where the payload begins, -1 for no such header; `times` is filled in."""
-    for _ in range(16):
-        if at < end and data[at] == 0xFF:
-            at += 1
-    if at + 2 <= end and data[at] & 0xC0 == 0x40:
-        at += 2
-    if at >= end:
-        return -1
-    first = data[at]
-    if first & 0xF0 == 0x20 and at + 5 <= end:
-        times.pts = _timestamp(data, at)
-        return at + 5
-    if first & 0xF0 == 0x30 and at + 10 <= end:
-        times.pts, times.dts = _timestamp(data, at), _timestamp(data, at + 5)
-        return at + 10
-    return at + 1 if first == 0x0F else -1

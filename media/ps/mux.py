@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from media.frame import Codec, Frame
 from media.ps import stream_map
+from media.ps.pes import timestamp_bytes
 
 VIDEO_SID, AUDIO_SID = 0xE0, 0xC0
 SCR_LEAD_90K = 3600
@@ -66,9 +67,9 @@ def _system_header(video: bool, audio: bool) -> bytes:
 def _pes(sid: int, frame: Frame) -> list[bytes]:
     """The frame's PES packets; only the first carries times, a DTS only where it differs (B pictures)."""
     if frame.dts_90k == frame.pts_90k:
-        head = b"\x84\x80\x05" + _timestamp(0x20, frame.pts_90k)
+        head = b"\x84\x80\x05" + timestamp_bytes(0x20, frame.pts_90k)
     else:
-        head = b"\x84\xc0\x0a" + _timestamp(0x30, frame.pts_90k) + _timestamp(0x10, frame.dts_90k)
+        head = b"\x84\xc0\x0a" + timestamp_bytes(0x30, frame.pts_90k) + timestamp_bytes(0x10, frame.dts_90k)
     data = frame.data
     first = _WITH_PTS if len(head) == 8 else _WITH_PTS - 5
     begin = b"\x00\x00\x01" + bytes((sid,))
@@ -77,16 +78,3 @@ def _pes(sid: int, frame: Frame) -> list[bytes]:
         piece = data[start : start + _WITHOUT_TIMES]
         parts += (begin, (len(piece) + 3).to_bytes(2, "big"), b"\x80\x00\x00", piece)
     return parts
-
-
-def _timestamp(prefix: int, time: int) -> bytes:
-    time &= 0x1FFFFFFFF
-    return bytes(
-        (
-            prefix | (time >> 29 & 0x0E) | 1,
-            time >> 22 & 0xFF,
-            (time >> 14 & 0xFE) | 1,
-            time >> 7 & 0xFF,
-            (time << 1 & 0xFE) | 1,
-        )
-    )
