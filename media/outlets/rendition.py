@@ -16,9 +16,6 @@ from media.outlets.chunk import Chunk
 from media.outlets.viewer import Viewer
 from media.plane import AudioTrack, VideoTrack
 
-FLV_FILE_HEADER_BYTES = 13
-"""Signature and the first previous-tag size: once a file, while the tags behind it may come again."""
-
 
 @dataclass(frozen=True, slots=True)
 class RenditionKey:
@@ -83,24 +80,30 @@ class Fmp4Container:
 
 
 class FlvContainer:
-    """FLV tags; the file header once a viewer, sequence headers again whenever they change."""
+    """FLV tags; the file header once a viewer, sequence headers again whenever they change. Time goes on meanwhile."""
 
     def __init__(self, *, audio: bool, legacy: bool) -> None:
         self._audio = audio
-        self._legacy = legacy
-        self._muxer = FlvMuxer(None)
+        self._muxer = FlvMuxer(None, enhanced=not legacy)
+        self._last_tag = bytes(8)
         self.revision = 0
 
     def begin(self, tracks: Tracks) -> None:
-        self._muxer = FlvMuxer(tracks.parameters, tracks.sound if self._audio else None, enhanced=not self._legacy)
+        self._muxer.video = tracks.parameters
+        self._muxer.audio = tracks.sound if self._audio else None
         self.revision += 1
 
     def head(self, *, is_first: bool) -> tuple[Chunk, ...]:
-        header = self._muxer.header()
-        return (Chunk(header if is_first else header[FLV_FILE_HEADER_BYTES:]),)
+        if is_first:
+            return (Chunk(self._muxer.header()),)
+        at_ms = int.from_bytes(self._last_tag[7:8] + self._last_tag[4:7], "big")
+        return (Chunk(self._muxer.video_sequence(at_ms) + self._muxer.audio_sequence(at_ms)),)
 
     def body(self, frame: Frame) -> bytes:
-        return self._muxer.tag(frame)
+        tag = self._muxer.tag(frame)
+        if tag:
+            self._last_tag = tag[:8]
+        return tag
 
 
 class Rendition:

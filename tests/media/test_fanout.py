@@ -1,0 +1,235 @@
+"""Frames of one source, kept and shared."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import pytest
+
+from media.fanout import Fanout, KeepLimits
+from media.frame import Codec, Frame
+from media.outlets.chunk import plain
+from media.outlets.rendition import RenditionKey
+from media.outlets.viewer import Tolerance, Viewer
+
+LIMITS = KeepLimits(frames=1024, bytes=1 << 25, seconds=10.0, audio_wait_s=1.0)
+FMP4, FLV = RenditionKey("fmp4", audio=True), RenditionKey("flv", audio=True)
+
+
+class Wire:
+    def __init__(self) -> None:
+        self.taken: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.taken.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def is_closing(self) -> bool:
+        return False
+
+    def abort(self) -> None:
+        raise AssertionError("nobody is slow here")
+
+
+class Source:
+    """A fan-out with a ledger."""
+
+    def __init__(self, limits: KeepLimits = LIMITS) -> None:
+        self.tracks: list = []
+        self.fanout = Fanout(limits, lambda video, audio: self.tracks.append((video, audio)))
+        self.now = 0.0
+
+    def put(self, frames: list[Frame], *, awaits_audio: bool = False) -> None:
+        for frame in frames:
+            self.now += 0.04
+            self.fanout.put(frame, self.now, awaits_audio=awaits_audio)
+
+    def join(self, key: RenditionKey = FMP4) -> Wire:
+        wire = Wire()
+        self.last = Viewer(wire, plain, Tolerance(1 << 23, 2.0, 5, 30.0))
+        self.fanout.join(key, self.last, self.now)
+        return wire
+
+
+def sounds(codec: Codec, count: int, start: int = 900_000) -> list[Frame]:
+    return [Frame(codec, b"\xd5" * 320, start + 3600 * n, start + 3600 * n) for n in range(count)]
+
+
+def mixed(pictures: list[Frame], codec: Codec = Codec.G711A) -> list[Frame]:
+    return [each for pair in zip(pictures, sounds(codec, len(pictures)), strict=True) for each in pair]
+
+
+async def test_tracks_are_told_with_the_first_key_frame(h264, fresh):
+    source = Source()
+    source.put(fresh(h264[1:10]))
+    assert source.tracks == [] and not source.fanout.is_ready
+    source.put(fresh(h264[10:12]))
+    [(video, audio)] = source.tracks
+    assert (video.codec, video.width, video.height, audio) == (Codec.H264, 64, 48, None)
+
+
+async def test_announced_sound_is_waited_for_a_second_at_most(h264, fresh):
+    source = Source()
+    source.put(fresh(h264[:5]), awaits_audio=True)
+    assert source.tracks == []
+    source.fanout.tick(source.now + 0.5)
+    assert source.tracks == []
+    source.fanout.tick(source.now + 1.1)
+    assert source.tracks[0][1] is None
+
+
+async def test_sound_that_comes_ends_the_wait(h264, fresh):
+    source = Source()
+    source.put(fresh(h264[:2]), awaits_audio=True)
+    source.put(sounds(Codec.G711A, 1))
+    assert source.tracks[0][1].playable_as == "mp4a.40.2"
+
+
+async def test_sound_before_the_picture_makes_no_programme_alone(h264, fresh):
+    source = Source()
+    source.put(sounds(Codec.G711A, 50))
+    assert source.tracks == []
+    source.put(fresh(h264[:1]))
+    assert source.tracks[0][1].codec is Codec.G711A
+
+
+async def test_sound_that_comes_late_joins_at_the_next_key_frame(h264, fresh):
+    source = Source()
+    wire = source.join()
+    source.put(fresh(h264[:5]))
+    assert json.loads(wire.taken[0])["audio"] is None
+    source.put(mixed(fresh(h264[5:12])))
+    assert len(source.tracks) == 2 and source.tracks[1][1] is not None
+    announced = [json.loads(each) for each in wire.taken if each.startswith(b"{")]
+    assert announced[1]["mime"].endswith('mp4a.40.2"')
+
+
+async def test_sound_that_stops_is_taken_out_again(h264, fresh):
+    source = Source()
+    wire = source.join()
+    source.put(mixed(fresh(h264[:10])))
+    source.now += 4
+    source.put(fresh(h264[10:11]))
+    assert source.tracks[-1][1] is None
+    assert json.loads([each for each in wire.taken if each.startswith(b"{")][-1])["audio"] is None
+
+
+async def test_a_newcomer_gets_the_kept_pictures_at_once_and_the_same_as_others(h264, fresh):
+    source = Source()
+    source.put(fresh(h264[:17]))  # key frames are 0 and 10
+    one, two = source.join(), source.join()
+    assert len(one.taken) == 2 + 7
+    assert all(a is b for a, b in zip(one.taken, two.taken, strict=True))
+    source.put(fresh(h264[17:18]))
+    assert len(one.taken) == 10 and one.taken[-1] is two.taken[-1]
+
+
+async def test_muxers_are_made_for_the_first_viewer_and_go_with_the_last(h264, fresh):
+    source = Source()
+    source.put(fresh(h264[:12]))
+    assert not source.fanout._renditions
+    source.join(FLV)
+    assert list(source.fanout._renditions) == [FLV]
+    source.fanout.leave(FLV, source.last)
+    source.fanout.leave(FLV, source.last)
+    assert not source.fanout._renditions and source.fanout.viewers == 0
+
+
+async def test_one_transcoder_serves_all_formats_and_ends_with_the_last_listener(h264, fresh):
+    source = Source()
+    source.put(mixed(fresh(h264[:10])))
+    assert source.fanout._transcoder is None
+    source.join(RenditionKey("fmp4", audio=False))
+    assert source.fanout._transcoder is None
+    source.join(FMP4)
+    first, listener = source.fanout._transcoder, source.last
+    assert first is not None
+    source.join(FLV)
+    assert source.fanout._transcoder is first
+    source.fanout.leave(FLV, source.last)
+    source.fanout.leave(FMP4, listener)
+    assert source.fanout._transcoder is None
+
+
+async def test_kept_g711_is_heard_by_the_first_listener_too(h264, fresh):
+    source = Source()
+    source.put(mixed(fresh(h264[:10])), awaits_audio=True)
+    wire = source.join()
+    tracks = [each[each.index(b"tfhd") + 11] for each in wire.taken if each[4:8] == b"moof"]
+    assert set(tracks) == {1, 2}
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        KeepLimits(5, 1 << 25, 10.0, 1.0),
+        KeepLimits(1024, 750, 10.0, 1.0),
+        KeepLimits(1024, 1 << 25, 0.1, 1.0),
+    ],
+)
+async def test_what_is_kept_is_bounded_and_newcomers_wait_then(h264, fresh, limits):
+    source = Source(limits)
+    wire = source.join()
+    source.put(fresh(h264[:10]))
+    assert source.fanout.overflows == 1
+    late = source.join()
+    assert late.taken == []
+    assert len([each for each in wire.taken if each[4:8] == b"moof"]) == 10
+    source.put(fresh(h264[10:12]))
+    assert late.taken[0].startswith(b"{")
+
+
+async def test_a_new_resolution_is_told_and_sent_before_its_key_frame(h264, larger, fresh):
+    source = Source()
+    wire = source.join()
+    source.put(fresh(h264[:12]))
+    source.put(fresh(larger[:3]))
+    assert [video.width for video, _ in source.tracks] == [64, 96]
+    kinds = ["text" if each.startswith(b"{") else each[4:8].decode() for each in wire.taken]
+    assert kinds == ["text", "ftyp"] + ["moof"] * 12 + ["text", "ftyp"] + ["moof"] * 3
+
+
+async def test_flv_goes_on_in_time_when_the_resolution_changes(h264, larger, fresh):
+    source = Source()
+    wire = source.join(FLV)
+    source.put(fresh(h264[:12]))
+    source.put(fresh(larger[:3]))
+    data = b"".join(wire.taken)
+    assert data.count(b"FLV\x01") == 1
+    times, at = [], 13
+    while at < len(data):
+        size = int.from_bytes(data[at + 1 : at + 4], "big")
+        if data[at] == 9 and data[at + 12] == 1:
+            times.append(int.from_bytes(data[at + 4 : at + 7], "big"))
+        at += 15 + size
+    assert at == len(data)
+    assert times == sorted(times) and times[-1] > 400
+
+
+async def test_after_a_restart_viewers_go_on_in_time(h264, fresh):
+    source = Source()
+    wire = source.join()
+    source.put(fresh(h264[:12]))
+    source.fanout.restart()
+    assert not source.fanout.is_ready
+    source.put(fresh(h264[3:9], -700_000))  # no key frame: nothing
+    count = len(wire.taken)
+    source.put(fresh(h264[:3], -700_000))
+    fragments = [each for each in wire.taken if each[4:8] == b"moof"]
+    assert len(wire.taken) == count + 5 and len(source.tracks) == 2
+
+    def time(fragment: bytes) -> int:
+        at = fragment.index(b"tfdt")
+        return int.from_bytes(fragment[at + 8 : at + 16], "big")
+
+    times = [time(each) for each in fragments]
+    assert [b - a for a, b in pairwise(times)] == [3600] * (len(times) - 1)
+
+
+async def test_a_key_frame_without_parameters_is_not_begun_with():
+    source = Source()
+    source.put([Frame(Codec.H264, b"\0\0\0\1\x65\x88\x84", 0, 0, True)])
+    assert source.tracks == []
