@@ -87,8 +87,8 @@ def read_alarm(sn: int, device: str, fields: Fields, damaged: int) -> Alarm:
     return Alarm(
         sn,
         device,
-        priority=fields.integer("AlarmPriority") or 0,
-        method=fields.integer("AlarmMethod") or 0,
+        priority=fields.count("AlarmPriority") or 0,
+        method=fields.count("AlarmMethod") or 0,
         at=fields.time("AlarmTime"),
         description=fields.text("AlarmDescription"),
         longitude=fields.number("Longitude"),
@@ -102,7 +102,7 @@ def read_alarm(sn: int, device: str, fields: Fields, damaged: int) -> Alarm:
 def _either(inner: Fields | None, outer: Fields | None, name: str) -> int | None:
     """A number looked for inside first: devices put these one level too high."""
     for place in (inner, outer):
-        value = place.integer(name) if place else None
+        value = place.count(name) if place else None
         if value is not None:
             return value
     return None
@@ -136,8 +136,8 @@ def read_alarm_query(sn: int, device: str, fields: Fields, damaged: int) -> Alar
     return AlarmQuery(
         sn,
         device,
-        start_priority=fields.integer("StartAlarmPriority") or 0,
-        end_priority=fields.integer("EndAlarmPriority") or 0,
+        start_priority=fields.count("StartAlarmPriority") or 0,
+        end_priority=fields.count("EndAlarmPriority") or 0,
         methods=read_methods(fields.text("AlarmMethod")),
         alarm_type=fields.text("AlarmType"),
         start=fields.time("StartAlarmTime", "StartTime"),

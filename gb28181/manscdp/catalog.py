@@ -168,8 +168,8 @@ def _read_list(fields: Fields, damaged: int) -> tuple[int, tuple[Item, ...], int
                 damaged += 1
             else:
                 found.append(item)
-    sum_num = fields.integer("SumNum")
-    return len(found) + damaged if sum_num is None or sum_num < 0 else sum_num, tuple(found), damaged
+    sum_num = fields.count("SumNum")
+    return len(found) + damaged if sum_num is None else sum_num, tuple(found), damaged
 
 
 def read_item(element: Element) -> Item | None:
@@ -261,6 +261,10 @@ def _read_streams(text: str) -> tuple[int, ...]:
     return tuple(found for found in numbers if found is not None)[:16]
 
 
+def _read_event(text: str) -> str:
+    return text[:16].upper()
+
+
 _STATUS = {"ON": True, "OFF": False, "ONLINE": True, "OFFLINE": False, "OK": True}
 
 
@@ -273,7 +277,7 @@ _BOTH, _ONLY_2016, _ONLY_2022 = (True, True), (True, False), (False, True)
 
 _AT_ITEM: tuple[tuple[str, str, Reader, tuple[bool, bool]], ...] = (
     ("DeviceID", "code", None, _BOTH),
-    ("Event", "event", str.upper, _BOTH),
+    ("Event", "event", _read_event, _BOTH),
     ("Name", "name", None, _BOTH),
     ("Manufacturer", "manufacturer", None, _BOTH),
     ("Model", "model", None, _BOTH),

@@ -126,7 +126,7 @@ def read_control(sn: int, device: str, fields: Fields, damaged: int) -> DeviceCo
         cruise_name=names.text("CruiseTrackName") if names else "",
         teleboot=fields.text("TeleBoot").casefold() == "boot",
         record=_RECORD.get(fields.text("RecordCmd").casefold()),
-        stream_number=fields.integer("StreamNumber"),
+        stream_number=fields.count("StreamNumber"),
         guard=_GUARD.get(fields.text("GuardCmd").casefold()),
         alarm_reset=fields.text("AlarmCmd").casefold() == "resetalarm",
         alarm_method=alarms.text("AlarmMethod") if alarms else "",
@@ -137,11 +137,11 @@ def read_control(sn: int, device: str, fields: Fields, damaged: int) -> DeviceCo
         home_position=_read_home(fields.inside("HomePosition")),
         precise=_read_precise(fields.inside("PTZPreciseCtrl")),
         upgrade=_read_upgrade(fields.inside("DeviceUpgrade")),
-        format_card=fields.integer("FormatSDCard"),
+        format_card=fields.count("FormatSDCard"),
         track=_TRACK.get(fields.text("TargetTrack").casefold()),
         track_panorama=fields.text("DeviceID2"),
         target_area=_read_box(fields.inside("TargetArea")),
-        priority=next((info.integer("ControlPriority") for info in infos if "ControlPriority" in info), None),
+        priority=next((info.count("ControlPriority") for info in infos if "ControlPriority" in info), None),
         extra=extensions(fields),
     )
 
@@ -166,7 +166,7 @@ def _read_home(fields: Fields | None) -> HomePosition | None:
     enabled = switch(fields.text("Enabled"))
     if enabled is None:
         return None
-    return HomePosition(enabled, fields.integer("ResetTime"), fields.integer("PresetIndex"))
+    return HomePosition(enabled, fields.count("ResetTime"), fields.count("PresetIndex"))
 
 
 def _read_precise(fields: Fields | None) -> PrecisePosition | None:

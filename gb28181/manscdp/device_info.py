@@ -48,7 +48,7 @@ def read_device_info(sn: int, device: str, fields: Fields, damaged: int) -> Devi
         manufacturer=fields.text("Manufacturer"),
         model=fields.text("Model"),
         firmware=fields.text("Firmware"),
-        channels=fields.integer("Channel"),
+        channels=fields.count("Channel"),
         reason=fields.text("Reason"),
         extra=extensions(fields),
     )

@@ -14,6 +14,9 @@ from xml.etree.ElementTree import Element
 LONGEST_TEXT = 1024
 """Characters kept of any one field; the standard's longest text is as long."""
 
+MOST = 2**31 - 1
+"""The largest count; nobody has more, and whoever stores it may rely on 32 bits."""
+
 BEIJING_S = 8 * 3600
 """Seconds by which times on the wire, Beijing time without a zone, are ahead of UTC."""
 
@@ -53,6 +56,11 @@ class Fields:
 
     def integer(self, *names: str) -> int | None:
         return integer(self.text(*names))
+
+    def count(self, *names: str) -> int | None:
+        """A whole number from 0 to `MOST`, None for any other: what counts things, and what numbers kinds."""
+        value = self.integer(*names)
+        return value if value is not None and 0 <= value <= MOST else None
 
     def number(self, *names: str) -> float | None:
         return number(self.text(*names))

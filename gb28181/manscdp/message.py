@@ -87,7 +87,7 @@ def parse(body: bytes, *, limit: int = LIMIT) -> Manscdp:
     sn, device = fields.integer("SN") or 0, fields.text("DeviceID")
     reader = _READERS.get((root, cmd_type.lower()))
     if reader is None:
-        return Unknown(_ROOTS[root], cmd_type, sn, device, read.text[:LONGEST_UNKNOWN])
+        return Unknown(_ROOTS[root], cmd_type, sn, device, read.text[:LONGEST_UNKNOWN].replace("\0", ""))
     return reader(sn, device, fields, read.damaged)
 
 

@@ -51,7 +51,7 @@ def read_preset_list(sn: int, device: str, fields: Fields, damaged: int) -> Pres
         sn,
         device,
         presets=tuple(Preset(item.text("PresetID"), item.text("PresetName")) for item in items if "PresetID" in item),
-        sum_num=fields.integer("SumNum"),
+        sum_num=fields.count("SumNum"),
         ok=fields.switch("Result") is not False,
         reason=fields.text("Reason"),
         damaged=damaged,

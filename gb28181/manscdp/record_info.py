@@ -78,12 +78,12 @@ def read_record_info(sn: int, device: str, fields: Fields, damaged: int) -> Reco
     listed = fields.child("RecordList")
     found = [item for item in (fields.element if listed is None else listed) if local_name(item) == "item"]
     items = tuple(_read_item(item, device) for item in found)
-    sum_num = fields.integer("SumNum")
+    sum_num = fields.count("SumNum")
     return RecordInfo(
         sn,
         device,
         name=fields.text("Name"),
-        sum_num=len(items) + damaged if sum_num is None or sum_num < 0 else sum_num,
+        sum_num=len(items) + damaged if sum_num is None else sum_num,
         items=items,
         damaged=damaged,
     )
@@ -103,7 +103,7 @@ def _read_item(element: Element, device: str) -> RecordItem:
         recorder=fields.text("RecorderID"),
         file_size=fields.integer("FileSize"),
         location=fields.text("RecordLocation"),
-        stream_number=fields.integer("StreamNumber"),
+        stream_number=fields.count("StreamNumber"),
     )
 
 
@@ -147,7 +147,7 @@ def read_record_info_query(sn: int, device: str, fields: Fields, damaged: int) -
         kind=fields.text("Type") or "all",
         recorder=fields.text("RecorderID"),
         indistinct=fields.integer("IndistinctQuery") == 1,
-        stream_number=fields.integer("StreamNumber"),
+        stream_number=fields.count("StreamNumber"),
         alarm_method=fields.text("AlarmMethod"),
         alarm_type=fields.text("AlarmType"),
     )

@@ -411,7 +411,14 @@ def test_news_of_a_catalog_is_read_under_either_root() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "sum_num"), [("", 1), ("<SumNum/>", 1), ("<SumNum>-3</SumNum>", 1), ("<SumNum>9</SumNum>", 9)]
+    ("said", "sum_num"),
+    [
+        ("", 1),
+        ("<SumNum/>", 1),
+        ("<SumNum>-3</SumNum>", 1),
+        ("<SumNum>9</SumNum>", 9),
+        ("<SumNum>99999999999</SumNum>", 1),
+    ],
 )
 def test_a_catalog_without_its_sum_counts_what_it_has(said: str, sum_num: int) -> None:
     listed = "<DeviceList><Item><DeviceID>x</DeviceID></Item></DeviceList>"
