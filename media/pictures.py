@@ -8,7 +8,6 @@ from media.annexb import (
     H264_SEI,
     H264_SPS,
     START_CODE,
-    is_intra_slice,
     is_key_nal,
     is_slice,
     nal_type,
@@ -18,6 +17,7 @@ from media.annexb import (
 )
 from media.frame import Codec, Frame
 from media.rtp import Unwrapper
+from media.sps import is_intra_slice
 from media.timeline import GAP_LIMIT_90K, Timeline
 
 NALS_BEFORE_SLICE = 256  # more units than this before the first slice are noise

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from media.aac import is_adts
-from media.annexb import h264_picture, h265_picture
+from media.sps import h264_picture, h265_picture
 
 
 class Carriage(StrEnum):

@@ -7,16 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.annexb import (
-    h264_picture,
-    is_intra_slice,
     nal_units,
     parameter_sets,
     starts_picture,
     to_length_prefixed,
-    unescape,
     video_parameters,
 )
 from media.frame import Codec
+from media.sps import h264_picture, is_intra_slice, unescape
 
 SC = b"\0\0\0\1"
 SPS = bytes.fromhex("6742C00ADA7B011000000300100000030320F1226A")
