@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 
+from gb28181.dialect import DIALECTS
 from gb28181.manscdp.catalog import CatalogQuery
 from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.device_info import DeviceInfoQuery
@@ -94,7 +96,7 @@ async def test_an_unregistered_sender_is_refused_and_nothing_is_executed(make_ho
     assert "expected a REGISTER first" in seen.detail
     for method in ("INVITE", "SUBSCRIBE", "NOTIFY"):
         assert (await camera.send(method)).status == 403
-    assert house.below.statistics()["not_admitted"] == 4
+    assert house.below.statistics()["turned_away"] == 4
 
 
 async def test_nobody_speaks_for_a_camera_from_elsewhere(make_house, make_camera):
@@ -153,22 +155,46 @@ async def test_two_codes_may_share_an_address(make_house, make_camera):
     assert peers == {CODE, OTHER}
 
 
-async def test_silence_makes_it_offline_and_a_keepalive_brings_it_back(make_house, make_camera, until_true):
+async def test_silence_makes_it_offline_and_a_keepalive_brings_it_back(make_house, make_camera):
     house = await make_house()
-    skew = 0.0
-    clock = house.below._clock
-    house.below._clock = lambda: clock() + skew
     camera = await make_camera(house)
     await camera.register()
-    for skew in (100.0, *range(104, 200, 4)):  # noqa: B007 - the clock reads it; we stand still once, then look often
-        house.below._tick()
+    for seconds in (100, *range(104, 200, 4)):  # we stand still once, then look every few seconds
+        house.skew_s = seconds
+        house.below.look()
     assert house.presence() is Presence.ONLINE, "a stall of ours is forgiven for an interval"
-    for _ in range(60):
-        skew += 4.0
-        house.below._tick()
+    for seconds in range(200, 440, 4):
+        house.skew_s = seconds
+        house.below.look()
     assert (house.presence(), house.device().presence_reason) == (Presence.OFFLINE, "keepalive-missed")
     assert (await camera.keep_alive()).status == 200
     assert (house.presence(), house.device().presence_reason) == (Presence.ONLINE, "keepalive")
+
+
+async def test_after_its_expiry_a_keepalive_is_refused_unless_the_settings_let_it_last(make_house, make_camera):
+    for lasting, status in ((False, 403), (True, 200)):
+        house = await make_house(keepalive_extends_expiry=lasting)
+        camera = await make_camera(house)
+        await camera.register(expires=60)
+        house.skew_s = 61.0
+        assert (await camera.keep_alive()).status == status
+        house.below.look()
+        expected = Presence.ONLINE if lasting else Presence.OFFLINE
+        for seconds in range(61, 190):
+            house.skew_s = float(seconds)
+            house.below.look()
+        assert house.presence() is expected
+
+
+async def test_a_device_known_for_changing_ports_is_followed_within_its_host(make_house, make_camera, until_true):
+    roaming = next(each for each in DIALECTS.values() if each.changes_address)
+    house = await make_house(known=(Device(CODE, dialect=roaming.name),))
+    camera, moved = await make_camera(house), await make_camera(house)
+    await camera.register()
+    await until_true(lambda: house.below.statistics()["onboarding"]["finished"] == 1)
+    assert (await moved.keep_alive()).status == 200
+    assert house.device().remote_port == moved.stack.port
+    assert house.below.statistics()["followed"] == 1
 
 
 async def test_after_our_restart_nobody_has_failed_and_a_keepalive_is_enough(make_house, make_camera):
@@ -243,9 +269,9 @@ async def test_the_last_heartbeat_reaches_the_directory_in_batches(make_house, m
     house = await make_house()
     camera = await make_camera(house)
     await camera.register()
-    before = house.below._wall_clock()
+    before = time.time()
     await camera.keep_alive()
-    house.below._write_heard()
+    house.below._attendance.write_heard()
     assert house.device().heard_at == pytest.approx(before, abs=1.0)
 
 

@@ -1,0 +1,232 @@
+"""REGISTER on the wire: the registrar judges, here the verdict is answered and carried out (GB/T 28181-2022 9.1)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+
+from gb28181.code import kind_of
+from gb28181.dialect import dialect_for
+from gb28181.edition import parse_edition
+from registry.device import Device, DeviceKind
+from registry.directory import Directory
+from registry.presence import Reason
+from registry.refusal import Refusal, RefusalSeen
+from sipserver.below.attendance import Attendance
+from sipserver.below.bindings import Binding, Bindings
+from sipserver.below.clock import date_header
+from sipserver.below.errands import Errands
+from sipserver.below.gate import whereabouts
+from sipserver.below.grievances import Grievances
+from sipserver.below.registrar import (
+    Attempt,
+    Challenged,
+    Granted,
+    Refused,
+    Registrar,
+    RegistrarStatistics,
+    granted_expiry_s,
+)
+from sipserver.below.settings import BelowSettings
+from sipserver.sip.digest import Challenge
+from sipserver.sip.message import Field, Request
+from sipserver.stack import Incoming, Path
+
+log = logging.getLogger(__name__)
+
+SHOWN_AGENT = 128
+SHOWN_CONTACT = 256
+SHOWN_VERSION = 16
+
+
+class Reception:
+    """Answers REGISTER. Every answer, good or bad, names our edition in X-GB-Ver (2022 annex I)."""
+
+    def __init__(
+        self,
+        directory: Directory,
+        settings: BelowSettings,
+        bindings: Bindings,
+        attendance: Attendance,
+        grievances: Grievances,
+        errands: Errands,
+        *,
+        clock: Callable[[], float],
+        wall_clock: Callable[[], float],
+    ) -> None:
+        self._directory = directory
+        self._settings = settings
+        self._bindings = bindings
+        self._attendance = attendance
+        self._grievances = grievances
+        self._errands = errands
+        self._clock = clock
+        self._wall_clock = wall_clock
+        self._registrar = Registrar(settings, key=os.urandom(32), noise=os.urandom)
+        self._version: tuple[Field, ...] = (("X-GB-Ver", settings.edition),)
+        self._admitting: set[str] = set()
+        self.moved = 0
+        """How often a code came from another host than before: it moved, or two devices bear one code."""
+
+    def statistics(self) -> RegistrarStatistics:
+        return self._registrar.statistics()
+
+    def look(self) -> None:
+        """Challenges that nobody answered become refusals. Call about once a second."""
+        for silent in self._registrar.due(self._clock(), self._wall_clock()):
+            self._grievances.note(silent)
+
+    def take(self, incoming: Incoming, code: str) -> None:
+        """One REGISTER, From `code`."""
+        request, path = incoming.request, incoming.path
+        try:
+            attempt = attempt_of(request, path, code)
+        except ValueError:
+            incoming.respond(400, headers=self._version)
+            return
+        binding = self._bindings.of(code)
+        at_home = binding is not None and binding.last_host == path.remote[0]
+        device = self._directory.device(code)
+        verdict = self._registrar.judge(attempt, device, self._clock(), self._wall_clock(), at_home=at_home)
+        match verdict:
+            case Challenged():
+                if verdict.refusal is not None:
+                    self._grievances.note(verdict.refusal)
+                incoming.respond(401, headers=(*self._challenges(verdict), *self._version))
+            case Refused():
+                self._grievances.note(verdict.refusal)
+                wait = (("Retry-After", str(int(verdict.wait_s) + 1)),) if verdict.wait_s > 0 else ()
+                incoming.respond(403, headers=(*wait, *self._version))
+            case Granted(is_new=True):
+                self._admit(incoming, attempt)
+            case Granted():
+                self._grant(incoming, code)
+
+    def _challenges(self, verdict: Challenged) -> list[Field]:
+        challenges = []
+        for algorithm in verdict.algorithms:
+            qop = "auth" if self._settings.qop or algorithm != "MD5" else None
+            challenge = Challenge(self._settings.domain, verdict.nonce, algorithm, qop, verdict.stale)
+            challenges.append(("WWW-Authenticate", str(challenge)))
+        return challenges
+
+    def _admit(self, incoming: Incoming, attempt: Attempt) -> None:
+        """Open admission: the answer waits until the device is stored, for nobody is online whom nobody knows."""
+        code = attempt.code
+        if code not in self._admitting and self._errands.add(
+            f"admission of {code}", lambda: self._store_and_grant(incoming, code)
+        ):
+            self._admitting.add(code)
+            return
+        incoming.respond(503, headers=(("Retry-After", "5"), *self._version))
+        self._grievances.note(
+            RefusalSeen(
+                code,
+                Refusal.TABLE_FULL,
+                "too many new devices at once; it may try again",
+                f"{attempt.host}:{attempt.port}",
+                attempt.transport,
+                self._wall_clock(),
+                attempt.user_agent,
+            )
+        )
+
+    async def _store_and_grant(self, incoming: Incoming, code: str) -> None:
+        try:
+            if self._directory.device(code) is None:
+                device = Device(code, kind=kind_of_device(code), added_at=self._wall_clock())
+                await self._directory.add_device(device)
+        except Exception:
+            incoming.respond(500, headers=self._version)
+            raise
+        finally:
+            self._admitting.discard(code)
+        self._grant(incoming, code)
+
+    def _grant(self, incoming: Incoming, code: str) -> None:
+        request = incoming.request
+        device = self._directory.device(code)
+        if device is None:  # removed in this very moment
+            incoming.respond(403, headers=self._version)
+            return
+        expires_s = granted_expiry_s(self._settings, request.headers.get("Expires"), contact_expiry(request))
+        incoming.respond(200, headers=self._granted_headers(request, device, expires_s))
+        if expires_s == 0:
+            self._bindings.loose(code)
+            self._directory.note_registration(code, expires_at=self._wall_clock())
+            self._attendance.gone(code, Reason.DEREGISTERED)
+        else:
+            self._bind(request, incoming.path, device, expires_s)
+
+    def _granted_headers(self, request: Request, device: Device, expires_s: int) -> list[Field]:
+        headers: list[Field] = []
+        contact = request.headers.get("Contact")
+        if contact and contact != "*" and expires_s:
+            headers.append(("Contact", contact))
+        headers += (("Expires", str(expires_s)), *self._version)
+        dialect = dialect_for(device.dialect, device.manufacturer, request.user_agent[:SHOWN_AGENT])
+        if self._settings.send_date and device.send_date and not dialect.reads_date_as_utc:
+            headers.append(("Date", date_header(self._wall_clock())))
+        return headers
+
+    def _bind(self, request: Request, path: Path, device: Device, expires_s: int) -> None:
+        code, at = device.code, self._wall_clock()
+        said = (request.headers.get("X-GB-Ver") or "")[:SHOWN_VERSION]
+        contact = (request.headers.get("Contact") or "")[:SHOWN_CONTACT]
+        agent = request.user_agent[:SHOWN_AGENT]
+        binding = Binding(code, path, path.remote[0], parse_edition(said or None), said, contact, agent)
+        before = self._bindings.bind(binding)
+        if before is not None and before.path is not None and before.last_host != path.remote[0]:
+            self.moved += 1
+            log.warning(
+                "%s registered from %s and was bound to %s before: moved, or two of them", code, path, before.path
+            )
+        self._directory.note_registration(
+            code,
+            **whereabouts(path),
+            contact=contact,
+            user_agent=agent,
+            edition=said,
+            registered_at=at,
+            expires_at=at + expires_s,
+        )
+        self._attendance.registered(device, expires_s)
+
+
+def attempt_of(request: Request, path: Path, code: str) -> Attempt:
+    """What admission reads of a REGISTER. Raises ValueError when To or Via cannot be read."""
+    via = request.via
+    return Attempt(
+        code,
+        request.uri,
+        path.remote[0],
+        path.remote[1],
+        path.transport,
+        request.to.user,
+        tuple(request.headers.all("Authorization")),
+        request.user_agent[:SHOWN_AGENT],
+        f"{via.host}:{via.port or 5060}",
+    )
+
+
+def contact_expiry(request: Request) -> str | None:
+    """The `expires=` of the first Contact, None when it has none or cannot be read."""
+    try:
+        contact = request.contact
+    except ValueError:
+        return None
+    return None if contact is None else contact.param("expires")
+
+
+def kind_of_device(code: str) -> DeviceKind:
+    """What sort of neighbour a code announces (2022 annex E)."""
+    kind = kind_of(code)
+    if kind is None:
+        return DeviceKind.OTHER
+    number = int(kind)
+    if number in (131, 132):
+        return DeviceKind.CAMERA
+    if 111 <= number <= 130:
+        return DeviceKind.RECORDER
+    return DeviceKind.PLATFORM if number >= 200 else DeviceKind.OTHER
