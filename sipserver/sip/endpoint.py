@@ -260,6 +260,8 @@ class Endpoint:
             return self._answer_statelessly(request, path, 400, str(wrong))
         if not uri.is_sip:
             return self._answer_statelessly(request, path, 416)
+        if uri.headers:
+            return self._answer_statelessly(request, path, 400, "headers in the request URI")
         first = request.headers._first
         if "Require" in first or "Proxy-Require" in first:
             unsupported = [*request.headers.items_of("Require"), *request.headers.items_of("Proxy-Require")]

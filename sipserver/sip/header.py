@@ -270,7 +270,12 @@ class Hop(NamedTuple):
                     branch = branch or param[7:]
                 elif param == "rport" or param[:6] == "rport=" or param[:9] == "received=":
                     continue
-                elif " " in param or "\t" in param or param.lower().startswith(("rport", "received", "branch")):
+                elif (
+                    not param
+                    or " " in param
+                    or "\t" in param
+                    or param.lower().startswith(("rport", "received", "branch"))
+                ):
                     break
                 bare += ";" + param
             else:

@@ -15,7 +15,7 @@ class Limits:
     head_bytes: int = 16_384
     line_bytes: int = 8_192
     head_lines: int = 128
-    vias: int = 32
+    vias: int = 70
     body_bytes: int = 8 * 1024 * 1024  # 10 000 records in one TCP message (GB/T 28181-2022, annex on large answers)
     # Above this many live server transactions a request is still answered, but its answer is not kept for repeats.
     transactions: int = 300_000
@@ -24,7 +24,7 @@ class Limits:
     connections_a_host: int = 4_096
     unsent_bytes: int = 4 * 1024 * 1024
     first_message_s: float = 30.0
-    half_message_s: float = 30.0
+    half_message_s: float = 60.0
     idle_s: float = 600.0
 
 

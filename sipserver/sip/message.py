@@ -320,14 +320,12 @@ def response_to(
     else:
         fields = [field for field in request.headers._fields if field[0] == "Via"]
     to = asked.get("To", "")
-    if to_tag is not None and status != 100 and not has_tag(to):
+    if to_tag is not None and status != 100 and to and not has_tag(to):
         to = f"{to};tag={to_tag}"
-    fields += (
-        ("From", asked.get("From", "")),
-        ("To", to),
-        ("Call-ID", asked.get("Call-ID", "")),
-        ("CSeq", asked.get("CSeq", "")),
-    )
+    try:
+        fields += (("From", asked["From"]), ("To", to), ("Call-ID", asked["Call-ID"]), ("CSeq", asked["CSeq"]))
+    except KeyError:  # a refused request may lack some of them
+        fields += [(name, asked[name]) for name in ("From", "To", "Call-ID", "CSeq") if name in asked]
     for name, value in headers:
         fields.append((NAMES.get(name) or canonical(name), value))
     if content_type is not None:

@@ -207,7 +207,7 @@ def finish_request(
         request._from = NameAddr.parse(first["From"])
         request._to = NameAddr.parse(first["To"])
         request._cseq = cseq = CSeq.parse(first["CSeq"])
-        request._hop = Hop.parse(list_items(top)[0] if "," in top else top)
+        request._hop = Hop.parse(top) if "," not in top else hops_of(top)[0]
         if not first["Call-ID"]:
             complaint = "Call-ID is empty"
         elif cseq.method != method and cseq.method != method.upper():
@@ -225,6 +225,14 @@ def finish_request(
     if len(headers) > limits.vias and len(headers.all("Via")) > limits.vias:
         raise refusal(request, 400, "too many Via lines", raw=raw)
     return request
+
+
+def hops_of(text: str) -> list[Hop]:
+    """Every hop of a comma list of Via. Raises ValueError when one of them, or all, are not there."""
+    found = [Hop.parse(item) for item in list_items(text)]
+    if not found:
+        raise ValueError("an empty Via")
+    return found
 
 
 def unusual_start(start_line: str, raw: bytes) -> tuple[list[str], str]:
@@ -343,6 +351,7 @@ class StreamParser:
                 break
         if self.broken:
             self._buffer.clear()
+            self._head = b""
         return out
 
     def _take_blank_lines(self, out: list[tuple[Request | Response | BadMessage | KeepAlive, bytes]]) -> bool:

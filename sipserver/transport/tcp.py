@@ -68,6 +68,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self.heard_at = self._owner.now()
         for item, raw in self._parser.feed_raw(data):
+            self.half_since = None
             if isinstance(item, KeepAlive):
                 if item.is_ping:
                     self._owner.tally.pings += 1
@@ -209,7 +210,7 @@ class TcpTransport:
             self.tally.accepted += 1
         else:
             self.tally.made += 1
-        self._check_later(connection, self.limits.first_message_s)
+        self._check_later(connection, min(self.limits.first_message_s, self.limits.half_message_s))
 
     def _check_later(self, connection: Connection, after_s: float) -> None:
         # One timer a connection, set again when it fires and not with every message.
