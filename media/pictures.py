@@ -27,6 +27,7 @@ _LOOK_CLOSELY = 32  # so many first access units are searched for several pictur
 _HEAD = 32  # a delimiter and the first parameter set begin within these
 _H264_SPS_BEGINNINGS = (b"\x00\x00\x01\x67", b"\x00\x00\x01\x27", b"\x00\x00\x01\x47")
 _RASL = frozenset({8, 9})
+_LEADING = frozenset({6, 7, 8, 9})
 _VCL_WITHOUT_NALS = frozenset({Codec.MPEG4, Codec.SVAC})
 
 
@@ -158,7 +159,7 @@ class Pictures:
                 self.withheld += 1
                 self._place(pts, dts, rtp)
                 return []
-            elif kind not in (6, 7, *_RASL):
+            elif kind not in _LEADING:
                 self._skip_leading = False
         if key:
             data = self._with_sets(codec, data, sets)

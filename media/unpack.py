@@ -90,7 +90,7 @@ class Unpacker:
         for way in self._ways.values():
             found = way.unpacking
             if isinstance(found, Demuxer):
-                _add(total, found.tally)
+                total.add(found.tally)
             elif isinstance(found, NalDepacketiser):
                 pictures = found.pictures
                 total.frames += pictures.frames
@@ -177,8 +177,3 @@ class Unpacker:
         for way in self._ways.values():
             if isinstance(way.unpacking, SoundDepacketiser):
                 way.unpacking.sound.follow(last)
-
-
-def _add(total: Tally, other: Tally) -> None:
-    for name in Tally.__slots__:
-        setattr(total, name, getattr(total, name) + getattr(other, name))

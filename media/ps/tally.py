@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 
 @dataclass(slots=True)
@@ -22,3 +22,8 @@ class Tally:
     pes_errors: int = 0
     private_bytes: int = 0  # private, padding and unknown units, passed over by length
     clock_repairs: int = 0
+
+    def add(self, other: Tally) -> None:
+        """Add another's numbers to these."""
+        for count in fields(self):
+            setattr(self, count.name, getattr(self, count.name) + getattr(other, count.name))
