@@ -90,8 +90,11 @@ class Peer(Protocol):
     `PeerError` kinds, and each has a deadline of its own.
     """
 
-    code: str
-    dialect: Dialect
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def dialect(self) -> Dialect: ...
 
     @property
     def is_online(self) -> bool: ...

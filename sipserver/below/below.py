@@ -46,8 +46,8 @@ WRITE_HEARD_EVERY_S = 2.0
 class Below:
     """Receives those who register with us, and finds them as peers (keeps `gb28181.peer.Neighbours`).
 
-    Make and start it before the stack: then nothing comes in that it does not know. `start` takes up what the
-    directory knows from before, `close` lets go of it. The stack is the caller's to start and close.
+    Start it before the stack: then nothing comes in that it does not know. Close it before the stack, too: then
+    connections that we break ourselves make nobody offline. The stack is the caller's to start and close.
     """
 
     def __init__(
@@ -135,7 +135,9 @@ class Below:
         self._ticker = asyncio.create_task(self._tick_forever(), name="below-tick")
 
     async def close(self) -> None:
-        """Let go, and hand the last signs of life to the directory."""
+        """Hear no more of the stack, and hand the last signs of life to the directory."""
+        self._stack.on_connection_lost = None
+        self._stack.on_request = None
         if self._ticker is not None:
             self._ticker.cancel()
             await asyncio.gather(self._ticker, return_exceptions=True)

@@ -157,6 +157,7 @@ class Onboarding:
             for part in gathered.parts:
                 if isinstance(part, Catalog):
                     items.update((item.code, item) for item in part.items if item.code)
+                    await asyncio.sleep(0)  # a million items are many parts, and others want to be heard meanwhile
             # Two tries that each lost other parts make one whole, if the neighbour did not change meanwhile.
             whole = gathered.complete or (gathered.expected > 0 and len(items) == gathered.expected)
             if whole and not gathered.damaged:

@@ -76,8 +76,8 @@ class House:
             return
         self.is_stopped = True
         self.unhear()
-        await self.stack.close()
         await self.below.close()
+        await self.stack.close()
 
 
 class Camera:

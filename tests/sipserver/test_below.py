@@ -213,6 +213,24 @@ async def test_after_our_restart_nobody_has_failed_and_a_keepalive_is_enough(mak
     assert second.told(DeviceWentOffline) == []
 
 
+async def test_our_own_shutdown_makes_nobody_offline_and_tcp_devices_register_again(make_house, make_camera):
+    first = await make_house()
+    camera = await make_camera(first, transport="TCP")
+    await camera.register()
+    await first.stop()
+    assert first.presence() is Presence.ONLINE
+    second = await make_house(directory=first.directory, port=first.stack.port)
+    assert second.presence() is Presence.UNCONFIRMED
+    await camera.find_path()
+    answer = await camera.keep_alive()
+    assert answer.status == 403, "the new connection could be anybody's"
+    (seen,) = second.directory.refusals(10)
+    assert "the connection that 34020000001320000001 registered by, from 127.0.0.1, is gone" in seen.detail
+    assert (await camera.register()).status == 200
+    assert second.presence() is Presence.ONLINE
+    assert second.told(DeviceWentOffline) == []
+
+
 async def test_a_device_not_heard_since_our_restart_can_still_be_asked(make_house, make_camera):
     first = await make_house()
     camera = await make_camera(first)
