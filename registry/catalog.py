@@ -10,9 +10,10 @@ import msgspec
 from gb28181.manscdp.catalog import Item
 from registry.branch import Branch, directory_kind, parent_codes
 from registry.channel import is_main_device, is_playable
+from registry.finder import written
 from registry.forest import NOTHING, Holding, Places
 from registry.pinyin import pinyin_keys
-from registry.store.promise import ChannelRow
+from registry.store.promise import ChannelRow, SearchLine
 
 LONGEST_CODE = 64
 
@@ -51,6 +52,12 @@ class Step:
     changed: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     moves: dict[Places, Holding] = field(default_factory=dict)
+    lines: dict[str, bytes] = field(default_factory=dict)
+    """What search must learn, ready for `finder.Finder.change`."""
+
+    def write(self, row: ChannelRow) -> None:
+        self.rows.append(row)
+        self.lines[row.code] = search_line(row)
 
     def leave(self, row: ChannelRow) -> None:
         places = row.places
@@ -120,7 +127,7 @@ def compare(
     """Lay a page of kept rows beside the items of the same range of codes.
 
     Rows without an item are removed when they are `gone`; else they stay, and are given new places when `rehung`
-    says that the directories changed.
+    says that the directories changed. Where they did not, an item said as before needs no further look.
     """
     step = Step()
     kept = set()
@@ -128,7 +135,9 @@ def compare(
         kept.add(row.code)
         item = items.get(row.code)
         if item is not None:
-            _change(step, row, _row(branch, item, row.name_here, row))
+            said = as_said(item)
+            if rehung or said != row.said or item.status_on != row.online:
+                _change(step, row, _row(branch, item, said, row))
         elif gone(row.code):
             step.removed.append(row.code)
             step.leave(row)
@@ -136,8 +145,8 @@ def compare(
             _change(step, row, _placed(row, branch.places(as_item(row.said))))
     for code, item in items.items():
         if code not in kept:
-            row = _row(branch, item, None, None)
-            step.rows.append(row)
+            row = _row(branch, item, as_said(item), None)
+            step.write(row)
             step.added.append(code)
             step.enter(row)
     return step
@@ -145,14 +154,15 @@ def compare(
 
 def _change(step: Step, before: ChannelRow, after: ChannelRow) -> None:
     if after != before:
-        step.rows.append(after)
+        step.write(after)
         step.changed.append(after.code)
         step.leave(before)
         step.enter(after)
 
 
-def _row(branch: Branch, item: Item, name_here: str | None, before: ChannelRow | None) -> ChannelRow:
+def _row(branch: Branch, item: Item, said: str, before: ChannelRow | None) -> ChannelRow:
     name = item.name or item.code
+    name_here = before.name_here if before is not None else None
     places = branch.places(item)
     keys = before.keys if before is not None and before.name == name else search_keys(name, name_here)
     return ChannelRow(
@@ -165,8 +175,12 @@ def _row(branch: Branch, item: Item, name_here: str | None, before: ChannelRow |
         bool(item.status_on),
         places[0],
         "\n".join(places[1:]),
-        as_said(item),
+        said,
     )
+
+
+def search_line(row: ChannelRow) -> bytes:
+    return written(SearchLine(row.owner, row.code, row.name, row.name_here, row.keys, row.playable))
 
 
 def search_keys(name: str, name_here: str | None) -> str:

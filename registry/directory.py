@@ -16,7 +16,7 @@ import msgspec
 from gb28181.manscdp.catalog import Item
 from registry.accounts import Accounts
 from registry.branch import Branch, channel_id, device_id
-from registry.catalog import LONGEST_CODE, Diff, Directories, as_item, search_keys
+from registry.catalog import LONGEST_CODE, Diff, Directories, as_item, search_keys, search_line
 from registry.channel import Channel
 from registry.device import Device, Presence
 from registry.device_book import DeviceBook, DeviceQuery, refusal_row, row_of
@@ -32,7 +32,7 @@ from registry.events import (
     DeviceWentOffline,
     RegistrationRefused,
 )
-from registry.finder import Finder
+from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
 from registry.merging import News, Outcome, lay_in, sort_catalog, sort_notice, write_draft
 from registry.refusal import RefusalSeen
@@ -84,6 +84,7 @@ class Directory:
         self._finder = Finder()
         self._directories: dict[str, Directories] = {}
         self._flips: set[str] = set()
+        self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
         self._closing = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()  # whatever they give goes to whoever awaits them
@@ -132,9 +133,12 @@ class Directory:
     async def _index_all(self) -> None:
         after = ("", "")
         while lines := await self._store.lines(after, LINES_PAGE):
-            for owner, some in groupby(lines, key=lambda line: line.owner):
-                await asyncio.to_thread(self._finder.add, owner, list(some))
+            await asyncio.to_thread(self._index_some, lines)
             after = (lines[-1].owner, lines[-1].code)
+
+    def _index_some(self, lines: Sequence[SearchLine]) -> None:
+        for owner, some in groupby(lines, key=lambda line: line.owner):
+            self._finder.add(owner, map(written, some))
 
     # Devices.
 
@@ -198,6 +202,7 @@ class Directory:
         self._book.dirty.discard(code)
         self._book.heard.pop(code, None)
         self._directories.pop(code, None)
+        self._seen_whole.discard(code)
         self._finder.drop(code)
         self.bus.tell(DeviceRemoved(code))
 
@@ -270,11 +275,12 @@ class Directory:
         """The best matches first: by the beginning of the code, part of a name, pinyin initials or full pinyin."""
         limit = _bounded(limit)
         wanted = limit if not online_only else LONGEST_PAGE
-        keys = await asyncio.to_thread(self._finder.search, text, wanted, playable_only=playable_only)
-        order = {key: at for at, key in enumerate(keys)}
-        rows = await self._store.channels(keys)
+        keys = await self._store.beginning(text.strip(), wanted) if _may_begin_a_code(text.strip()) else []
+        keys += await asyncio.to_thread(self._finder.search, text, wanted, playable_only=playable_only)
+        order = {key: at for at, key in reversed([*enumerate(keys)])}
+        rows = await self._store.channels(list(order))
         rows.sort(key=lambda row: order[row.owner, row.code])
-        channels = [self._channel(row) for row in rows]
+        channels = [self._channel(row) for row in rows if row.playable or not playable_only]
         chosen = [channel for channel in channels if channel.online or not online_only][:limit]
         return [Hit(channel, tuple(node.name for node in self._forest.path(channel.places[0]))) for channel in chosen]
 
@@ -293,7 +299,7 @@ class Directory:
                 raise LookupError(f"{owner} has no channel {code}")
             row = rows[0]._replace(name_here=name_here, keys=search_keys(rows[0].name, name_here))
             await writing.put_channels([row])
-        self._finder.change(owner, {code: _line_of(row)})
+        self._finder.change(owner, {code: search_line(row)})
         self._tell_catalog(owner, Diff(changed=(code,)), complete=True)
         return self._channel(row)
 
@@ -330,8 +336,11 @@ class Directory:
             if owner not in self._book.devices:
                 raise LookupError(f"no device {owner} whose catalog this could be")
             before = self._directories.get(owner, {})
-            outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete)
+            anew = complete and owner not in self._seen_whole
+            outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete, anew=anew)
         self._directories[owner] = outcome.directories
+        if complete:
+            self._seen_whole.add(owner)
         await self._index(owner, outcome)
         if told and owner in self._book.devices:
             self._book.change(owner, told)
@@ -517,6 +526,10 @@ def _check_code(code: str) -> None:
         )
 
 
+def _may_begin_a_code(text: str) -> bool:
+    return 2 <= len(text) <= LONGEST_CODE and text.isascii() and any(c.isdigit() for c in text)
+
+
 def _bounded(limit: int) -> int:
     return max(1, min(limit, LONGEST_PAGE))
 
@@ -538,10 +551,6 @@ def _tree_node(node: Node) -> TreeNode:
     return TreeNode(
         node.id, node.kind, node.code, node.name, node.parent, node.online, node.total, node.has_children, node.owner
     )
-
-
-def _line_of(row: ChannelRow) -> SearchLine:
-    return SearchLine(row.owner, row.code, row.name, row.name_here, row.keys, row.playable)
 
 
 def _node_of(row: Row) -> Node:

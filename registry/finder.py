@@ -13,9 +13,10 @@ from registry.pinyin import folded
 from registry.store.promise import SearchLine
 
 SEGMENT_BYTES = 512 * 1024
-MOST_CANDIDATES = 2_000
+MOST_CANDIDATES = 1_000
 """Matching lines looked at before the best are chosen."""
 LONGEST_QUERY = 64
+LONGEST_LINE = 4_096
 
 _FIELD = b"\x1f"
 _LINE = b"\n"
@@ -23,9 +24,6 @@ _LINE = b"\n"
 _CODE_DIGITS = bytes.maketrans(b"0123456789", bytes(range(0xF5, 0xFF)))
 _PLAIN_DIGITS = bytes.maketrans(bytes(range(0xF5, 0xFF)), b"0123456789")
 _PLAYABLE, _MUTE = b"\x02", b"\x01"
-
-# How good a match is: by the field it lies in, and whether it begins it.
-_CODE_SCORE, _NAME_SCORE, _INITIALS_SCORE, _SPELLING_SCORE = 0, 1, 3, 5
 
 
 class Finder:
@@ -38,12 +36,12 @@ class Finder:
     def size_bytes(self) -> int:
         return sum(len(segment) for segments in self._segments.values() for segment in segments)
 
-    def add(self, owner: str, lines: Iterable[SearchLine]) -> None:
-        """Add lines of channels that are not there yet."""
-        self._segments[owner] = _packed((*self._segments.get(owner, ()),), (_line(line) for line in lines))
+    def add(self, owner: str, lines: Iterable[bytes]) -> None:
+        """Add lines (`written`) of channels that are not there yet."""
+        self._segments[owner] = _packed(self._segments.get(owner, ()), lines)
 
-    def change(self, owner: str, lines: Mapping[str, SearchLine], removed: Iterable[str] = ()) -> None:
-        """Put lines in place of those with the same codes, and take the removed away."""
+    def change(self, owner: str, lines: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
+        """Put lines (`written`) in place of those with the same codes, and take the removed away."""
         away = {_code(code) for code in (*lines, *removed)}
         kept: list[bytes] = []
         loose: list[bytes] = []
@@ -52,7 +50,7 @@ class Finder:
                 loose += (line for line in segment.strip(_LINE).split(_LINE) if line.partition(_FIELD)[0] not in away)
             else:
                 kept.append(segment)
-        segments = _packed(tuple(kept), (*loose, *(_line(line) for line in lines.values())))
+        segments = _packed(tuple(kept), (*loose, *lines.values()))
         if segments:
             self._segments[owner] = segments
         else:
@@ -62,52 +60,58 @@ class Finder:
         self._segments.pop(owner, None)
 
     def search(self, text: str, limit: int, *, playable_only: bool = False) -> list[tuple[str, str]]:
-        """(owner, code) of the best matches: by the code's beginning, a part of a name, initials or full spelling.
+        """(owner, code) of the best matches by a part of a name, its initials or its full spelling.
 
-        Words with blanks between must all match. An empty text matches nothing.
+        Words with blanks between must all match; but one of them may begin the code. An empty text
+        matches nothing.
         """
-        words = sorted(folded(text[:LONGEST_QUERY]).split(), key=len, reverse=True)
+        words = [word.encode() for word in sorted(folded(text[:LONGEST_QUERY]).split(), key=_rarity, reverse=True)]
         if not words:
             return []
-        found = nsmallest(limit, self._candidates(words, playable_only))
-        return [(owner, code) for *_, owner, code in found]
+        found: dict[tuple[str, bytes], int] = {}
+        whole = self._gather(words[0], words[1:], playable_only, found, MOST_CANDIDATES)
+        if not whole:
+            self._gather(_FIELD + words[0], words[1:], playable_only, found, MOST_CANDIDATES + limit)
+        best = nsmallest(limit, ((score, owner, code) for (owner, code), score in found.items()))
+        return [(owner, code.translate(_PLAIN_DIGITS).decode()) for _, owner, code in best]
 
-    def _candidates(self, words: list[str], playable_only: bool) -> Iterator[tuple[int, int, str, str]]:
-        first, others = words[0].encode(), [word.encode() for word in words[1:]]
-        count = 0
-        seen: set[tuple[str, bytes]] = set()
-        for needle in _needles(first):
-            for owner, segments in tuple(self._segments.items()):
-                for segment in segments:
-                    for line, offset in _matches(segment, needle):
-                        code = line.partition(_FIELD)[0]
-                        if (
-                            (owner, code) in seen
-                            or (playable_only and not line.endswith(_PLAYABLE))
-                            or any(not _holds(line, word) for word in others)
-                        ):
-                            continue
-                        seen.add((owner, code))
-                        yield _score(line, offset), len(line), owner, code.translate(_PLAIN_DIGITS).decode()
-                        count += 1
-                        if count >= MOST_CANDIDATES:
-                            return
+    def _gather(
+        self, needle: bytes, others: list[bytes], playable_only: bool, found: dict[tuple[str, bytes], int], most: int
+    ) -> bool:
+        """Add matching lines with their scores; whether all were looked at before there were too many."""
+        for owner, segments in tuple(self._segments.items()):
+            for segment in segments:
+                for line, offset in _matches(segment, needle):
+                    if playable_only and not line.endswith(_PLAYABLE):
+                        continue
+                    if others and not all(_holds(line, word) for word in others):
+                        continue
+                    found[owner, line[: line.index(_FIELD)]] = _score(line, offset + needle.startswith(_FIELD))
+                    if len(found) >= most:
+                        return False
+        return True
 
 
-def _needles(word: bytes) -> tuple[bytes, ...]:
-    """A word as the beginning of a code, when it may be one, and as a part of any other field."""
-    as_code = _LINE + word.translate(_CODE_DIGITS)
-    return (as_code, word) if word.isascii() else (word,)
+def written(line: SearchLine) -> bytes:
+    """A channel's line in the index."""
+    name = f"{line.name_here} {line.name}" if line.name_here else line.name
+    keys = line.keys.split(" ")
+    text = "\x1f".join((folded(name), " ".join(keys[::2]), " ".join(keys[1::2])))
+    return _code(line.code) + _FIELD + text.encode() + _FIELD + (_PLAYABLE if line.playable else _MUTE)
+
+
+def _rarity(word: str) -> tuple[bool, bool, int]:
+    """Chinese is looked for first, numbers last: they may be the beginning of a code, and many names hold them."""
+    return not word.isascii(), not any(c.isdigit() for c in word), len(word)
 
 
 def _matches(segment: bytes, needle: bytes) -> Iterator[tuple[bytes, int]]:
-    """Each line that holds the needle, once, and where in the line; -1 before its beginning."""
+    """Each line that holds the needle, once, and where in the line."""
     at = segment.find(needle)
     while at >= 0:
-        start = at + 1 if needle.startswith(_LINE) else segment.rfind(_LINE, 0, at) + 1
-        end = segment.find(_LINE, at + 1)
-        if end > start:
-            yield segment[start:end], at - start
+        start = segment.rfind(_LINE, 0, at) + 1
+        end = segment.find(_LINE, at)
+        yield segment[start:end], at - start
         at = segment.find(needle, end)
 
 
@@ -116,23 +120,14 @@ def _holds(line: bytes, word: bytes) -> bool:
 
 
 def _score(line: bytes, offset: int) -> int:
-    if offset <= 0:
-        return _CODE_SCORE
+    """How good a match is, 0 is best: by the field it lies in, whether it begins it, and how short the line is."""
     field = line.count(_FIELD, 0, offset)
     begins = line[offset - 1 : offset] == _FIELD
-    base = (_CODE_SCORE, _NAME_SCORE, _INITIALS_SCORE, _SPELLING_SCORE)[min(field, 3)]
-    return base if begins else base + 1
+    return (min(field, 4) * 2 + (not begins)) * LONGEST_LINE + min(len(line), LONGEST_LINE - 1)
 
 
 def _code(code: str) -> bytes:
     return code.encode().translate(_CODE_DIGITS)
-
-
-def _line(line: SearchLine) -> bytes:
-    name = f"{line.name_here} {line.name}" if line.name_here else line.name
-    keys = line.keys.split(" ")
-    text = "\x1f".join((folded(name), " ".join(keys[::2]), " ".join(keys[1::2])))
-    return _code(line.code) + _FIELD + text.encode() + _FIELD + (_PLAYABLE if line.playable else _MUTE)
 
 
 def _touches(segment: bytes, codes: set[bytes]) -> bool:

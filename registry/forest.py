@@ -31,11 +31,16 @@ class Holding(NamedTuple):
     def plus(self, other: Holding) -> Holding:
         return Holding(self.channels + other.channels, self.cameras + other.cameras, self.online + other.online)
 
+    def unlit(self) -> Holding:
+        """The same while the neighbour is out of reach."""
+        return Holding(self.channels, self.cameras, 0)
+
     def minus(self, other: Holding) -> Holding:
         return Holding(self.channels - other.channels, self.cameras - other.cameras, self.online - other.online)
 
 
 NOTHING = Holding()
+_ZERO = (0, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +218,8 @@ class Draft:
             return
         self.touched[node.id] = replace(node, lit=lit)
         sign = 1 if lit else -1
-        for places in self._places_of(owner):
-            holding = self._holding(owner, places)
-            if holding.online:
-                self._count(places, Holding(0, 0, sign * holding.online))
+        held = ((places, self._holding(owner, places)) for places in self._places_of(owner))
+        self._count((places, Holding(0, 0, sign * holding.online)) for places, holding in held if holding.online)
 
     def rehang(self, owner: str, branch: Branch, moves: Mapping[Places, Holding]) -> None:
         """Put a changed branch in the old one's place, and move channels by `moves` at the same time."""
@@ -232,48 +235,54 @@ class Draft:
     def move(self, owner: str, moves: Mapping[Places, Holding]) -> None:
         """Channels came, went or changed state within the branch as it is; `moves` are differences."""
         lit = self._is_lit(owner)
-        for places, difference in moves.items():
-            if difference == NOTHING:
-                continue
+        true_moves = [(places, difference) for places, difference in moves.items() if difference != NOTHING]
+        for places, difference in true_moves:
             self._hold(owner, places, difference)
-            self._count(places, difference if lit else difference._replace(online=0))
+        self._count((places, difference if lit else difference.unlit()) for places, difference in true_moves)
         self._prune()
 
     # Counting.
 
     def _count_all(self, owner: str, sign: int) -> None:
         lit = self._is_lit(owner)
-        for places in self._places_of(owner):
-            held = self._holding(owner, places)
-            if held.channels:
-                self._count(
-                    places,
-                    Holding(*(sign * n for n in held))
-                    if lit
-                    else Holding(sign * held.channels, sign * held.cameras, 0),
-                )
+        held = ((places, self._holding(owner, places)) for places in self._places_of(owner))
+        self._count(
+            (places, Holding(sign * h.channels, sign * h.cameras, sign * h.online if lit else 0))
+            for places, h in held
+            if h.channels
+        )
 
-    def _count(self, places: Places, difference: Holding) -> None:
-        for place in places:
-            node = self._node(place) or self._make_division(place)
-            if difference.channels:
-                self.touched[place] = replace(node, standing=node.standing + difference.channels)
-        if difference.cameras or difference.online:
-            for id in self._above(places):
+    def _count(self, differences: Iterable[tuple[Places, Holding]]) -> None:
+        """Sum up first, then touch each node once: a platform may have ten thousand sets of places."""
+        standing: dict[str, int] = {}
+        below: dict[str, tuple[int, int]] = {}
+        chains: dict[str, tuple[str, ...]] = {}
+        for places, (channels, cameras, online) in differences:
+            for place in places:
+                if place not in chains:
+                    chains[place] = self._chain(place)
+                standing[place] = standing.get(place, 0) + channels
+            if cameras or online:
+                above = chains[places[0]] if len(places) == 1 else {id for place in places for id in chains[place]}
+                for id in above:
+                    total, lit = below.get(id, _ZERO)
+                    below[id] = (total + cameras, lit + online)
+        for id, channels in standing.items():
+            if channels:
                 node = self._known(id)
-                self.touched[id] = replace(
-                    node, total=node.total + difference.cameras, online=node.online + difference.online
-                )
+                self.touched[id] = replace(node, standing=node.standing + channels)
+        for id, (cameras, online) in below.items():
+            node = self._known(id)
+            self.touched[id] = replace(node, total=node.total + cameras, online=node.online + online)
 
-    def _above(self, places: Places) -> set[str]:
-        """The places and all nodes above them, each once."""
-        found: set[str] = set()
-        for place in places:
-            id: str | None = place
-            while id is not None and id not in found:
-                found.add(id)
-                id = self._known(id).parent
-        return found
+    def _chain(self, place: str) -> tuple[str, ...]:
+        """A place and all nodes above it; a division is made when it is not there."""
+        chain: list[str] = []
+        node: Node | None = self._node(place) or self._make_division(place)
+        while node is not None:
+            chain.append(node.id)
+            node = self._known(node.parent) if node.parent is not None else None
+        return tuple(chain)
 
     def _hold(self, owner: str, places: Places, difference: Holding) -> None:
         self.held[owner, places] = self._holding(owner, places).plus(difference)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -26,7 +26,7 @@ from registry.catalog import (
     parents_named,
 )
 from registry.forest import NOTHING, Draft, Forest, Holding, Places
-from registry.store.promise import ChannelRow, Row, SearchLine, Shelf, Writing
+from registry.store.promise import ChannelRow, Row, Shelf, Writing
 from registry.tree import NodeKind
 
 PAGE = 20_000
@@ -55,7 +55,7 @@ class Outcome:
 
     diff: Diff
     directories: Directories
-    lines: dict[str, SearchLine]
+    lines: dict[str, bytes]
     unlisted: list[str]
     flipped: dict[str, bool]
 
@@ -98,17 +98,31 @@ def _quiet(item: Item) -> Item:
 
 
 async def lay_in(
-    writing: Writing, forest: Forest, draft: Draft, owner: str, before: Directories, news: News, *, complete: bool
+    writing: Writing,
+    forest: Forest,
+    draft: Draft,
+    owner: str,
+    before: Directories,
+    news: News,
+    *,
+    complete: bool,
+    anew: bool = False,
 ) -> Outcome:
-    """Store what changed and draft what it does to the tree; nothing is deleted for being absent unless `complete`."""
+    """Store what changed and draft what it does to the tree; nothing is deleted for being absent unless `complete`.
+
+    `anew` works out every place again, even where nothing was said anew: after an upgrade our rules may be others.
+    """
     directories = await _directories(writing, owner, before, news, complete=complete)
     branch = Branch(owner, directories)
     old_branch = forest.branches.get(owner) or Branch(owner, {})
-    rehung = branch.nodes != old_branch.nodes or branch.regions != old_branch.regions
-    items = {code: item for code, item in news.items.items() if code not in directories}
+    rehung = anew or branch.nodes != old_branch.nodes or branch.regions != old_branch.regions
+    items = await aside(
+        len(news.items), lambda: {code: item for code, item in news.items.items() if code not in directories}
+    )
     whole = Step()
     if complete or rehung:
-        await _pass_all(writing, branch, items, whole, news.gone | directories.keys(), complete=complete)
+        gone = news.gone | directories.keys()
+        await _pass_all(writing, branch, items, whole, gone, complete=complete, rehung=rehung)
     elif items or news.gone:
         await _pass_some(writing, branch, items, whole, news.gone | directories.keys())
     flipped, unknown = await _flip(writing, owner, directories, news.online, whole)
@@ -118,9 +132,9 @@ async def lay_in(
         draft.move(owner, whole.moves)
     await _write_directories(writing, owner, before, directories)
     return Outcome(
-        _diff(before, directories, whole, unknown, news.refused),
+        await aside(len(whole.added), lambda: _diff(before, directories, whole, unknown, news.refused)),
         directories,
-        {row.code: SearchLine(owner, row.code, row.name, row.name_here, row.keys, row.playable) for row in whole.rows},
+        whole.lines,
         whole.removed,
         flipped,
     )
@@ -161,10 +175,13 @@ async def write_draft(writing: Writing, draft: Draft) -> None:
 
 
 async def _directories(writing: Writing, owner: str, before: Directories, news: News, *, complete: bool) -> Directories:
-    named = parents_named(news.items)
+    def find() -> tuple[set[str], Directories]:
+        named = parents_named(news.items)
+        return named, find_directories(owner, news.items, named, {} if complete else before)
+
+    named, found = await aside(len(news.items), find)
     if complete:
-        return find_directories(owner, news.items, named, {})
-    found = find_directories(owner, news.items, named, before)
+        return found
     for row in await writing.these(owner, likely_recorders(named, {*before, *news.items})):
         found[row.code] = (NodeKind.DEVICE, as_item(row.said))
     kept = {code: entry for code, entry in before.items() if code not in news.gone and code not in news.items}
@@ -172,17 +189,29 @@ async def _directories(writing: Writing, owner: str, before: Directories, news: 
 
 
 async def _pass_all(
-    writing: Writing, branch: Branch, items: Mapping[str, Item], whole: Step, gone: Collection[str], *, complete: bool
+    writing: Writing,
+    branch: Branch,
+    items: Mapping[str, Item],
+    whole: Step,
+    gone: Collection[str],
+    *,
+    complete: bool,
+    rehung: bool,
 ) -> None:
     """Lay all rows of the neighbour beside the items, a page at a time: both are in order of code."""
-    codes = sorted(items)
+    codes = await aside(len(items), lambda: sorted(items))
     at, after, more = 0, "", True
     while more:
         rows = await writing.page(branch.owner, after, PAGE)
         more = len(rows) == PAGE
         upto = bisect_right(codes, rows[-1].code) if more else len(codes)
-        part = {code: items[code] for code in codes[at:upto]}
-        await _lay_page(writing, branch, rows, part, whole, gone, complete=complete, rehung=True)
+        row_at = 0
+        for some in _slices(codes[at:upto], PAGE) if upto > at else ((),):
+            row_upto = bisect_right(rows, some[-1], key=_code_of) if some and some[-1] != codes[upto - 1] else len(rows)
+            part = {code: items[code] for code in some}
+            mine = rows[row_at:row_upto]
+            await _lay_page(writing, branch, mine, part, whole, gone, complete=complete, rehung=rehung)
+            row_at = row_upto
         at = upto
         after = rows[-1].code if rows else ""
 
@@ -210,15 +239,14 @@ async def _lay_page(
     def lay() -> Step:
         return compare(branch, rows, items, gone=lambda code: complete or code in gone, rehung=rehung)
 
-    step = await asyncio.to_thread(lay) if len(rows) + len(items) > ASIDE_FROM else lay()
+    step = await aside(len(rows) + len(items), lay)
     await writing.drop_channels(branch.owner, step.removed)
-    for part in _slices(step.rows, PAGE):
-        await writing.put_channels(part)
+    await writing.put_channels(step.rows)
     _gather(whole, step)
 
 
 def _gather(whole: Step, step: Step) -> None:
-    whole.rows += step.rows
+    whole.lines |= step.lines
     whole.added += step.added
     whole.changed += step.changed
     whole.removed += step.removed
@@ -271,6 +299,15 @@ def _diff(before: Directories, after: Directories, step: Step, unknown: tuple[st
         + [c for c in step.added if c in before]
     )
     return Diff(tuple(added), tuple(changed), tuple(removed), unknown, refused)
+
+
+async def aside(size: int, work: Callable[[], T]) -> T:
+    """The result of pure work: on another thread when it is big, so that signalling goes on."""
+    return await asyncio.to_thread(work) if size > ASIDE_FROM else work()
+
+
+def _code_of(row: ChannelRow) -> str:
+    return row.code
 
 
 def _slices(whole: Sequence[T], size: int) -> Iterator[Sequence[T]]:

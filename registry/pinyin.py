@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
+from string import ascii_lowercase, digits, punctuation
 
 from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
 
 LONGEST_NAME = 64
 LONGEST_PHRASE = 4
+_SIGNS = f"{ascii_lowercase}{digits}{punctuation} "
 
 
 def folded(text: str) -> str:
@@ -28,11 +30,17 @@ def pinyin_keys(name: str) -> str:
     name = folded(name[:LONGEST_NAME])
     if name.isascii():
         return ""
-    syllables = _spell(name)
-    return f"{''.join(s[0] for s in syllables)} {''.join(syllables)}"
+    # Cameras of one road differ by the number at the end; what stands before it is spelled once.
+    stem = name.rstrip(_SIGNS)
+    initials, full = _spell(stem)
+    tail = name[len(stem) :]
+    if not tail.isalnum():
+        tail = "".join(c for c in tail if c.isalnum())
+    return f"{initials}{tail} {full}{tail}"
 
 
-def _spell(name: str) -> list[str]:
+@lru_cache(maxsize=16_384)
+def _spell(name: str) -> tuple[str, str]:
     phrases = _odd_phrases()
     syllables: list[str] = []
     at = 0
@@ -51,7 +59,7 @@ def _spell(name: str) -> list[str]:
         else:
             syllables += _letter(name[at])
             at += 1
-    return syllables
+    return "".join(s[0] for s in syllables), "".join(syllables)
 
 
 @cache

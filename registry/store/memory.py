@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from heapq import nsmallest
 from typing import TypeVar
 
 from registry.store.promise import ChannelRow, Row, SearchLine, Shelf
@@ -61,6 +62,10 @@ class MemoryStore:
         return [self._channels[owner][code] for owner in sorted(self._channels) if code in self._channels[owner]][
             :limit
         ]
+
+    async def beginning(self, prefix: str, limit: int) -> list[tuple[str, str]]:
+        found = ((row.code, row.owner) for row in self._every() if row.code.startswith(prefix))
+        return [(owner, code) for code, owner in nsmallest(limit, found)]
 
     async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
         return _page(self._channels.get(owner, {}), after, limit)

@@ -108,6 +108,9 @@ class Store(Protocol):
     async def namesakes(self, code: str, limit: int) -> list[ChannelRow]:
         """Channels of any owner with this code."""
 
+    async def beginning(self, prefix: str, limit: int) -> list[tuple[str, str]]:
+        """(owner, code) of channels whose code begins so, in order of code."""
+
     async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]: ...
 
     async def standing(self, place: str, after: tuple[str, str], limit: int) -> list[ChannelRow]:

@@ -108,16 +108,32 @@ class SqlStore:
         return [dict(row) for row in await self._read_mappings(select(tables.SHELVES[shelf]))]
 
     async def channels(self, keys: Sequence[tuple[str, str]]) -> list[ChannelRow]:
+        by_owner: dict[str, list[str]] = {}
+        for owner, code in keys:
+            by_owner.setdefault(owner, []).append(code)
         found: list[ChannelRow] = []
-        for start in range(0, len(keys), MANY):
-            some = keys[start : start + MANY]
-            found += await self._read_channels(_in_order.where(tuple_(_channels.c.owner, _channels.c.code).in_(some)))
+        # Not (owner, code) IN (...): SQLite has no index for pairs in a list.
+        for owner, codes in by_owner.items():
+            for start in range(0, len(codes), MANY):
+                some = codes[start : start + MANY]
+                found += await self._read_channels(
+                    _in_order.where(_channels.c.owner == owner, _channels.c.code.in_(some))
+                )
         return found
 
     async def namesakes(self, code: str, limit: int) -> list[ChannelRow]:
         return await self._read_channels(
             _in_order.where(_channels.c.code == code).order_by(_channels.c.owner).limit(limit)
         )
+
+    async def beginning(self, prefix: str, limit: int) -> list[tuple[str, str]]:
+        statement = (
+            select(_channels.c.owner, _channels.c.code)
+            .where(_channels.c.code >= prefix, _channels.c.code < prefix + chr(0x10FFFF))
+            .order_by(_channels.c.code, _channels.c.owner)
+            .limit(limit)
+        )
+        return [(str(row["owner"]), str(row["code"])) for row in await self._read_mappings(statement)]
 
     async def channels_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
         return await self._read_channels(_page(owner, after, limit))
@@ -221,8 +237,7 @@ class SqlWriting:
         if self._is_postgresql and len(rows) >= COPY_FROM:
             await self._run(self._copy_channels(rows))
         else:
-            statement = _upsert(_channels, self._is_postgresql)
-            await self._run(self._execute_many(statement, [row._asdict() for row in rows]))
+            await self._run(self._put_rows(rows))
         await self._run(self._put_members(rows))
 
     async def set_online(self, owner: str, online: Mapping[str, bool]) -> None:
@@ -253,6 +268,13 @@ class SqlWriting:
 
     async def _execute_many(self, statement: Any, rows: list[Row]) -> None:  # any statement that takes parameters
         await self._connection.execute(statement, rows)
+
+    async def _put_rows(self, rows: Sequence[ChannelRow]) -> None:
+        if self._is_postgresql:
+            await self._connection.execute(_upsert(_channels, True), [row._asdict() for row in rows])
+        else:
+            # The driver takes the rows as they are; through Core each would become a dictionary first.
+            await self._connection.exec_driver_sql(_SQLITE_UPSERT, list(rows))
 
     async def _put_members(self, rows: Sequence[ChannelRow]) -> None:
         """Write the further places anew; most owners have none, and then nothing is written."""
@@ -325,3 +347,6 @@ def _tune_sqlite(connection: Any, _record: object) -> None:  # a DBAPI connectio
     for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-65536"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+_SQLITE_UPSERT = str(_upsert(_channels, False).compile(dialect=sqlite.dialect()))

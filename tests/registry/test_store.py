@@ -103,6 +103,7 @@ async def test_an_owner_is_dropped_whole_and_alone(store: Store) -> None:
         for owner in (OWNER, "other"):
             await writing.put(Shelf.DIRECTORIES, [{"owner": owner, "code": "g", "kind": "group", "said": "{}"}])
         await writing.drop_owner(OWNER)
+    assert await store.beginning("c00", 5) == [("other", "c000001")]
     assert await store.namesakes("c000001", 5) == [channel(1, owner="other")]
     assert [row["owner"] for row in await store.load(Shelf.DIRECTORIES)] == ["other"]
     assert await store.standing("organisation:b", ("", ""), 9) == []
