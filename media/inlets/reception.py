@@ -19,7 +19,7 @@ class Reception:
         self._payload_type = -1
         self._sequences = Unwrapper(16)
         self._highest = 0
-        self._timestamp: int | None = None
+        self._is_begun = False
         self._transit = 0.0
         self._packets_before = 0
         self._lost_before = 0
@@ -27,30 +27,31 @@ class Reception:
         self._report_at = 0.0
 
     def note(self, packet: RtpPacket, now: float) -> None:
-        """One packet; jitter is measured at the first packet of each frame only."""
+        """The first packet of each frame."""
         if packet.payload_type != self._payload_type:
             if self._payload_type != -1:
                 return
             self._payload_type = packet.payload_type
-        sequence = self._sequences.unwrap(packet.sequence)
-        if sequence > self._highest:
-            self._highest = sequence
-        if packet.timestamp != self._timestamp:
-            transit = now * CLOCK_HZ - packet.timestamp
-            difference = abs(transit - self._transit)
-            # A camera clock that jumps says nothing of the network.
-            if self._timestamp is not None and difference < CLOCK_HZ:
-                self.jitter += (difference - self.jitter) / 16
-            self._timestamp = packet.timestamp
-            self._transit = transit
+        self._highest = max(self._highest, self._sequences.unwrap(packet.sequence))
+        transit = now * CLOCK_HZ - packet.timestamp
+        difference = abs(transit - self._transit)
+        # A camera clock that jumps says nothing of the network.
+        if self._is_begun and difference < CLOCK_HZ:
+            self.jitter += (difference - self.jitter) / 16
+        self._transit = transit
+        self._is_begun = True
 
     def note_sender_report(self, middle: int, now: float) -> None:
         """The middle 32 bits of the NTP time of a sender report."""
         self._report_middle = middle
         self._report_at = now
 
-    def block(self, packets: int, lost: int, now: float) -> dict[str, int]:
-        """The fields of a report block by the names of `rtcp.receiver_report`; `packets` and `lost` are totals."""
+    def block(self, sequence: int, packets: int, lost: int, now: float) -> dict[str, int]:
+        """The fields of a report block by the names of `rtcp.receiver_report`.
+
+        `sequence` is that of the last packet; `packets` and `lost` are totals.
+        """
+        self._highest = max(self._highest, self._sequences.unwrap(sequence))
         packets_now = packets - self._packets_before
         lost_now = max(0, lost - self._lost_before)
         self._packets_before = packets

@@ -11,7 +11,7 @@ from media.inlets.reception import Reception
 from media.inlets.source_lock import Source, SourceLock
 from media.inlets.witness import Witness
 from media.plane import Transport
-from media.rtp import is_rtcp, parse
+from media.rtp import RtpPacket, is_rtcp, parse
 from media.sniff import Carriage
 from media.unpack import Unpacker
 
@@ -54,6 +54,9 @@ class RtpReceiver:
         self._on_frame = on_frame
         self._heard_ssrc: int | None = None
         self._payload_type = -1
+        self._is_mismatch = False
+        self._sequence = 0
+        self._timestamp: int | None = None
         self._is_udp = transport is Transport.UDP
         self._is_flushed = True
         self._past_lost = self._past_reordered = self._past_duplicates = self._past_resyncs = 0
@@ -62,7 +65,7 @@ class RtpReceiver:
 
     # --- the packet path -------------------------------------------------------------------------------------
 
-    def receive(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
+    def receive(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool = True) -> None:
         """One packet as it came off a socket."""
         parsed = parse(packet)
         if parsed is None:
@@ -71,30 +74,43 @@ class RtpReceiver:
             else:
                 self.witness.note_garbage(len(packet), source)
             return
-        witness = self.witness
-        ssrc = parsed.ssrc
-        known = self.lock.source
-        if not self.lock.admits(source, ssrc, parsed.payload_type, now):
-            self.refused += 1
-            witness.note_source(source)
+        if (
+            source != self.lock.source
+            or parsed.ssrc != self._heard_ssrc
+            or parsed.payload_type != self._payload_type
+            or by_udp is not self._is_udp
+        ) and not self._admit(parsed, source, now, by_udp):
             return
-        if source != known:
-            witness.note_source(source)
-        if ssrc != self._heard_ssrc or by_udp is not self._is_udp:
-            self._change_session(ssrc, by_udp)
-        if parsed.payload_type != self._payload_type:
-            self._payload_type = parsed.payload_type
-            witness.note_payload_type(parsed.payload_type)
+        self.packet_at = self.lock.heard_at = now
+        self._is_flushed = False
+        self._sequence = parsed.sequence
+        witness = self.witness
         witness.packets += 1
         witness.bytes += len(packet)
-        if ssrc != self.ssrc:
+        if self._is_mismatch:
             witness.ssrc_mismatches += 1
-        self.packet_at = now
-        self._is_flushed = False
-        self.reports.note(parsed, now)
+        if parsed.timestamp != self._timestamp:
+            self._timestamp = parsed.timestamp
+            self.reports.note(parsed, now)
         for ready, lost_before in self._order.push(parsed, now):
             for frame in self._unpacker.feed(ready, lost_before):
                 self._give(frame, now)
+
+    def _admit(self, packet: RtpPacket, source: Source, now: float, by_udp: bool) -> bool:
+        """Something differs from the packet before: who sends, as whom, what, or by which way."""
+        witness = self.witness
+        if source != self.lock.source:
+            witness.note_source(source)
+        if not self.lock.admits(source, packet.ssrc, packet.payload_type, now):
+            self.refused += 1
+            return False
+        if packet.ssrc != self._heard_ssrc or by_udp is not self._is_udp:
+            self._change_session(packet.ssrc, by_udp)
+        if packet.payload_type != self._payload_type:
+            self._payload_type = packet.payload_type
+            witness.note_payload_type(packet.payload_type)
+        self._is_mismatch = packet.ssrc != self.ssrc
+        return True
 
     def receive_rtcp(self, packet: bytes | memoryview, now: float) -> None:
         """A report of the sender; kept for the round trip, never a sign of life of the media."""
@@ -121,6 +137,7 @@ class RtpReceiver:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
         if ssrc:
             self.ssrc = ssrc
+            self._is_mismatch = self._heard_ssrc is not None and self._heard_ssrc != ssrc
         self.lock.expect(host, self.ssrc)
         if payloads and dict(payloads) != dict(self.payloads):
             self.payloads = dict(payloads)
@@ -137,7 +154,7 @@ class RtpReceiver:
 
     def report(self, now: float) -> bytes:
         """A receiver report with our name, for the sender's RTCP port (media.md 3.4)."""
-        block = self.reports.block(self.witness.packets, self.lost, now)
+        block = self.reports.block(self._sequence, self.witness.packets, self.lost, now)
         return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
 
     @property

@@ -104,8 +104,8 @@ class Session:
     def open_own(self, pair: PortPair) -> None:
         """Listen on sockets of our own."""
         self.pair = pair
-        self._rtp = UdpDoor(pair.rtp, self._datagram)
-        self._rtcp = UdpDoor(pair.rtcp, self._report_came)
+        self._rtp = UdpDoor(pair.rtp, self.receiver.receive, self._clock)
+        self._rtcp = UdpDoor(pair.rtcp, self._report_came, self._clock)
         if pair.listener is not None:
             self._listener = TcpListener(pair.listener, self._accepted)
 
@@ -196,22 +196,19 @@ class Session:
     def locked_source(self) -> Source | None:
         return self.receiver.lock.source
 
-    def _datagram(self, data: bytes, source: Source) -> None:
-        self.receiver.receive(data, source, self._clock(), True)
-
-    def receive_shared(self, packet: bytes | memoryview, source: Source, by_udp: bool) -> None:
-        self.receiver.receive(packet, source, self._clock(), by_udp)
+    def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
+        self.receiver.receive(packet, source, now, by_udp)
 
     def packet_came(self, connection: TcpConnection, packet: memoryview) -> None:
         now = self._clock()
         connection.heard_at = now
         self.receiver.receive(packet, connection.source, now, False)
 
-    def _report_came(self, data: bytes, source: Source) -> None:
+    def _report_came(self, data: bytes, source: Source, now: float) -> None:
         locked = self.receiver.lock.source
         if locked is None or source[0] == locked[0]:
             self._rtcp_source = source
-            self.receiver.receive_rtcp(data, self._clock())
+            self.receiver.receive_rtcp(data, now)
 
     def _accepted(self, opened: socket.socket, source: Source) -> None:
         if len(self._connections) >= CONNECTIONS:

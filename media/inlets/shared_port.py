@@ -29,7 +29,7 @@ class Guest(Protocol):
     @property
     def locked_source(self) -> Source | None: ...
 
-    def receive_shared(self, packet: bytes | memoryview, source: Source, by_udp: bool) -> None: ...
+    def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None: ...
 
     def connection_came(self, connection: TcpConnection) -> None: ...
 
@@ -54,7 +54,7 @@ class SharedPort:
         self._unproven: dict[TcpConnection, None] = {}
         self.stranger_count = 0
         self._strangers: deque[tuple[float, int, Source]] = deque(maxlen=REMEMBERED_STRANGERS)
-        self._udp = UdpDoor(udp, self._datagram)
+        self._udp = UdpDoor(udp, self._datagram, clock)
         self._listener = TcpListener(tcp, self._accepted)
 
     @property
@@ -113,11 +113,11 @@ class SharedPort:
 
     # --- UDP -------------------------------------------------------------------------------------------------
 
-    def _datagram(self, data: bytes, source: Source) -> None:
+    def _datagram(self, data: bytes, source: Source, now: float) -> None:
         guest = self._guest_of(data, source)
         if guest is None:
             return
-        guest.receive_shared(data, source, True)
+        guest.receive_shared(data, source, now, True)
         if guest.locked_source == source:
             self._by_source[source] = guest
 
@@ -161,7 +161,7 @@ class SharedPort:
             self._unproven.pop(connection, None)
             self._of_connection[connection] = guest
             guest.connection_came(connection)
-        guest.receive_shared(packet, connection.source, False)
+        guest.receive_shared(packet, connection.source, self._clock(), False)
 
     def connection_ended(self, connection: TcpConnection, why: str) -> None:
         self._unproven.pop(connection, None)

@@ -12,13 +12,14 @@ class SourceLock:
 
     Better is who sends from the host that was answered, then who sends the SSRC that was agreed. An equal one takes
     over only when the locked one has been silent for 2 s, and then only with the SSRC and a payload type that the
-    locked one sent: a camera behind a NAT that changed its mind, not a stranger.
+    locked one sent: a camera behind a NAT that changed its mind, not a stranger. Whoever lets packets of the locked
+    one pass without asking keeps `heard_at` up to date.
     """
 
     def __init__(self) -> None:
         self.source: Source | None = None
         self.switches = 0
-        self._heard_at = 0.0
+        self.heard_at = 0.0
         self._rank = 0
         self._ssrc: int | None = None
         self._payload_types: set[int] = set()
@@ -47,7 +48,7 @@ class SourceLock:
             self.source = source
             self._rank = self._rank_of(source, ssrc)
             self._ssrc = None
-        self._heard_at = now
+        self.heard_at = now
         if ssrc != self._ssrc:
             self._ssrc = ssrc
             self._rank = self._rank_of(source, ssrc)
@@ -60,7 +61,7 @@ class SourceLock:
         if rank > self._rank:
             return True
         return (
-            now - self._heard_at >= SILENT_S
+            now - self.heard_at >= SILENT_S
             and rank >= self._rank
             and ssrc == self._ssrc
             and payload_type in self._payload_types

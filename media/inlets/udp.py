@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from collections.abc import Callable
 
 from media.inlets.source_lock import Source
@@ -15,11 +16,17 @@ DATAGRAM_BYTES_LARGE = 65535
 
 
 class UdpDoor:
-    """Hands every datagram to `receive(data, source)`. Owns its socket."""
+    """Hands every datagram to `receive(data, source, now)`, the clock read once a wake. Owns its socket."""
 
-    def __init__(self, opened: socket.socket, receive: Callable[[bytes, Source], None]) -> None:
+    def __init__(
+        self,
+        opened: socket.socket,
+        receive: Callable[[bytes, Source, float], None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._socket = opened
         self._receive = receive
+        self._clock = clock
         self._size = DATAGRAM_BYTES
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(opened, self._drain)
@@ -37,6 +44,7 @@ class UdpDoor:
 
     def _drain(self) -> None:
         recvfrom, receive = self._socket.recvfrom, self._receive
+        now = self._clock()
         for _ in range(DRAIN_LIMIT):
             try:
                 data, source = recvfrom(self._size)
@@ -48,6 +56,6 @@ class UdpDoor:
             if len(data) == self._size:
                 # A datagram that was perhaps cut: its sender lets IP fragment, so read wider from now on.
                 self._size = DATAGRAM_BYTES_LARGE
-            receive(data, source)
+            receive(data, source, now)
             if self._socket.fileno() < 0:
                 return

@@ -110,7 +110,7 @@ def test_reports_count_what_was_lost(h264):
 def test_a_senders_report_is_given_back():
     reception = Reception(7)
     reception.note_sender_report(0x01020304, 10.0)
-    block = reception.block(0, 0, 10.5)
+    block = reception.block(0, 0, 0, 10.5)
     assert (block["lsr"], block["dlsr"]) == (0x01020304, 32768)
 
 

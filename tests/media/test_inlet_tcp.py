@@ -66,7 +66,7 @@ async def test_a_camera_that_connects_anew_goes_on(house, camera, h264, fresh):
     home, cam = await house(), camera()
     inlet, _ = await home.flowing(cam, fresh(h264[:20]), Transport.TCP_PASSIVE)
     cam.tcp.close()
-    home.plane._sessions[inlet.id].receiver.lock._heard_at -= 3  # as if it had been silent for three seconds
+    home.plane._sessions[inlet.id].receiver.lock.heard_at -= 3  # as if it had been silent for three seconds
     await cam.connect(inlet.port)
     await cam.send_tcp(fresh(h264[20:]))
     async with asyncio.timeout(3):
@@ -91,7 +91,7 @@ async def test_a_drain_takes_no_more_than_its_share_per_wake():
     got: list[bytes] = []
     for _ in range(DRAIN_LIMIT + 36):
         sending.sendto(b"x", receiving.getsockname())
-    door = UdpDoor(receiving, lambda data, source: got.append(data))
+    door = UdpDoor(receiving, lambda data, source, now: got.append(data))
     door._drain()
     assert len(got) == DRAIN_LIMIT
     await asyncio.sleep(0.01)
@@ -105,7 +105,7 @@ async def test_a_door_learns_to_read_large_datagrams():
     receiving.bind(("127.0.0.1", 0))
     receiving.setblocking(False)
     got: list[int] = []
-    door = UdpDoor(receiving, lambda data, source: got.append(len(data)))
+    door = UdpDoor(receiving, lambda data, source, now: got.append(len(data)))
     for size in (9000, 9000, 100):
         sending.sendto(b"x" * size, receiving.getsockname())
         await asyncio.sleep(0.01)
@@ -119,7 +119,7 @@ async def test_a_refused_report_does_not_end_the_reading(camera):
     receiving.bind(("127.0.0.1", 0))
     receiving.setblocking(False)
     got: list[bytes] = []
-    door = UdpDoor(receiving, lambda data, source: got.append(data))
+    door = UdpDoor(receiving, lambda data, source, now: got.append(data))
     cam = camera()
     nobody = camera()
     address = nobody.address
