@@ -7,6 +7,8 @@ import dataclasses
 import time
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gb28181.dialect import DIALECTS
 from gb28181.manscdp.catalog import CatalogQuery
@@ -15,9 +17,12 @@ from gb28181.manscdp.device_info import DeviceInfoQuery
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.peer import PeerOffline
 from registry.device import Device, DeviceKind, Presence
-from registry.events import DeviceCameOnline, DeviceWentOffline
+from registry.directory import Directory
+from registry.events import Bus, DeviceCameOnline, DeviceWentOffline
 from registry.refusal import Refusal
-from sipserver.below.settings import Admission
+from sipserver.below.below import Below
+from sipserver.below.settings import Admission, BelowSettings
+from sipserver.stack import Stack, StackSettings
 
 CODE = "34020000001320000001"
 OTHER = "34020000001320000002"
@@ -328,3 +333,84 @@ async def test_a_thousand_strangers_leave_bounded_traces(make_house, make_camera
     assert figures["refusals"] == 200
     assert house.below.statistics()["ladder"]["peers"] <= 500
     assert dataclasses.is_dataclass(house.directory.refusals(1)[0])
+
+
+async def test_what_matters_of_a_registration_outlives_the_process(make_house, make_camera, tmp_path):
+    url = f"sqlite:///{tmp_path / 'house.db'}"
+    before = Directory(Bus())
+    await before.open(url)
+    await before.add_device(Device(CODE))
+    first = await make_house(directory=before)
+    camera = await make_camera(first, version="3.0")
+    await camera.register()
+    await first.stop()
+    await before.close()
+    after = Directory(Bus())
+    await after.open(url)
+    try:
+        second = await make_house(directory=after, port=first.stack.port)
+        assert second.presence() is Presence.UNCONFIRMED
+        assert second.below.peer(CODE).manners.edition.value == "3.0"
+        assert (await camera.keep_alive()).status == 200
+        assert second.presence() is Presence.ONLINE
+        await second.stop()
+    finally:
+        await after.close()
+
+
+def mangled(draw: st.DrawFn, raw: bytes) -> bytes:
+    """A message cut, doubled or overwritten somewhere."""
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, len(raw)))
+        end = draw(st.integers(at, min(len(raw), at + 40)))
+        raw = raw[:at] + draw(st.binary(max_size=12)) + raw[end:]
+    return raw
+
+
+@st.composite
+def hostile(draw: st.DrawFn) -> bytes:
+    method = draw(st.sampled_from(["REGISTER", "MESSAGE", "NOTIFY", "INVITE", "SUBSCRIBE", "OPTIONS", "BYE", "FOO"]))
+    number = draw(st.integers(0, 10**9))
+    authorization = draw(
+        st.sampled_from(
+            [
+                "",
+                'Authorization: Digest username="a",realm="b",nonce="c",uri="d",response="e"\r\n',
+                "Authorization: Digest ,,,=,\r\n",
+                'Authorization: Capability algorithm="A:SM2"\r\n',
+                "Expires: 99999999999999999999\r\nContact: *\r\n",
+            ]
+        )
+    )
+    body = draw(st.sampled_from([b"", b"<Notify><CmdType>Keepalive</CmdType></Notify>", b"<Response>", b"\x00\xff<"]))
+    head = (
+        f"{method} sip:34020000002000000001@3402000000 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5099;rport;"
+        f"branch=z9hG4bK{number}\r\nFrom: <sip:{CODE}@3402000000>;tag=1\r\nTo: <sip:{CODE}@3402000000>\r\n"
+        f"Call-ID: h{number}\r\nCSeq: 1 {method}\r\n{authorization}Content-Length: {len(body)}\r\n\r\n"
+    )
+    return mangled(draw, head.encode() + body)
+
+
+@given(st.data())
+@settings(max_examples=10, deadline=None)
+def test_no_hostile_message_gets_past_the_door_or_makes_it_stumble(data: st.DataObject):
+    async def story() -> None:
+        bus = Bus()
+        directory = Directory(bus)
+        await directory.open("memory:")
+        await directory.add_device(Device(CODE))
+        stack = Stack(StackSettings(host="127.0.0.1", port=0))
+        below = Below(stack, directory, bus, BelowSettings(common_password="x"))
+        await below.start()
+        await stack.start()
+        for _ in range(20):
+            stack._datagram(data.draw(hostile()), ("127.0.0.1", 9))
+        below.look()
+        assert stack.statistics().counts["handler_faults"] == 0
+        assert below.statistics()["registrar"]["granted"] == 0
+        assert directory.device(CODE).presence is Presence.NEVER
+        await below.close()
+        await stack.close()
+        await directory.close()
+
+    asyncio.run(story())
