@@ -47,15 +47,14 @@ class Sound:
         time = None if pts is None else self._clock.unwrap(pts)
         if data[0] == 0xFF and self.codec is not Codec.AAC and is_adts(data):
             self.codec = Codec.AAC
-        if self.codec is None:
-            self._prove(data, time)
-            if self.codec is None:
-                return []
-        if self.codec is Codec.AAC:
+        codec = self.codec or self._prove(data, time)
+        if codec is None:
+            return []
+        if codec is Codec.AAC:
             data = self._whole_adts(data)
             if not data:
                 return []
-        elif self.codec in _G711 and time is not None:
+        elif codec in _G711 and time is not None:
             time = self._in_90k(time, len(data))
         previous, self._duration = self._duration, self._length_90k(data)
         if time is None:
@@ -67,7 +66,7 @@ class Sound:
             out = self.timeline.place(time, after_gap=True)
         self._fresh = True
         self.frames += 1
-        return [Frame(self.codec, data, out, out)]
+        return [Frame(codec, data, out, out)]
 
     def follow(self, picture_dts: int) -> None:
         """The picture is master: sound that has come to lie more than a second beside it is put back."""
@@ -81,14 +80,14 @@ class Sound:
         self._rest = b""
         self._window_start = None
 
-    def _prove(self, data: bytes, time: int | None) -> None:
+    def _prove(self, data: bytes, time: int | None) -> Codec | None:
         hint = self.hint
         if hint is not None and hint is not Codec.AAC:
             self.codec = hint
-            return
+            return hint
         # AAC is believed only when ADTS has been seen; G.711 without any word for it when 8000 bytes last a second.
         if hint is Codec.AAC:
-            return
+            return None
         if _is_mpeg_audio(data):
             self._seen_bytes, self._seen_first = -4 * _PROOF_BYTES, None
         if self._seen_first is None:
@@ -102,6 +101,7 @@ class Sound:
             else:
                 self._seen_bytes, self._seen_first = 0, time
         self._seen_bytes += len(data)
+        return self.codec
 
     def _whole_adts(self, data: bytes) -> bytes:
         if self._rest:

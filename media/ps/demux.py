@@ -109,7 +109,7 @@ class Demuxer:
     ) -> list[Frame]:
         """The frames that these bytes complete, in decoding order of each track."""
         size = len(payload)
-        if size < self._left and not lost_before and not marker:
+        if 0 < size < self._left and not lost_before and not marker:
             # The middle of a PES, which most packets are.
             self._left -= size
             self._parts.append(payload)

@@ -648,3 +648,11 @@ def test_many_tiny_payloads_are_not_hoarded_as_many_objects() -> None:
         for place in range(0, len(unit), 2):
             demuxer.feed(unit[place : place + 2])
     assert len(demuxer._picture) < 3000
+
+
+def test_empty_payloads_are_not_hoarded() -> None:
+    demuxer = Demuxer()
+    demuxer.feed((PACK + MAP + pes(KEY, 1))[:80])
+    for _ in range(1000):
+        assert demuxer.feed(b"") == []
+    assert len(demuxer._parts) < 10
