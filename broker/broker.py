@@ -245,6 +245,11 @@ class Broker:
         """The last streams that never came, newest last."""
         return list(self._failures)
 
+    def inlet_of(self, stream_id: str) -> str | None:
+        """The media plane's name of a stream's way in, None when it has none now."""
+        stream = self._named(stream_id)
+        return stream.inlet.id if stream is not None and stream.inlet is not None else None
+
     def statistics_of(self, stream_id: str) -> InletStatistics | None:
         """What the media plane counts on a stream."""
         stream = self._named(stream_id)

@@ -105,13 +105,16 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class PlaneStatistics:
-    """The plane as a whole; counters since start."""
+    """The plane as a whole. `packets`, `bytes` and `lost` are of the streams that are open, the rest since start."""
 
     inlets: int
     viewers: int
     reserved: int
     ports_lent: int
     ports_free: int | None
+    packets: int
+    bytes: int
+    lost: int
     opened: int
     failed: int
     refused_addresses: int
@@ -172,7 +175,7 @@ class LocalPlane:
                 await self._ticking
             self._ticking = None
 
-    def routes(self) -> list[web.AbstractRouteDef]:
+    def routes(self) -> list[web.RouteDef]:
         """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
         return [web.get(self.settings.prefix + "/{inlet}/{outlet}", self._serve)]
 
@@ -214,12 +217,16 @@ class LocalPlane:
 
     def totals(self) -> PlaneStatistics:
         taken = sum(place.viewer is not None for place in self._places.values())
+        receivers = [session.receiver for session in self._sessions.values()]
         return PlaneStatistics(
             inlets=len(self._sessions),
             viewers=taken,
             reserved=len(self._places) - taken,
             ports_lent=self._ports.lent,
             ports_free=self._ports.free,
+            packets=sum(each.witness.packets for each in receivers),
+            bytes=sum(each.witness.bytes for each in receivers),
+            lost=sum(each.lost for each in receivers),
             opened=self._opened,
             failed=self._failed,
             refused_addresses=self._refused,

@@ -31,6 +31,8 @@ async def test_a_watch_gets_a_lease_with_address_and_tracks(hall):
     [stream] = home.broker.streams()
     assert (stream.state, stream.viewers, stream.transport) == ("live", ("ann",), "tcp-passive")
     assert home.states == ["inviting", "awaiting-media", "live"]
+    assert home.broker.inlet_of(stream.id) == "in1" and home.broker.statistics_of(stream.id).packets == 1
+    assert home.broker.inlet_of("nobody") is home.broker.statistics_of("nobody") is None
 
 
 async def test_the_offer_names_the_port_that_is_open_already(hall):
