@@ -43,8 +43,8 @@ class Rhythm:
 
     @property
     def patience_s(self) -> float:
-        """The silence after which the neighbour counts as gone; never under a minute (signalling practice)."""
-        return max(60.0, self.interval_s * self.count + self.grace_s)
+        """The silence after which the neighbour counts as gone; it follows interval and count (2022 9.6.1)."""
+        return self.interval_s * self.count + self.grace_s
 
 
 @dataclass(frozen=True, slots=True)

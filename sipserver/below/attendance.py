@@ -114,6 +114,7 @@ class Attendance:
         return Rhythm(
             device.keepalive_interval_s or self._settings.keepalive_interval_s,
             device.keepalive_count or self._settings.keepalive_count,
+            self._settings.keepalive_grace_s,
         )
 
 

@@ -73,8 +73,11 @@ class BelowSettings:
     send_date: bool = True
     """Whether REGISTER's 200 carries our clock (3.6.7); each device has its own switch besides."""
     keepalive_interval_s: float = 60.0
+    """How often a neighbour is to say that it lives; a device may have its own."""
     keepalive_count: int = 3
     """So many intervals of silence make a neighbour offline (3.11)."""
+    keepalive_grace_s: float = 10.0
+    """And so much on top of them, for clocks and networks that are late."""
     keepalive_extends_expiry: bool = False
     """Whether keepalives keep a registration alive that is not refreshed (10.2)."""
     restart_grace_s: float = 30.0
@@ -117,8 +120,8 @@ class BelowSettings:
                 raise ValueError(f"algorithms are some of MD5, SHA-256, SM3, not {', '.join(unknown) or 'none'}")
         if not 0 < self.expires_min_s <= self.expires_default_s <= self.expires_max_s:
             raise ValueError("expires_min_s, expires_default_s and expires_max_s must rise in this order")
-        if self.keepalive_interval_s <= 0 or self.keepalive_count < 1:
-            raise ValueError("keepalive_interval_s must be above 0 and keepalive_count at least 1")
+        if self.keepalive_interval_s <= 0 or self.keepalive_count < 1 or self.keepalive_grace_s < 0:
+            raise ValueError("keepalive_interval_s must be above 0, keepalive_count at least 1, the grace not below 0")
         if self.lock_after < 1 or self.lock_source_after < self.lock_after:
             raise ValueError("lock_after must be at least 1 and lock_source_after not below it")
 

@@ -125,9 +125,10 @@ def test_interval_and_count_of_a_device_may_change_while_it_lives():
     assert [change.reason for change in ticking(book, 70.0, 71.0)] == [Reason.KEEPALIVE_MISSED]
 
 
-def test_patience_is_never_under_a_minute():
-    assert Rhythm(5, 3).patience_s == 60.0
+def test_patience_follows_interval_and_count_with_some_grace():
     assert Rhythm(60, 3).patience_s == 190.0
+    assert Rhythm(5, 3).patience_s == 25.0
+    assert Rhythm(1, 3, grace_s=0.5).patience_s == 3.5
 
 
 def test_who_was_heard_is_handed_over_once_in_a_batch():
