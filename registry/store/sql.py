@@ -279,13 +279,13 @@ class SqlWriting:
     async def _put_members(self, rows: Sequence[ChannelRow]) -> None:
         """Write the further places anew; most owners have none, and then nothing is written."""
         owner = rows[0].owner
-        had = await self._connection.execute(select(_members.c.code).where(_members.c.owner == owner).limit(1))
-        if had.first() is not None:
-            for start in range(0, len(rows), MANY):
-                codes = [row.code for row in rows[start : start + MANY]]
-                await self._connection.execute(
-                    delete(_members).where(_members.c.owner == owner, _members.c.code.in_(codes))
-                )
+        codes = {row.code for row in rows}
+        mine = (_members.c.owner == owner, _members.c.code >= min(codes), _members.c.code <= max(codes))
+        had = {code for (code,) in await self._connection.execute(select(_members.c.code).where(*mine).distinct())}
+        away: list[Row] = [{"key_owner": owner, "key_code": code} for code in had & codes]
+        if away:
+            by_key = (_members.c.owner == bindparam("key_owner"), _members.c.code == bindparam("key_code"))
+            await self._connection.execute(delete(_members).where(*by_key), away)
         members: list[Row] = [
             {"owner": row.owner, "code": row.code, "place": place}
             for row in rows
