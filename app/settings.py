@@ -63,7 +63,7 @@ class Settings:
 
 # These follow from another setting or from where we run, so a file does not say them.
 DERIVED: dict[str, frozenset[str]] = {
-    "sip": frozenset({"user_agent", "limits"}),
+    "sip": frozenset({"limits"}),
     "below": frozenset({"code", "domain", "edition"}),
     "media": frozenset({"secret", "prefix"}),
     "broker": frozenset({"domain"}),

@@ -28,11 +28,11 @@ def text() -> str:
     for section in fields(Settings):
         room = getattr(defaults, section.name)
         parts.append(f"\n[{section.name}]\n# {(inspect.getdoc(type(room)) or '').splitlines()[0]}\n")
-        reasons = _reasons(type(room))
+        why = reasons(type(room))
         for each in fields(room):
             if each.name in DERIVED.get(section.name, frozenset()):
                 continue
-            parts.append("".join(f"# {line}\n" for line in reasons.get(each.name, "").splitlines()))
+            parts.append("\n" + "".join(f"# {line}\n" for line in why.get(each.name, "").splitlines()))
             parts.append(f"# {each.name} = {_value(getattr(room, each.name))}\n")
     return "".join(parts)
 
@@ -56,11 +56,11 @@ def _value(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _reasons(kind: type) -> dict[str, str]:
+def reasons(kind: type) -> dict[str, str]:
     """The text that stands under each field of a dataclass."""
     body = ast.parse(inspect.getsource(kind)).body[0]
     assert isinstance(body, ast.ClassDef)
-    reasons = {}
+    found = {}
     for before, after in zip(body.body, body.body[1:], strict=False):
         if (
             isinstance(before, ast.AnnAssign)
@@ -69,8 +69,8 @@ def _reasons(kind: type) -> dict[str, str]:
             and isinstance(after.value, ast.Constant)
             and isinstance(after.value.value, str)
         ):
-            reasons[before.target.id] = inspect.cleandoc(after.value.value)
-    return reasons
+            found[before.target.id] = inspect.cleandoc(after.value.value)
+    return found
 
 
 if __name__ == "__main__":

@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from aiohttp import web
-from sipserver.below.below import Below
-from web.passwords import ensure_first_administrator
 
 from app.settings import Settings
 from broker.broker import Broker
@@ -22,7 +20,9 @@ from media.plane import InletStatistics
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from sipserver.below.below import Below
 from sipserver.stack import Stack
+from web.passwords import ensure_first_administrator
 from web.server import Services, SystemInfo, make_app
 
 log = logging.getLogger(__name__)
@@ -59,10 +59,10 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     stack = Stack(settings.sip)
     below = Below(stack, directory, bus, settings.below)
     broker = Broker(below, directory, plane, bus, settings.broker)
-    await stack.start()
-    taken.push_async_callback(stack.close)
     await below.start()
     taken.push_async_callback(below.close)
+    await stack.start()
+    taken.push_async_callback(stack.close)
     taken.push_async_callback(broker.close)
 
     def system() -> SystemInfo:

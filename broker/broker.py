@@ -48,7 +48,9 @@ class BrokerSettings:
     viewer_patience_s: float = 60.0
     """How long one watch waits in all, the ring by the other transport included."""
     retry_first_s: float = 1.0
+    """The pause before a lost stream is called again; each failure doubles it."""
     retry_last_s: float = 30.0
+    """No such pause is longer."""
     retry_other_transport: bool = True
     """When nothing came on the port, ring once more by the other transport."""
     single_port: bool = False

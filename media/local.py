@@ -49,6 +49,7 @@ class PlaneSettings:
     first_port: int = 30000
     """First (even) port of the range; 0 takes ports of the system's choice."""
     last_port: int = 30999
+    """The last port of the range; a stream takes two, RTP and RTCP."""
     single_port: int = 0
     """The shared port of single-port mode (UDP and TCP), 0 for one of the system's choice; bound at first use."""
     quarantine_s: float = 5.0
@@ -58,24 +59,37 @@ class PlaneSettings:
     audio_wait_s: float = 1.0
     """How long the first frame waits for announced sound."""
     lost_udp_s: float = 10.0
+    """Silence after which a flowing UDP stream is lost."""
     lost_tcp_s: float = 15.0
+    """The same over TCP."""
     stuck_s: float = 10.0
     """Packets but no whole frame: a key frame is asked for after this, the stream given up after twice this."""
     connect_s: float = 3.0
+    """TCP active: the patience for one connection (2022 annex D)."""
     connect_tries: int = 4
+    """TCP active: the first try and at least three more."""
     connect_pause_s: float = 1.0
+    """TCP active: the pause between tries, at least one second."""
     receive_buffer_bytes: int = 4 * 1024 * 1024
+    """Wanted socket buffer: one key frame of a 4K camera overflows the usual 212 KB."""
     reorder_window: int = 256
+    """UDP packets that may wait for an earlier one."""
     reorder_hold_s: float = 0.2
+    """How long they wait before the earlier one counts as lost."""
     gop_frames: int = 1024
+    """Frames kept since the last key frame, for viewers who come now."""
     gop_bytes: int = 32 * 1024 * 1024
+    """And their bytes."""
     gop_s: float = 10.0
+    """And their seconds."""
     viewer_bytes: int = 8 * 1024 * 1024
     """What may wait for one slow viewer before it skips to the next key frame."""
     viewer_age_s: float = 2.0
+    """And how old the oldest of it may be."""
     viewer_skips: int = 5
     """Skips in a row (without catching up for `viewer_forgive_s`) after which a viewer is cut."""
     viewer_forgive_s: float = 30.0
+    """A viewer that kept up for so long has its skips forgiven."""
     viewers: int = 2000
     """Viewer places of this plane, taken and reserved."""
     address_life_s: float = 60.0

@@ -85,19 +85,28 @@ class Traffic(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StackSettings:
-    """What a stack is to be. `host` may be a wildcard; `public_host` is what we call ourselves then, when routing
-    cannot know it (behind a NAT). `port` 0 takes a free one, the same for UDP and TCP."""
+    """What a SIP stack is to be, and its timers."""
 
     host: str = "0.0.0.0"
+    """Address to listen at; 0.0.0.0 or :: is every one we have."""
     port: int = 5060
+    """The same for UDP and TCP; 0 takes a free one."""
     udp: bool = True
+    """Whether neighbours may come by UDP."""
     tcp: bool = True
+    """Whether they may come by TCP."""
     user_agent: str = "Lianwang"
+    """What User-Agent and Server headers say."""
     public_host: str = ""
+    """What we call ourselves towards neighbours when routing cannot know it, behind an address translator."""
     t1_s: float = 0.5
+    """RFC 3261's T1, the first pause before a UDP request is repeated."""
     t2_s: float = 4.0
+    """T2, the longest pause between two repeats."""
     t4_s: float = 5.0
+    """T4, how long a message may stay in the network."""
     answers_options: bool = True
+    """Whether OPTIONS, the link probe of upper platforms, is answered with 200 and Allow."""
     limits: Limits = field(default=DEFAULT_LIMITS)
 
 
@@ -724,7 +733,15 @@ class Stack:
         if not sent:
             self.endpoint.fail_sent(out, self.clock())
         elif self.on_traffic is not None:
-            self.guarded(self.on_traffic, Traffic("out", path, message, raw, time.time(), repeated))
+            self._tell_traffic(Traffic("out", path, message, raw, time.time(), repeated))
+
+    def _tell_traffic(self, traffic: Traffic) -> None:
+        # As `guarded`, without its packing of arguments: this happens twice a request.
+        try:
+            self.on_traffic(traffic)  # type: ignore[misc]  # the callers looked
+        except Exception:  # the ladder's fault must not stop the message
+            self._handler_faults += 1
+            log.exception("the ladder of the SIP stack failed; the next message is served")
 
     def _arm(self) -> None:
         due = self.endpoint.next_timer()
@@ -756,7 +773,7 @@ class Stack:
     def _on_heard(self, event: Heard) -> None:
         if self.on_traffic is not None:
             path, message, raw, repeated = event
-            self.guarded(self.on_traffic, Traffic("in", path, message, raw, time.time(), repeated))
+            self._tell_traffic(Traffic("in", path, message, raw, time.time(), repeated))
 
     def _on_refused(self, event: Refused) -> None:
         if self.on_bad is not None:
