@@ -244,7 +244,9 @@ class Registrar:
         self, case: _Case, credentials: Credentials, algorithm: str, which: str, secret: str | None
     ) -> Challenged | Refused:
         failures = self._locks.fail(case.lock_key, case.now)
-        self._source_locks.fail(case.network, case.now)
+        if failures == 1:
+            # A source is judged by how many codes it tried, else a few stubborn cameras lock their whole site out.
+            self._source_locks.fail(case.network, case.now)
         reason, why = self._wrong_words(case, credentials, algorithm, which, secret)
         if failures >= self._settings.lock_after:
             wait = self._locks.wait_s(case.lock_key, case.now)

@@ -56,7 +56,7 @@ class BelowSettings:
     lock_after: int = 5
     """Wrong passwords in a row from one source for one code before it must wait."""
     lock_source_after: int = 50
-    """Wrong passwords from one source for any code before it must wait; a site behind one NAT holds many devices."""
+    """Codes that one source fails for before it must wait; a site behind one NAT holds many devices."""
     lock_s: float = 60.0
     """The first wait; each further failure doubles it."""
     lock_longest_s: float = 3600.0

@@ -53,8 +53,9 @@ class House:
         return self.ask(authorizations=(str(credentials),), **fields)
 
     def register(self, password: str = "12345678", **fields: object):
-        """Both requests of a registration."""
-        return self.answer(self.challenged().nonce, password, **fields)
+        """Both requests of a registration, or the refusal of the first."""
+        first = self.ask()
+        return self.answer(first.nonce, password, **fields) if isinstance(first, Challenged) else first
 
 
 CREDENTIAL_FIELDS = ("username", "realm", "algorithm", "qop", "uri", "nc")
@@ -421,6 +422,15 @@ def test_guessing_under_many_codes_locks_the_source_but_not_who_is_registered_th
         house.answer(nonce, "wrong", code=code, to_code=code, username=code)
     assert isinstance(house.ask(), Refused)
     assert isinstance(house.ask(at_home=True), Challenged)
+
+
+def test_one_stubborn_camera_does_not_lock_its_whole_site_out():
+    house = House(lock_source_after=5)
+    for _ in range(40):
+        house.register("wrong")
+        house.now += 30
+    other = "34020000001320000009"
+    assert isinstance(house.ask(code=other, to_code=other), Challenged)
 
 
 def test_who_never_got_a_nonce_cannot_lock_anybody_out():
