@@ -254,6 +254,7 @@ class Stream:
             if why is None:
                 return
             log.info("stream %s of %s broke: %s", self.name, self.key.channel, why)
+            self.failure = Failure(f"{self.key.channel} stopped sending: {why}", "lost", 504, self.hops)
             self._expect_outcome()
             self._move(Turn.BROKEN, why)
             await self._hang_up()

@@ -332,6 +332,15 @@ async def test_a_lost_stream_is_rung_again_and_the_viewer_keeps_his_place(hall):
     assert home.plane.outlets == before and len(home.plane.opened) == 1
     assert "retrying" in home.states
     assert next(change.note for change in home.changes if change.state == "retrying") == "silent for 10 s"
+    assert home.broker.streams()[0].failure is None
+
+
+async def test_a_broken_stream_says_so_while_it_is_rung_again(hall):
+    home = hall(retry_first_s=1.0, retry_last_s=1.0)
+    await home.broker.watch(home.wish())
+    home.plane.lose()
+    await home.until(lambda: home.states[-1] == "retrying")
+    assert home.broker.streams()[0].failure == f"{CHANNEL} stopped sending: silent for 10 s"
 
 
 async def test_a_bye_of_the_device_is_followed_by_a_new_call(hall):
