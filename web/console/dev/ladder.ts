@@ -35,7 +35,7 @@ function draw(callId: string, start: number, sketches: Sketch[]): LadderMessage[
     ].join('\r\n')
     return {
       at, direction: sketch.out ? 'out' : 'in', transport: 'UDP', local: US, remote: DEVICE, peer: PEER, call_id: callId, method, status,
-      summary: status ? sketch.first.slice(8) : `${method} ${sketch.type ? 'Play' : ''}`.trim(), text, size: text.length, repeated: sketch.repeated ?? false,
+      summary: (status ? sketch.first.slice(8) : sketch.first.replace(' SIP/2.0', '')) + (sketch.type === 'application/sdp' ? ' · SDP Play' : sketch.type ? ' · DeviceControl' : ''), text, size: text.length, repeated: sketch.repeated ?? false,
     }
   })
 }
@@ -75,7 +75,7 @@ export const peerTalk = () => [
     draw(`keep-${i}`, now() - 340 + i * 60, [
       { after: 0, out: false, first: 'MESSAGE sip:34010000002000000001@3401000000 SIP/2.0', cseq: `${20 + i} MESSAGE`, type: 'Application/MANSCDP+xml', body: ['<?xml version="1.0"?>', '<Notify>', '<CmdType>Keepalive</CmdType>', `<SN>${20 + i}</SN>`, `<DeviceID>${PEER}</DeviceID>`, '<Status>OK</Status>', '</Notify>'] },
       { after: 0.001, out: true, first: 'SIP/2.0 200 OK', cseq: `${20 + i} MESSAGE` },
-    ]).map((m) => (m.status ? m : { ...m, summary: 'MESSAGE Keepalive' })),
+    ]).map((m) => (m.status ? m : { ...m, summary: `${m.text.split('\r\n')[0]?.replace(' SIP/2.0', '')} · Keepalive` })),
   ).flat(),
   ...goodCall('a84b4c76e66710@10.34.0.8', 90),
 ].sort((a, b) => a.at - b.at)

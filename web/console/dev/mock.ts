@@ -1,7 +1,7 @@
 /** A stand-in for the server, inside Vite: enough of the API to look at every screen. `npm run mock`. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin } from 'vite'
-import type { Channel, Live, PlayFailure, Preset, StreamRow, SystemFacts, TreePage, User } from '../src/api/types'
+import type { CallRow, Channel, Live, PlayFailure, Preset, StreamRow, SystemFacts, TreePage, User } from '../src/api/types'
 import { makeEstate } from './estate.ts'
 import { badCall, goodCall, peerTalk } from './ladder.ts'
 import { serveMedia } from './media.ts'
@@ -49,19 +49,21 @@ function search({ query }: Visit) {
 
 function live(visit: Visit): Live {
   const channel = everyChannel().find((c) => c.owner === visit.body.owner && c.code === visit.body.channel) as Channel
-  const us = '34010000002000000001'
   const failure = (error: PlayFailure, status: number, message: string) => new Refused(status, error.code, message, error)
   if (!channel.online) {
-    throw failure({ code: 'channel-offline', status: 480, hops: [{ who: us, what: `watch ${channel.code}`, status: 480, reason: 'the recorder says it is OFF' }], seen: null, call_id: null }, 409, 'offline')
+    throw failure({ code: 'device-offline', status: 480, hops: [{ who: channel.owner, what: 'INVITE', status: 0, reason: 'no live registration' }], seen: null, call_id: null }, 409, 'offline')
   }
   if (channel.name.includes('元一')) {
     throw failure(
       {
-        code: 'nothing', status: 408, call_id: 'a84b4c76e66710@10.34.0.8',
+        code: 'no-media', status: 504, call_id: 'a84b4c76e66710@10.34.0.8',
         hops: [
-          { who: us, what: 'INVITE s=Play, TCP passive, port 30012', status: 200, reason: 'OK' },
-          { who: channel.owner, what: `200 OK → ACK, y=0100000001`, status: 200, reason: 'OK' },
-          { who: us, what: 'media on 10.34.0.8:30012', status: 0, reason: '' },
+          { who: 'media', what: 'open a port', status: 200, reason: 'tcp-passive port 30012, SSRC 0100000001' },
+          { who: channel.owner, what: 'INVITE', status: 200, reason: 'OK' },
+          { who: 'media', what: 'await the first picture', status: 0, reason: 'nothing: not one packet reached the port' },
+          { who: 'media', what: 'open a port', status: 200, reason: 'udp port 30014, SSRC 0100000002' },
+          { who: channel.owner, what: 'INVITE', status: 200, reason: 'OK' },
+          { who: 'media', what: 'await the first picture', status: 0, reason: 'nothing: not one packet reached the port' },
         ],
         seen: { verdict: 'nothing', packets: 0, bytes: 0, sources: [], ssrcs: [], payload_types: [], codecs: [], note: '' },
       },
@@ -73,10 +75,10 @@ function live(visit: Visit): Live {
       {
         code: 'device-refused', status: 486, call_id: 'f00d2@10.34.0.8',
         hops: [
-          { who: us, what: 'INVITE s=Play', status: 100, reason: 'Trying' },
-          { who: channel.owner, what: `INVITE ${channel.code}`, status: 486, reason: 'Busy Here' },
+          { who: 'media', what: 'open a port', status: 200, reason: 'tcp-passive port 30012, SSRC 0100000001' },
+          { who: channel.owner, what: 'INVITE', status: 486, reason: 'Busy Here' },
         ],
-        seen: { verdict: 'not-ps', packets: 412, bytes: 518_220, sources: ['10.34.10.20:62001'], ssrcs: [100_000_001], payload_types: [96], codecs: [], note: '' }, 
+        seen: channel.name.includes('农贸') ? null : { verdict: 'not-ps', packets: 412, bytes: 518_220, sources: ['10.34.10.20:62001'], ssrcs: [100_000_001], payload_types: [96], codecs: [], note: '' }, 
       },
       502, 'refused',
     )
@@ -107,13 +109,22 @@ const facts = (): SystemFacts => ({
   channels: { online: 361, total: 401 }, streams: 3, viewers: 5,
   sip_statistics: { received: 182_331, sent: 181_902, retransmissions_swallowed: 412, bad_messages: 3, transactions: 18, dialogs: 3, connections: 2 },
   media: { inlets: 3, viewers: 5, packets: 5_129_003, lost: 12, ports_free: 997 },
+  web: { listeners: 2, told: 311 },
 })
 
 const streams: StreamRow[] = everyChannel().slice(0, 3).map((c, i) => ({
-  id: `s${i}`, owner: c.owner, channel: c.code, state: ['flowing', 'flowing', 'ringing'][i] ?? '', stream_number: i === 1 ? 1 : 0, transport: 'tcp-passive', ssrc: `010000000${i}`,
+  id: `s${i}`, owner: c.owner, channel: c.code, state: ['live', 'live', 'inviting'][i] ?? '', stream_number: i === 1 ? 1 : 0, transport: 'tcp-passive', ssrc: `010000000${i}`,
   call_id: 'a84b4c76e66710@10.34.0.8', viewers: ['admin', '王值班'].slice(0, 2 - (i % 2)), started_at: Date.now() / 1000 - 500 * (i + 1), failure: null,
   statistics: i === 2 ? null : { packets: 120_331 * (i + 1), bytes: 99_000_000, lost: i * 7, reordered: 0, duplicates: 0, frames: 12_000, key_frames: 240, viewers: 2, last_packet_age_s: 0.02, video: { codec: 'H.264', width: 1920, height: 1080, fps: 25, mime: '' }, audio: null },
 }))
+
+function callRows(): CallRow[] {
+  return [...new Set(calls.map((m) => m.call_id))].map((id) => {
+    const all = calls.filter((m) => m.call_id === id)
+    const status = all.find((m) => m.method === 'INVITE' && m.status >= 200)?.status ?? 0
+    return { call_id: id, peer: all[0]?.peer ?? '', target: '34010200001320000003', started_at: all[0]?.at ?? 0, ended_at: all.at(-1)?.at ?? 0, status, messages: all.length }
+  }).reverse()
+}
 
 type Handler = (visit: Visit) => unknown
 
@@ -151,7 +162,7 @@ const ROUTES: [string, string, Handler][] = [
   ['GET', 'channels/:x/:x/presets', () => ({ items: presets, complete: true })],
   ['GET', 'mock/ptz', () => ptzSeen],
   ['GET', 'ladders/peers/:x', () => ({ messages: peerTalk() })],
-  ['GET', 'ladders/calls', () => ({ messages: calls.filter((m, i) => calls.findIndex((n) => n.call_id === m.call_id) === i).reverse() })],
+  ['GET', 'ladders/calls', () => ({ items: callRows() })],
   ['GET', 'ladders/calls/:x', ({ path }) => ({ messages: calls.filter((m) => m.call_id === path[2]) })],
   ['GET', 'system', facts],
   ['GET', 'users', () => ({ items: [{ name: 'admin', role: 'administrator', must_change: false, created_at: 1.79e9, disabled: false }, { name: '王值班', role: 'operator', must_change: true, created_at: 1.791e9, disabled: false }, { name: 'zhihui', role: 'viewer', must_change: false, created_at: 1.792e9, disabled: true }], next: null })],

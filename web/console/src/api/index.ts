@@ -2,6 +2,7 @@
 import { http } from './http'
 import type {
   ApiKey,
+  CallRow,
   Channel,
   Device,
   DevicePage,
@@ -86,17 +87,17 @@ interface LadderAnswer {
 export const ladders = {
   ofPeer: (code: string, limit: number) => http.get<LadderAnswer>(`/ladders/peers/${part(code)}`, { limit }),
   ofCall: (callId: string) => http.get<LadderAnswer>(`/ladders/calls/${part(callId)}`),
-  calls: (limit: number) => http.get<LadderAnswer>('/ladders/calls', { limit }),
+  calls: (limit: number) => http.get<{ items: CallRow[] }>('/ladders/calls', { limit }),
 }
 
 export const system = {
   facts: () => http.get<SystemFacts>('/system'),
-  users: () => http.get<Page<UserRow>>('/users'),
+  users: () => http.get<{ items: UserRow[] }>('/users'),
   addUser: (wish: { name: string; password: string; role: Role }) => http.post<UserRow>('/users', wish),
   changeUser: (name: string, wish: { role?: Role; password?: string; disabled?: boolean }) =>
     http.patch<UserRow>(`/users/${part(name)}`, wish),
   removeUser: (name: string) => http.delete<null>(`/users/${part(name)}`),
-  keys: () => http.get<Page<ApiKey>>('/keys'),
+  keys: () => http.get<{ items: ApiKey[] }>('/keys'),
   addKey: (wish: { name: string; role: Role }) => http.post<NewApiKey>('/keys', wish),
   removeKey: (id: string) => http.delete<null>(`/keys/${part(id)}`),
 }

@@ -142,13 +142,13 @@ export interface DeviceWish {
 export interface Page<T> {
   items: T[]
   next: string | null
-  total?: number
+  total: number | null
 }
 
 export interface DevicePage {
   items: Device[]
   next: string | null
-  total: number
+  total: number | null
 }
 
 export interface Refusal {
@@ -285,6 +285,17 @@ export interface LadderMessage {
   repeated: boolean
 }
 
+/** One call in the list: `status` is the final answer to its INVITE, 0 while there is none. */
+export interface CallRow {
+  call_id: string
+  peer: string
+  target: string
+  started_at: number
+  ended_at: number
+  status: number
+  messages: number
+}
+
 export interface SystemFacts {
   name: string
   code: string
@@ -298,4 +309,5 @@ export interface SystemFacts {
   viewers: number
   sip_statistics: Record<string, unknown>
   media: Record<string, unknown>
+  web: Record<string, unknown>
 }

@@ -9,6 +9,7 @@ import { useFeed } from './feed'
 const PAGE = 200
 /** A branch that fills the wall is walked at most so far. */
 const MOST_ASKED = 12
+const DEEPEST_TRUNK = 8
 
 export const useTree = defineStore('tree', () => {
   const state = reactive<TreeState>({ nodes: new Map(), branches: new Map(), open: new Set() })
@@ -16,6 +17,7 @@ export const useTree = defineStore('tree', () => {
   const failed = ref(false)
   const stale = new Set<string>()
   let sweeping = 0
+  let hasOpenedTrunk = false
 
   const askId = (parent: string) => (parent === ROOT ? null : parent)
 
@@ -39,8 +41,14 @@ export const useTree = defineStore('tree', () => {
   async function begin(): Promise<void> {
     if (state.branches.get(ROOT)?.loaded) return
     await loadMore(ROOT)
-    let trunk = onlyChild(ROOT)
-    for (let depth = 0; trunk && depth < 3; depth++) {
+    await openTrunk()
+  }
+
+  /** While branches have a single child, open it: a small estate is seen without a click. Done once. */
+  async function openTrunk(): Promise<void> {
+    let trunk = hasOpenedTrunk ? null : onlyChild(ROOT)
+    for (let depth = 0; trunk && depth < DEEPEST_TRUNK; depth++) {
+      hasOpenedTrunk = true
       await open(trunk)
       trunk = onlyChild(trunk)
     }
@@ -84,6 +92,7 @@ export const useTree = defineStore('tree', () => {
       return
     }
     state.branches.set(parent, { children, next: after, loading: false, loaded: true, failed: false })
+    if (parent === ROOT) await openTrunk()
   }
 
   /** Read everything on the screen anew; closed branches are forgotten. */
