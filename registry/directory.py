@@ -98,7 +98,10 @@ class Directory:
     # Opening and closing.
 
     async def open(self, url: str) -> None:
-        """`url` is sqlite:///file, postgresql://... or memory: (forgotten at the end); ValueError for another."""
+        """`url` is sqlite:///file, postgresql://... or memory: (forgotten at the end); ValueError for another.
+
+        ConnectionError, in one readable sentence without a password, when the database cannot be opened.
+        """
         self._store = MemoryStore() if url == "memory:" else SqlStore(url)
         await self._store.open()
         self.accounts = Accounts(self._store, clock=self._clock)

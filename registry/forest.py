@@ -81,7 +81,6 @@ class Forest:
         self.branches: dict[str, Branch] = {}
         self.holdings: dict[str, dict[Places, Holding]] = {}
         self._children: dict[str | None, list[tuple[str, str, str]]] = {}
-        self._regions: dict[str, str] = {}
 
     def load(
         self,
@@ -97,7 +96,6 @@ class Forest:
             children.sort()
         for branch in branches:
             self.branches[branch.owner] = branch
-            self._regions.update(branch.regions)
         for owner, places, holding in holdings:
             self.holdings.setdefault(owner, {})[places] = holding
 
@@ -123,9 +121,6 @@ class Forest:
         for holding in self.holdings.get(owner, {}).values():
             whole = whole.plus(holding)
         return whole
-
-    def region_name(self, short: str) -> str | None:
-        return self.divisions.name(short) or self._regions.get(short)
 
     def adopt(self, draft: Draft) -> None:
         """Make a stored draft true."""
@@ -153,7 +148,6 @@ class Forest:
                 self.branches.pop(owner, None)
             else:
                 self.branches[owner] = branch
-                self._regions.update(branch.regions)
 
     def _leave(self, node: Node) -> None:
         brothers = self._children.get(node.parent, [])
@@ -173,7 +167,6 @@ class Draft:
         self.gone: set[str] = set()
         self.held: dict[tuple[str, Places], Holding] = {}
         self.branches: dict[str, Branch | None] = {}
-        self._regions: dict[str, str] = {}
 
     # What a store must write.
 
@@ -226,8 +219,6 @@ class Draft:
         self._count_all(owner, -1)
         for places, holding in moves.items():
             self._hold(owner, places, holding)
-        for short in branch.regions:
-            self._regions[short] = branch.regions[short]
         self._branch(owner, branch)
         self._count_all(owner, 1)
         self._prune()
@@ -340,6 +331,7 @@ class Draft:
 
     def _branch(self, owner: str, branch: Branch | None) -> None:
         old = self._forest.branches.get(owner)
+        self.branches[owner] = branch
         wanted: dict[str, Shape] = branch.nodes if branch is not None else {}
         for shape in _parents_first(wanted):
             parent = shape.parent
@@ -349,7 +341,39 @@ class Draft:
         for id in old.nodes if old is not None else ():
             if id not in wanted:
                 self._remove(id)
-        self.branches[owner] = branch
+        self._name_regions(old.regions if old is not None else {}, branch.regions if branch is not None else {})
+
+    def _name_regions(self, before: Mapping[str, str], after: Mapping[str, str]) -> None:
+        """Divisions that only neighbours know got other names, or came between others, or are known no more."""
+        for short in sorted(before.keys() | after.keys()):
+            if before.get(short) == after.get(short) or self._forest.divisions.name(short) is not None:
+                continue
+            self.rename(division_id(short), self._region_name(short) or short)
+            if (short in before) != (short in after):
+                for node in self._divisions_within(short):
+                    self._rehang_division(node)
+
+    def _divisions_within(self, short: str) -> list[Node]:
+        inside = division_id(short)
+        ids = dict.fromkeys([*self._forest.nodes, *self.touched])
+        found = (self._node(id) for id in ids if id.startswith(inside) and id != inside)
+        return [node for node in found if node is not None]
+
+    def _rehang_division(self, node: Node) -> None:
+        """Put a division under the nearest one that is known now. Whatever stands in it has no place outside of it but
+        under the same ancestors, so its counts move as they are."""
+        parent = self._nearest(node.code)
+        if parent == node.parent:
+            return
+        counts = Holding(0, node.total, node.online)
+        for sign, above in ((-1, node.parent), (1, parent)):
+            if above is not None:
+                for id in self._chain(above):
+                    upper = self._known(id)
+                    self.touched[id] = replace(
+                        upper, total=upper.total + sign * counts.cameras, online=upper.online + sign * counts.online
+                    )
+        self._put(replace(self._known(node.id), parent=parent))
 
     def _make_division(self, id: str) -> Node:
         if not id.startswith("division:"):
@@ -360,16 +384,26 @@ class Draft:
         """Id of a division's node, made when it is not there, with those above it that anybody knows."""
         id = division_id(short)
         if self._node(id) is None:
-            parent = None
-            for length in range(len(short) - 2, 0, -2):
-                if self._region_name(short[:length]) is not None:
-                    parent = self._division(short[:length])
-                    break
-            self._put(Node(id, NodeKind.DIVISION, short, self._region_name(short) or short, parent))
+            self._put(Node(id, NodeKind.DIVISION, short, self._region_name(short) or short, self._nearest(short)))
         return id
 
+    def _nearest(self, short: str) -> str | None:
+        """Id of the node of the nearest division around that anybody knows; it is made when it is not there."""
+        for length in range(len(short) - 2, 0, -2):
+            if self._region_name(short[:length]) is not None:
+                return self._division(short[:length])
+        return None
+
     def _region_name(self, short: str) -> str | None:
-        return self._forest.region_name(short) or self._regions.get(short)
+        """By our own table, else by what some neighbour says as of this draft."""
+        known = self._forest.divisions.name(short)
+        if known is not None:
+            return known
+        for branch in (self._forest.branches | self.branches).values():
+            said = branch.regions.get(short) if branch is not None else None
+            if said is not None:
+                return said
+        return None
 
     def _prune(self) -> None:
         """Take away divisions in which nothing stands any more, and then those above them."""

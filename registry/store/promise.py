@@ -93,7 +93,7 @@ class Store(Protocol):
     """Where the library is kept. Lists are in order of code points, whatever the database's language."""
 
     async def open(self) -> None:
-        """Bring the tables up to date and be ready."""
+        """Bring the tables up to date and be ready; ConnectionError, in a readable sentence, when that cannot be."""
 
     async def close(self) -> None: ...
 

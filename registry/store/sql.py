@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from alembic.util import CommandError
+from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import (
     Column,
     Delete,
@@ -22,12 +24,14 @@ from sqlalchemy import (
     delete,
     event,
     insert,
+    make_url,
     or_,
     select,
     tuple_,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from registry.store import tables
@@ -65,9 +69,25 @@ class SqlStore:
         self._thread.start()
         try:
             await self._thread.run(self._open())
+        except (SQLAlchemyError, CommandError, PostgresError, InterfaceError, OSError) as error:
+            await self.close()
+            raise ConnectionError(self._complaint(error)) from error
         except BaseException:
             await self.close()
             raise
+
+    def _complaint(self, error: Exception) -> str:
+        """One sentence for whoever set the URL; its password is not in it."""
+        url = make_url(self._url)
+        shown = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
+        cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if isinstance(error, CommandError):
+            cure = "was it written by a newer version?"
+        elif url.get_backend_name() == "sqlite":
+            cure = "its folder must be there and writable for us"
+        else:
+            cure = "is PostgreSQL running there, and are user, password and database's name right?"
+        return f"the database {shown} cannot be opened ({cause}); {cure}"
 
     async def _open(self) -> None:
         self._engine = create_async_engine(self._url)

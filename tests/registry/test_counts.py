@@ -21,13 +21,13 @@ GROUPS = [f"3401020000215000000{n}" for n in range(2)]
 ORGANISATIONS = [f"3401020000216000000{n}" for n in range(4)]
 SYSTEMS = ["34010200002000000007"]
 RECORDERS = ["34010200001180000001"]
-REGIONS = ["34", "340102", "349988"]
+REGIONS = ["34", "340102", "3499", "349988", "34998877"]
 CAMERAS = [f"3401020000132000000{n}" for n in range(6)] + ["34010200001340000001"]
 
 parents = st.lists(
     st.sampled_from([*GROUPS, *ORGANISATIONS, *SYSTEMS, *RECORDERS, *OWNERS, CAMERAS[0]]), max_size=3, unique=True
 ).map(tuple)
-regions = st.builds(Item, code=st.sampled_from(REGIONS))
+regions = st.builds(Item, code=st.sampled_from(REGIONS), name=st.sampled_from(["", "New Town"]))
 directories = st.builds(
     Item,
     code=st.sampled_from([*GROUPS, *ORGANISATIONS, *SYSTEMS, *RECORDERS]),
@@ -45,7 +45,7 @@ cameras = st.builds(
 )
 catalogs = st.lists(st.one_of(cameras, cameras, directories, regions), max_size=12)
 events = st.sampled_from(["ON", "OFF", "ADD", "UPDATE", "DEL", "VLOST"])
-owners = st.sampled_from(OWNERS)
+owners = st.sampled_from([OWNERS[0], OWNERS[0], OWNERS[1]])
 happenings = st.one_of(
     st.tuples(st.just("merge"), owners, catalogs, st.booleans()),
     st.tuples(st.just("notice"), owners, catalogs, st.lists(events, min_size=12, max_size=12)),
@@ -154,7 +154,8 @@ async def tree(directory: Directory, node: str | None = None) -> list[tuple[str,
 
 plain = st.builds(
     Item,
-    code=st.sampled_from([*GROUPS, *ORGANISATIONS, *REGIONS, *CAMERAS]),
+    name=st.sampled_from(["", "New Town"]),
+    code=st.sampled_from([*GROUPS, *ORGANISATIONS, *REGIONS, *REGIONS, *CAMERAS]),
     parent_ids=st.lists(st.sampled_from([*GROUPS, *ORGANISATIONS, *OWNERS]), max_size=3, unique=True).map(tuple),
     business_group=st.sampled_from(["", *GROUPS]),
     civil_code=st.sampled_from(["", *REGIONS]),

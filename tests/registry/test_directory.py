@@ -52,6 +52,10 @@ def cameras(count: int) -> list[Item]:
     return [camera(number) for number in range(count)]
 
 
+def camera_in(civil_code: str) -> Item:
+    return Item(code(1), name="环城路001", civil_code=civil_code, parent_ids=(PLATFORM,))
+
+
 def town() -> list[Item]:
     """A group with two organisations; camera 1 in the north, 2 in the south, 3 in both, 4 in none."""
     return [
@@ -355,6 +359,16 @@ async def test_a_catalog_that_comes_while_the_device_is_away_counts_nobody_onlin
     assert await counts(directory, ROOT) == [(4, 4)]
 
 
+async def test_what_changes_while_the_device_is_away_counts_when_it_is_back(directory: Directory) -> None:
+    await with_platform(directory, Presence.OFFLINE)
+    await directory.merge(PLATFORM, cameras(3), complete=True, at=1.0)
+    await directory.apply_notice(PLATFORM, [Item(code(0), event="OFF"), camera(5, event="ADD")])
+    assert await counts(directory, ROOT) == [(0, 4)]
+    directory.note_presence(PLATFORM, Presence.ONLINE, "registered", 2.0)
+    await directory.flush()
+    assert await counts(directory, ROOT) == [(3, 4)]
+
+
 async def test_a_disabled_device_has_no_camera_online(directory: Directory) -> None:
     await with_platform(directory)
     await directory.merge(PLATFORM, cameras(2), complete=True, at=1.0)
@@ -512,6 +526,20 @@ async def test_divisions_in_a_catalog_are_nodes_with_names_even_when_nobody_else
     assert await counts(directory, "division:34", "division:340102", ROOT) == [(2, 2), (1, 1), (0, 0)]
     await directory.merge(PLATFORM, [Item("34010288", name="New Town")], complete=True, at=2.0)
     assert await directory.node("division:349999") is None
+
+
+async def test_a_division_that_becomes_known_later_takes_those_within_it_and_gives_them_back(
+    directory: Directory,
+) -> None:
+    await with_platform(directory)
+    await directory.merge(PLATFORM, [Item("340188"), camera_in("34018801")], complete=True, at=1.0)
+    assert await counts(directory, "division:340188", "division:3401") == [(1, 1), (1, 1)]
+    await directory.apply_notice(PLATFORM, [Item("340188", event="DEL"), Item("34018801", name="Mill", event="ADD")])
+    assert [node.name for node in await directory.path_to("division:34018801")] == ["安徽省", "合肥市", "Mill"]
+    assert await directory.node("division:340188") is None
+    await directory.apply_notice(PLATFORM, [Item("340188", name="New Town", event="ADD")])
+    path = await directory.path_to("division:34018801")
+    assert [(node.name, node.total) for node in path] == [("安徽省", 1), ("合肥市", 1), ("New Town", 1), ("Mill", 1)]
 
 
 async def test_things_that_give_no_picture_stand_in_the_tree_but_do_not_count(directory: Directory) -> None:

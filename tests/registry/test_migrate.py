@@ -70,3 +70,21 @@ def test_a_url_gets_the_driver_we_use() -> None:
     for url in ("", "lianwang.db", "mysql://h/db"):
         with pytest.raises(ValueError, match="a database is"):
             driver_url(url)
+
+
+async def test_a_database_that_cannot_be_opened_is_told_in_one_sentence_without_the_password(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path / 'nowhere' / 'a.db'}", "postgresql://lw:secret@127.0.0.1:1/house"):
+        with pytest.raises(ConnectionError, match="cannot be opened") as told:
+            await SqlStore(url).open()
+        assert "secret" not in str(told.value)
+        assert "\n" not in str(told.value)
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(url: str) -> None:
+    await upgrade(url)
+    engine = create_async_engine(driver_url(url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    await engine.dispose()
+    with pytest.raises(ConnectionError, match="newer version"):
+        await SqlStore(url).open()
