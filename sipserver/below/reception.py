@@ -96,7 +96,7 @@ class Reception:
                 incoming.respond(401, headers=(*self._challenges(verdict), *self._version))
             case Refused():
                 self._grievances.note(verdict.refusal)
-                wait = (("Retry-After", str(int(verdict.wait_s) + 1)),) if verdict.wait_s > 0 else ()
+                wait = (("Retry-After", str(max(1, round(verdict.wait_s)))),) if verdict.wait_s > 0 else ()
                 incoming.respond(403, headers=(*wait, *self._version))
             case Granted(is_new=True):
                 self._admit(incoming, attempt)

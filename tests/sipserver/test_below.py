@@ -59,7 +59,7 @@ async def test_every_register_answer_names_our_edition_and_a_wrong_password_is_w
     assert house.presence() is Presence.NEVER
     for _ in range(4):
         last = await camera.register(password="wrong")
-    assert (last.status, last.headers.get("Retry-After"), last.headers.get("X-GB-Ver")) == (403, "61", "3.0")
+    assert (last.status, last.headers.get("Retry-After"), last.headers.get("X-GB-Ver")) == (403, "60", "3.0")
 
 
 async def test_deregistration_is_challenged_and_then_ends_everything(make_house, make_camera):
