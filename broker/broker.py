@@ -286,9 +286,10 @@ class Broker:
         if not self._is_closed:
             self._is_closed = True
             self._deafen()
-        tasks = [each.task for each in (*self._streams.values(), *self._ending.values()) if each.task is not None]
-        for task in tasks:
-            task.cancel()
+        streams = [*self._streams.values(), *self._ending.values()]
+        for stream in streams:
+            stream.cancel()
+        tasks = [stream.task for stream in streams if stream.task is not None]
         if tasks:
             await asyncio.wait(tasks)
 

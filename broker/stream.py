@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 ENDING_S = 8.0
 """How long a new call waits for the BYE of the one before it on the same channel."""
 BYE_S = 5.0
+HASTY_BYE_S = 1.0
+"""The same when the whole house closes; a neighbour that is gone must not hold it up."""
 TELL_S = 5.0
 CHECK_S = 60.0
 """How often a flowing stream is held against what the media plane really has."""
@@ -131,6 +133,7 @@ class Stream:
         self._news: asyncio.Future[Seen | None] | None = None
         self._wake = asyncio.Event()
         self._broken: str | None = None
+        self._bye_s = BYE_S
         self._is_stopped = False
         self._is_back = False
         self._key_frame_at = float("-inf")
@@ -170,6 +173,12 @@ class Stream:
         self._break("stopped by an operator")
         if self._news is not None and not self._news.done():
             self._news.set_result(Seen(Verdict.LOST, note="stopped by an operator"))
+
+    def cancel(self) -> None:
+        """The house closes: end now, with little patience for answers."""
+        self._bye_s = HASTY_BYE_S
+        if self.task is not None:
+            self.task.cancel()
 
     def ring_now(self) -> None:
         """The device is back: do not wait out the pause."""
@@ -479,7 +488,7 @@ class Stream:
         if call is None:
             return
         try:
-            async with asyncio.timeout(BYE_S):
+            async with asyncio.timeout(self._bye_s):
                 await call.hang_up()
         except (PeerError, TimeoutError) as error:
             log.info("the BYE of %s was not answered: %s", call.call_id, error)

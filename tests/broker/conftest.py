@@ -60,6 +60,8 @@ class FakeCall:
     async def hang_up(self, reason: str = "") -> None:
         await asyncio.sleep(0)
         self.peer.log.append("BYE")
+        if self.peer.fails == "never answers BYE":
+            await asyncio.Event().wait()
         if self.peer.fails == "hang up":
             raise RuntimeError("the BYE failed")
         self.is_over = True

@@ -428,6 +428,16 @@ async def test_closing_the_broker_hangs_up_everywhere(hall):
     assert (await refusal(home)).status == 503
 
 
+async def test_a_neighbour_that_never_answers_does_not_hold_the_house_open(hall):
+    home = hall()
+    await home.broker.watch(home.wish())
+    home.peer.fails = "never answers BYE"
+    began = asyncio.get_running_loop().time()
+    await home.broker.close()
+    assert asyncio.get_running_loop().time() - began < 2
+    assert home.nothing_is_held()
+
+
 async def test_a_hundred_watches_that_fail_lose_no_number(hall):
     home = hall()
     home.peer.refuses = [PeerRefused("busy", status=486, reason="Busy Here")] * 100
