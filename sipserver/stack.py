@@ -153,7 +153,6 @@ class Incoming:
         if self.is_answered:
             return
         stack = self._stack
-        self.is_answered = status >= 200
         response = response_to(
             self.request,
             status,
@@ -164,7 +163,9 @@ class Incoming:
             to_tag=to_tag or stack.endpoint.tokens.word(),
             server=stack.settings.user_agent,
         )
+        # Raises ValueError for a header with a line end; the request then still waits for a better answer.
         stack.answer(self._transaction, response)
+        self.is_answered = status >= 200
 
     def accept(
         self,
@@ -396,7 +397,6 @@ class Stack:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        self.on_connection_lost = None if self._tcp is None else self.on_connection_lost
         if self._udp is not None:
             self._udp.close()
             self._udp = None
@@ -681,7 +681,11 @@ class Stack:
         path = self._paths.get(remote)
         if path is None:
             path = self.udp_path(remote)
-        self.endpoint.receive(data, path, self.clock())
+        try:
+            self.endpoint.receive(data, path, self.clock())
+        except Exception:  # the edge of the reader: no datagram, whatever is in it, may stop those behind it
+            self._handler_faults += 1
+            log.exception("a datagram from %s:%s brought the SIP endpoint down; the next one is served", *remote)
         self.pump()
         self._arm()
 

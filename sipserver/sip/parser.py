@@ -65,7 +65,10 @@ def parse_datagram(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Re
     """
     if data[:1] in (b"\r", b"\n"):
         data = data.lstrip(b"\r\n")
-    head_end, body_start = find_head_end(data, 0, len(data))
+    head_end = data.find(b"\r\n\r\n")
+    body_start = head_end + 4
+    if head_end < 0 or data.find(b"\n\n", 0, head_end) >= 0:
+        head_end, body_start = find_head_end(data, 0, len(data))
     if head_end < 0:
         # Some senders leave out the empty line when there is no body.
         head_end = body_start = len(data)
@@ -140,11 +143,12 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS, raw: bytes = b"") -
     complaint = ""
     fields: list[Field] = []
     start_line = ""
-    if text.count("\r\n") == line_ends == text.count("\r"):
-        lines = text.split("\r\n")
+    lines = text.split("\r\n")
+    if len(lines) - 1 == line_ends == text.count("\r"):
         start_line = lines[0]
         try:
-            fields = [(NAMES[name], value.strip()) for name, _, value in [line.partition(":") for line in lines[1:]]]
+            del lines[0]
+            fields = [(NAMES[name], value.strip()) for name, _, value in [line.partition(":") for line in lines]]
         except KeyError:
             fields = []
     if not fields:
@@ -173,7 +177,8 @@ def parse_unusual(text: str) -> tuple[str, list[Field], str]:
             # A folded line goes on with the one above, RFC 3261 7.3.1.
             if fields:
                 name, said = fields[-1]
-                fields[-1] = (name, f"{said} {line.strip()}".strip())
+                more = line.strip().replace("\r", " ")
+                fields[-1] = (name, f"{said} {more}".strip())
             elif line.strip():
                 complaint = complaint or "a folded line follows no header"
             continue
@@ -222,7 +227,7 @@ def finish_request(
         raise refusal(request, 505, reason_of(505), raw=raw)
     if complaint:
         raise refusal(request, 400, complaint, raw=raw)
-    if len(headers) > limits.vias and len(headers.all("Via")) > limits.vias:
+    if len(headers._fields) > limits.vias and len(headers.all("Via")) > limits.vias:
         raise refusal(request, 400, "too many Via lines", raw=raw)
     return request
 

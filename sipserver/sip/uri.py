@@ -137,6 +137,8 @@ class NameAddr(NamedTuple):
         write To and Contact so.
         """
         if '"' not in text:
+            if text[-1:] == ">":
+                return parse_bare(text)
             address, bracket, tail = text.partition(">")
             if not bracket:
                 if "<" in text:
@@ -170,6 +172,16 @@ def parse_named(text: str) -> tuple[SipUri, str]:
     if not bracket:
         raise ValueError(f"an address without its opening bracket: {text[:80]!r}")
     return parse_uri(address), before.strip()
+
+
+@lru_cache(maxsize=8192)
+def parse_bare(text: str) -> NameAddr:
+    """`name <uri>` with nothing behind it, as To is in almost every request; kept like the URIs."""
+    address, _, tail = text.partition(">")
+    if tail:
+        raise ValueError(f"something stands after an address: {tail[:80]!r}")
+    uri, display = parse_named(address)
+    return NameAddr(uri, display, ())
 
 
 def after_quotes(text: str) -> tuple[str, str, str]:

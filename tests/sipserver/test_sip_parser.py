@@ -196,6 +196,13 @@ def test_a_star_contact_is_no_address() -> None:
     assert request(REGISTER.replace(b"<sip:34010200001320000001@192.0.2.21:5060>", b"*")).contact is None
 
 
+@pytest.mark.parametrize("name", [b"Call-ID: a\rb", b"Call-ID: a\r\n \rb", b"Subject:\r\n u\rv\r\nCall-ID: c"])
+def test_a_lone_carriage_return_is_no_line_end_to_those_who_get_our_answer(name: bytes) -> None:
+    register = request(REGISTER.replace(b"Call-ID: r-77@192.0.2.21", name))
+    assert b"\r" not in serialise(response_to(register, 200)).replace(b"\r\n", b"")
+    assert b"\r" not in serialise(register).replace(b"\r\n", b"")
+
+
 def test_headers_are_one_dictionary_in_every_spelling() -> None:
     headers = Headers((("v", "1"), ("VIA", "2"), ("Subject", "a,b")))
     assert headers.all("Via") == ["1", "2"]

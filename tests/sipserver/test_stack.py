@@ -127,6 +127,32 @@ async def test_a_fault_in_a_handler_is_answered_500_and_the_next_request_is_serv
         assert server.statistics().counts["handler_faults"] == 1
 
 
+async def test_an_answer_that_cannot_be_written_becomes_a_500() -> None:
+    def careless(incoming: Incoming) -> None:
+        incoming.respond(200, headers=(("Subject", "a\r\nEvil: b"),))
+
+    async with stack(careless) as server, stack() as camera:
+        path = await way(camera, server, "UDP")
+        answer = await camera.ask(message(camera, path), path)
+        assert answer.status == 500 and "Evil" not in answer.headers
+
+
+async def test_a_fault_of_the_endpoint_does_not_stop_the_datagrams_behind_it() -> None:
+    async with stack(yes) as server, stack() as camera:
+        path = await way(camera, server, "UDP")
+        sound = server.endpoint.receive
+        broken = iter([True])
+
+        def receive(data: bytes, path: Path, now: float) -> None:
+            if next(broken, False):
+                raise RuntimeError("a bug of ours")
+            sound(data, path, now)
+
+        server.endpoint.receive = receive  # type: ignore[method-assign]
+        assert (await camera.ask(message(camera, path), path, timeout_s=2)).status == 200
+        assert server.statistics().counts["handler_faults"] == 1
+
+
 async def test_an_answer_may_come_later() -> None:
     waiting: list[Incoming] = []
     async with stack(waiting.append) as server, stack() as camera:
