@@ -34,7 +34,7 @@ from registry.events import (
 )
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
-from registry.merging import News, Outcome, lay_in, sort_catalog, sort_notice, write_draft
+from registry.merging import News, Outcome, aside, lay_in, sort_catalog, sort_notice, write_draft
 from registry.refusal import RefusalSeen
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Shelf, Store, Writing
@@ -87,6 +87,7 @@ class Directory:
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
         self._closing = asyncio.Event()
+        self._indexed = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()  # whatever they give goes to whoever awaits them
         self._store: Store = MemoryStore()
         self.accounts = Accounts(self._store, clock=clock)
@@ -115,8 +116,10 @@ class Directory:
             [Branch(owner, directories) for owner, directories in self._directories.items()],
             [_holding_of(row) for row in await self._store.load(Shelf.HOLDINGS)],
         )
-        await self._index_all()
         self._flips.update(self._book.devices)
+        # Nothing changes until all is indexed, or a channel might be indexed twice; questions are answered meanwhile.
+        await self._one_at_a_time.acquire()
+        self._keep(self._index_all())
         self._keep(self._flush_now_and_then())
 
     async def close(self) -> None:
@@ -134,8 +137,19 @@ class Directory:
         await self._whole(self._flush(heard=True))
 
     async def _index_all(self) -> None:
+        try:
+            await self._index_pages()
+        except Exception:
+            log.exception("the search index is incomplete; search finds what was read until now")
+        finally:
+            self._indexed.set()
+            self._one_at_a_time.release()
+
+    async def _index_pages(self) -> None:
         after = ("", "")
         while lines := await self._store.lines(after, LINES_PAGE):
+            if self._closing.is_set():
+                return
             await asyncio.to_thread(self._index_some, lines)
             after = (lines[-1].owner, lines[-1].code)
 
@@ -279,6 +293,7 @@ class Directory:
         limit = _bounded(limit)
         wanted = limit if not online_only else LONGEST_PAGE
         keys = await self._store.beginning(text.strip(), wanted) if _may_begin_a_code(text.strip()) else []
+        await self._indexed.wait()
         keys += await asyncio.to_thread(self._finder.search, text, wanted, playable_only=playable_only)
         order = {key: at for at, key in reversed([*enumerate(keys)])}
         rows = await self._store.channels(list(order))
@@ -471,11 +486,14 @@ class Directory:
             times, book.heard = book.heard, {}
         try:
             async with self._change() as (writing, draft):
-                for code in flips:
-                    if code in book.devices:
-                        device = book.devices[code]
-                        draft.rename(device_id(code), device.shown_name)
-                        draft.light(code, _is_lit(device))
+                flipped = [book.devices[code] for code in flips if code in book.devices]
+
+                def count() -> None:
+                    for device in flipped:
+                        draft.rename(device_id(device.code), device.shown_name)
+                        draft.light(device.code, _is_lit(device))
+
+                await aside(sum(len(self._forest.holdings.get(code, ())) for code in flips), count)
                 await writing.put(Shelf.DEVICES, [row_of(book.devices[code]) for code in dirty if code in book.devices])
                 await writing.heard({code: at for code, at in times.items() if code not in dirty})
                 kept = [refusal_row(book.refusals[code]) for code in refusals if code in book.refusals]

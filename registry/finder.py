@@ -16,6 +16,8 @@ SEGMENT_BYTES = 512 * 1024
 MOST_CANDIDATES = 1_000
 """Matching lines looked at before the best are chosen."""
 LONGEST_QUERY = 64
+FEW = 32
+"""Changed lines that are looked for one by one before a segment is taken apart."""
 LONGEST_LINE = 4_096
 
 _FIELD = b"\x1f"
@@ -42,15 +44,14 @@ class Finder:
 
     def change(self, owner: str, lines: Mapping[str, bytes], removed: Iterable[str] = ()) -> None:
         """Put lines (`written`) in place of those with the same codes, and take the removed away."""
-        away = {_code(code) for code in (*lines, *removed)}
+        new: dict[bytes, bytes | None] = {_code(code): line for code, line in lines.items()}
+        new.update((_code(code), None) for code in removed)
         kept: list[bytes] = []
-        loose: list[bytes] = []
         for segment in self._segments.get(owner, ()):
-            if _touches(segment, away):
-                loose += (line for line in segment.strip(_LINE).split(_LINE) if line.partition(_FIELD)[0] not in away)
-            else:
-                kept.append(segment)
-        segments = _packed(tuple(kept), (*loose, *lines.values()))
+            changed = _changed(segment, new)
+            if changed:
+                kept.append(changed)
+        segments = _packed(tuple(kept), (line for line in new.values() if line is not None))
         if segments:
             self._segments[owner] = segments
         else:
@@ -130,10 +131,20 @@ def _code(code: str) -> bytes:
     return code.encode().translate(_CODE_DIGITS)
 
 
-def _touches(segment: bytes, codes: set[bytes]) -> bool:
-    if len(codes) > 32:
-        return True
-    return any(_LINE + code + _FIELD in segment for code in codes)
+def _changed(segment: bytes, new: dict[bytes, bytes | None]) -> bytes:
+    """The segment with new lines in their old places, without those that are None; what it held leaves `new`."""
+    if len(new) <= FEW and not any(_LINE + code + _FIELD in segment for code in new):
+        return segment
+    lines: list[bytes] = []
+    for line in segment.strip(_LINE).split(_LINE):
+        code = line[: line.index(_FIELD)]
+        if code in new:
+            other = new.pop(code)
+            if other is not None:
+                lines.append(other)
+        else:
+            lines.append(line)
+    return _LINE + _LINE.join(lines) + _LINE if lines else b""
 
 
 def _packed(kept: tuple[bytes, ...], lines: Iterable[bytes]) -> tuple[bytes, ...]:

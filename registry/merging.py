@@ -6,6 +6,7 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from heapq import merge
 from typing import TypeVar
 
 import msgspec
@@ -126,10 +127,14 @@ async def lay_in(
     elif items or news.gone:
         await _pass_some(writing, branch, items, whole, news.gone | directories.keys())
     flipped, unknown = await _flip(writing, owner, directories, news.online, whole)
-    if rehung or owner not in forest.branches:
-        draft.rehang(owner, branch, whole.moves)
-    else:
-        draft.move(owner, whole.moves)
+
+    def count() -> None:
+        if rehung or owner not in forest.branches:
+            draft.rehang(owner, branch, whole.moves)
+        else:
+            draft.move(owner, whole.moves)
+
+    await aside(len(whole.moves) + rehung * len(forest.holdings.get(owner, ())), count)
     await _write_directories(writing, owner, before, directories)
     return Outcome(
         await aside(len(whole.added), lambda: _diff(before, directories, whole, unknown, news.refused)),
@@ -199,7 +204,7 @@ async def _pass_all(
     rehung: bool,
 ) -> None:
     """Lay all rows of the neighbour beside the items, a page at a time: both are in order of code."""
-    codes = await aside(len(items), lambda: sorted(items))
+    codes = await aside(len(items), lambda: _in_order(list(items)))
     at, after, more = 0, "", True
     while more:
         rows = await writing.page(branch.owner, after, PAGE)
@@ -304,6 +309,11 @@ def _diff(before: Directories, after: Directories, step: Step, unknown: tuple[st
 async def aside(size: int, work: Callable[[], T]) -> T:
     """The result of pure work: on another thread when it is big, so that signalling goes on."""
     return await asyncio.to_thread(work) if size > ASIDE_FROM else work()
+
+
+def _in_order(codes: list[str]) -> list[str]:
+    """Sorted by pieces and merged: one sort of a million codes would give no other thread a turn for a second."""
+    return list(merge(*(sorted(piece) for piece in _slices(codes, PAGE))))
 
 
 def _code_of(row: ChannelRow) -> str:
