@@ -189,6 +189,13 @@ class LocalPlane:
                 await self._ticking
             self._ticking = None
 
+    async def dismiss(self, application: web.Application | None = None) -> None:
+        """End every viewer and let none in any more; has the shape of an `on_shutdown` listener, so that a web server
+        that closes need not wait for streams without an end."""
+        self._is_stopped = True
+        for place in tuple(self._places.values()):
+            self._vacate(place, self._sessions.get(place.inlet), "the server is closing")
+
     def routes(self) -> list[web.RouteDef]:
         """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
         return [web.get(self.settings.prefix + "/{inlet}/{outlet}", self._serve)]

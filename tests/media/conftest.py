@@ -173,7 +173,6 @@ async def house() -> AsyncIterator[Callable[..., Any]]:
             plane = LocalPlane(settings)
             found = House(plane)
             await plane.start()
-            taken.push_async_callback(plane.stop)
             application = web.Application()
             application.add_routes(plane.routes())
             runner = web.AppRunner(application, shutdown_timeout=0.2)
@@ -181,6 +180,7 @@ async def house() -> AsyncIterator[Callable[..., Any]]:
             taken.push_async_callback(runner.cleanup)
             site = web.TCPSite(runner, "127.0.0.1", 0)
             await site.start()
+            taken.push_async_callback(plane.stop)
             found.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
             found.client = await taken.enter_async_context(ClientSession())
             return found

@@ -278,6 +278,18 @@ async def test_a_detached_viewer_is_cut(house, camera, h264, fresh):
             pass
 
 
+async def test_a_closing_server_does_not_wait_for_viewers(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, _, _ = await open_viewer(home, inlet)
+    await home.plane.dismiss()
+    async with asyncio.timeout(2):
+        while (message := await viewer.receive()).type is WSMsgType.BINARY:
+            pass
+    assert message.type is WSMsgType.CLOSE and message.extra == "the server is closing"
+    assert home.plane.totals().viewers == 0
+
+
 async def test_there_is_no_place_beyond_the_last(house, camera, h264, fresh):
     home, cam = await house(viewers=1), camera()
     inlet, _ = await home.flowing(cam, fresh(h264))
@@ -350,8 +362,9 @@ async def test_rtp_of_something_else_is_said(house, camera):
     assert (seen.ssrcs, seen.payload_types) == ((200000001,), (96,))
 
 
-async def test_a_missing_key_frame_is_asked_for_and_then_said(house, camera, h264, fresh):
-    home, cam = await house(never_came_s=2.8), camera()
+async def test_a_missing_key_frame_is_asked_for_and_then_said(house, camera, h264, fresh, monkeypatch):
+    monkeypatch.setattr("media.inlets.session.KEY_FRAME_PATIENCE_S", 0.2)
+    home, cam = await house(never_came_s=0.6), camera()
     inlet = await home.plane.open(200000001, Transport.UDP)
     await home.plane.aim(inlet.id, Aim())
     deltas = [frame for frame in fresh(h264) if not frame.key]
