@@ -59,6 +59,11 @@ class Fanout:
         return self._tracks.audio if self._tracks else None
 
     @property
+    def has_kept(self) -> bool:
+        """Whether a newcomer sees a picture at once."""
+        return bool(self._kept)
+
+    @property
     def viewers(self) -> int:
         return sum(len(rendition.viewers) for rendition in self._renditions.values())
 

@@ -25,6 +25,7 @@ from media.plane import (
     Aim,
     Inlet,
     InletStatistics,
+    KeyFrameWanted,
     NoCapacity,
     OutletClosed,
     OutletKind,
@@ -356,6 +357,8 @@ class LocalPlane:
         else:
             place.viewer = viewer
             session.fanout.join(place.key, viewer, self._clock())
+            if session.fanout.is_ready and not session.fanout.has_kept:
+                self._tell(KeyFrameWanted(session.name, "a viewer waits and no picture is kept"))
         return viewer.ended
 
     def _vacate(self, place: _Place, session: Session | None, why: str) -> None:

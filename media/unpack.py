@@ -75,6 +75,15 @@ class Unpacker:
         return None
 
     @property
+    def announces_audio(self) -> bool:
+        """Whether sound has come, or the stream map or the SDP names a codec of it."""
+        return any(
+            isinstance(way.unpacking, Demuxer | SoundDepacketiser)
+            and (way.unpacking.sound.codec or way.unpacking.sound.hint) is not None
+            for way in self._ways.values()
+        )
+
+    @property
     def need_key(self) -> bool:
         return all(found.pictures.need_key for found in self._videos())
 

@@ -185,7 +185,7 @@ class RtpReceiver:
     @property
     def announces_audio(self) -> bool:
         """Whether the program stream map or the bytes so far promise sound."""
-        return self._unpacker.audio_codec is not None
+        return self._unpacker.announces_audio
 
     @property
     def is_understood(self) -> bool:

@@ -157,6 +157,28 @@ async def test_g711_becomes_aac_when_somebody_listens(house, camera, h264, fresh
     await viewer.close()
 
 
+async def test_announced_sound_is_there_from_the_first_frame_on(house, camera, h264, fresh):
+    home, cam = await house(), camera(sound=Codec.G711A)
+    # The stream map says that there is sound; it comes a moment after the first pictures.
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    silent = [packet for f in fresh(h264[:3]) for packet in cam.packetiser.packets(cam.muxer.pack(f), f.pts_90k)]
+    await cam.send_packets(inlet.port, silent)
+    await asyncio.sleep(0.3)
+    assert not home.told
+    await cam.send(inlet.port, fresh(h264[3:]))
+    assert (await home.until(FirstFrame)).audio.codec is Codec.G711A
+    assert not [event for event in home.told if isinstance(event, TracksChanged)]
+
+
+async def test_a_viewer_who_would_wait_long_has_a_key_frame_asked_for(house, camera, h264, fresh):
+    home, cam = await house(gop_frames=3), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer = await watch_fmp4(home, inlet)
+    assert (await home.until(KeyFrameWanted)).inlet == inlet.id
+    await viewer.close()
+
+
 async def test_who_wants_no_sound_gets_none(house, camera, h264, fresh):
     home, cam = await house(), camera(sound=Codec.G711A)
     inlet, _ = await home.flowing(cam, fresh(h264))
