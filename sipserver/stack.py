@@ -182,6 +182,28 @@ class Incoming:
             raise ValueError("this INVITE has its answer already")
         return self._stack.accept(self, self._transaction, body, content_type, contact_user, headers)
 
+    def accept_subscription(
+        self,
+        expires_s: int,
+        *,
+        contact_user: str = "",
+        headers: Iterable[Field] = (),
+        body: bytes = b"",
+        content_type: str = "",
+    ) -> Dialog:
+        """Answer a SUBSCRIBE with 200, its Event echoed (RFC 6665 4.2.1); the dialog it begins, or goes on with.
+
+        What comes in the dialog, refreshes above all, goes to its `on_request`. NOTIFY is a request of the dialog;
+        `forget` ends it. Raises ValueError when From cannot be read, or when it has its answer already.
+        """
+        if self.is_answered:
+            raise ValueError("this SUBSCRIBE has its answer already")
+        event = self.request.headers.get("Event")
+        granted: list[Field] = [("Expires", str(expires_s)), *headers]
+        if event is not None:
+            granted.insert(0, ("Event", event))
+        return self._stack.accept(self, self._transaction, body, content_type, contact_user, granted)
+
 
 class Dialog:
     """A session. Set `on_request` and `on_end` as soon as you hold it; both are called on the loop and must not block.
@@ -237,7 +259,10 @@ class Dialog:
     ) -> Response:
         """A request in the dialog (INFO, MESSAGE, BYE ...). Raises RequestTimedOut, TransportLost."""
         made = self._stack.request_in(self, method, self.state.next_seq(), body, content_type, headers)
-        return await self._stack.ask(made, self.path, timeout_s=timeout_s)
+        response = await self._stack.ask(made, self.path, timeout_s=timeout_s)
+        if method == "SUBSCRIBE" and response.status < 300:
+            self.state.refresh_target(response)
+        return response
 
     async def bye(self, *, headers: Iterable[Field] = (), timeout_s: float | None = None) -> None:
         """End the session; harmless when it has ended. Never raises for what the other side does or leaves undone."""
@@ -255,6 +280,11 @@ class Dialog:
             self._stack.forget_dialog(self)
             made = self._stack.request_in(self, "BYE", self.state.next_seq())
             self._stack.begin(made, self.path, None)
+
+    def forget(self) -> None:
+        """Hear no more of it, and say nothing: how a subscription ends that nobody hangs up."""
+        if not self.is_over:
+            self._stack.forget_dialog(self)
 
     def end(self, reason: str) -> None:
         """The session is over for a reason that is not ours."""
@@ -358,6 +388,7 @@ class Stack:
         self._paths: dict[Address, Path] = {}
         self._routes: dict[str, str] = {}
         self._dialogs: dict[DialogKey, Dialog] = {}
+        self._followed: dict[tuple[str, str], Dialog] = {}  # subscriptions of ours, by Call-ID and our tag
         self._dialogs_on: dict[int, set[Dialog]] = {}
         self._ended: OrderedDict[DialogKey, None] = OrderedDict()
         self._asked: dict[Transaction, Incoming] = {}
@@ -410,6 +441,7 @@ class Stack:
             self.endpoint.abandon(transaction)
         self._asked.clear()
         self._dialogs.clear()
+        self._followed.clear()
 
     def statistics(self) -> Statistics:
         """Counts and what is alive."""
@@ -422,7 +454,7 @@ class Stack:
         return Statistics(
             counts,
             self.endpoint.live_transactions,
-            len(self._dialogs),
+            len(self._dialogs) + len(self._followed),
             len(self._tcp) if self._tcp is not None else 0,
             self._udp.receive_buffer_bytes if self._udp is not None else 0,
         )
@@ -576,6 +608,37 @@ class Stack:
             self._give_up(ringing, transaction)
             raise
 
+    async def subscribe(
+        self,
+        request: Request,
+        path: Path,
+        *,
+        on_request: Callable[[Incoming], None],
+        timeout_s: float | None = None,
+    ) -> tuple[Response, Dialog | None]:
+        """Send a SUBSCRIBE; its final response, and after a 2xx the dialog, which goes on until you `forget` it.
+
+        `on_request` hears the NOTIFYs, also those that come before the 200 or bear another tag than it, for devices
+        send both. Raises RequestTimedOut and TransportLost, and ValueError when what was sent cannot be read.
+        """
+        contact = request.contact
+        state = DialogState.of_subscriber(request)
+        dialog = Dialog(self, state, path, contact.uri.user if contact is not None else "")
+        dialog.on_request = on_request
+        self.keep_followed(dialog)
+        granted = False
+        try:
+            response = await self.ask(request, path, timeout_s=timeout_s)
+            granted = response.status < 300 and not dialog.is_over
+            if granted:
+                state.answered(response)
+        except ValueError:
+            raise TransportLost("a 2xx that cannot be read") from None
+        finally:
+            if not granted:
+                dialog.forget()
+        return response, dialog if granted else None
+
     def _give_up(self, ringing: Ringing, transaction: Transaction) -> None:
         ringing.gave_up = True
         future = ringing.future
@@ -662,9 +725,16 @@ class Stack:
         if dialog.path.connection:
             self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
 
+    def keep_followed(self, dialog: Dialog) -> None:
+        """From now on NOTIFYs to our tag come to `dialog`, whatever theirs may be."""
+        self._followed[dialog.call_id, dialog.local_tag] = dialog
+        if dialog.path.connection:
+            self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
+
     def forget_dialog(self, dialog: Dialog) -> None:
         """The dialog is over."""
         dialog.is_over = True
+        self._followed.pop((dialog.call_id, dialog.local_tag), None)
         if self._dialogs.pop(dialog.state.key, None) is not None:
             self._ended[dialog.state.key] = None
             if len(self._ended) > REMEMBERED_ENDS:
@@ -796,6 +866,10 @@ class Stack:
             dialog = self._dialogs.get(key)
             if dialog is not None:
                 self._request_in_dialog(dialog, transaction, incoming)
+                return
+            followed = self._followed.get((request.call_id, tag)) if self._followed else None
+            if followed is not None:
+                self._request_in_dialog(followed, transaction, incoming)
                 return
             if method == "BYE" and key in self._ended:
                 incoming.respond(200)

@@ -49,6 +49,18 @@ class DialogState:
         number = invite.cseq.number
         return DialogState(invite.call_id, response.to, invite.from_, target, 0, number, routes, number)
 
+    @staticmethod
+    def of_subscriber(subscribe: Request) -> DialogState:
+        """Ours is the SUBSCRIBE, whose answer is not there yet (RFC 6665 4.1.2.4). ValueError as for `of_caller`."""
+        number = subscribe.cseq.number
+        return DialogState(subscribe.call_id, subscribe.from_, subscribe.to, subscribe.uri, number)
+
+    def answered(self, response: Response) -> None:
+        """The 2xx to our SUBSCRIBE: who they are and where. Raises ValueError when To cannot be read."""
+        self.remote = response.to
+        self.refresh_target(response)
+        self.routes = tuple(reversed(response.headers.items_of("Record-Route")))
+
     def next_seq(self) -> int:
         """The number of our next request."""
         self.local_seq += 1

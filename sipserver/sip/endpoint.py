@@ -428,8 +428,10 @@ class Endpoint:
 
     def _answer_unanswered(self, transaction: Transaction, now: float) -> None:
         if transaction.state == PROCEEDING and transaction.request is not None:
-            answer = response_to(transaction.request, 408, to_tag=self.tokens.word(), server=self.product)
+            asked = transaction.request
+            answer = response_to(asked, 408, to_tag=self.tokens.word(), server=self.product)
             self.respond(transaction, answer, now)
+            self._events.append(CancelReceived(transaction, asked))
 
     def _set_timer(self, transaction: Transaction, timer: str, now: float) -> None:
         duration = self._durations[transaction.path.connection != 0].get(timer)

@@ -26,7 +26,7 @@ class AckReceived(NamedTuple):
 
 
 class CancelReceived(NamedTuple):
-    """The caller gave up; the INVITE was answered 487 already, and the CANCEL 200."""
+    """An INVITE needs no answer any more: its caller gave up and was answered 487, or its user never answered: 408."""
 
     transaction: Transaction
     request: Request

@@ -471,6 +471,7 @@ def test_what_our_own_user_never_answers_is_forgotten_or_answered_408() -> None:
     assert us.live_transactions == 1
     us.handle_timer(181.0)
     assert sent(us) == ["408"]
+    assert told(us) == [CancelReceived]
 
 
 def test_the_answer_goes_to_the_packets_source_and_says_where_that_was() -> None:
