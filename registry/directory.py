@@ -34,7 +34,7 @@ from registry.events import (
 )
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
-from registry.merging import News, Outcome, aside, lay_in, sort_catalog, sort_notice, write_draft
+from registry.merging import News, aside, lay_in, sort_catalog, sort_notice, write_draft
 from registry.refusal import RefusalSeen
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Shelf, Store, Writing
@@ -86,6 +86,7 @@ class Directory:
         self._flips: set[str] = set()
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
+        self._one_indexer = asyncio.Lock()  # taken in the order in which changes were stored
         self._closing = asyncio.Event()
         self._indexed = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()  # whatever they give goes to whoever awaits them
@@ -220,7 +221,8 @@ class Directory:
         self._book.heard.pop(code, None)
         self._directories.pop(code, None)
         self._seen_whole.discard(code)
-        self._finder.drop(code)
+        async with self._one_indexer:
+            self._finder.drop(code)
         self.bus.tell(DeviceRemoved(code))
 
     # What signalling notes of devices: at once in memory, later on disk.
@@ -317,7 +319,7 @@ class Directory:
                 raise LookupError(f"{owner} has no channel {code}")
             row = rows[0]._replace(name_here=name_here, keys=search_keys(rows[0].name, name_here))
             await writing.put_channels([row])
-        self._finder.change(owner, {code: search_line(row)})
+        await self._index(owner, {code: search_line(row)}, ())
         self._tell_catalog(owner, Diff(changed=(code,)), complete=True)
         return self._channel(row)
 
@@ -359,7 +361,7 @@ class Directory:
         self._directories[owner] = outcome.directories
         if complete:
             self._seen_whole.add(owner)
-        await self._index(owner, outcome)
+        await self._index(owner, outcome.lines, outcome.unlisted)
         if told and owner in self._book.devices:
             self._book.change(owner, told)
         self._recount(owner)
@@ -370,9 +372,10 @@ class Directory:
             self.bus.tell(ChannelStatusChanged(owner, code, online))
         return outcome.diff
 
-    async def _index(self, owner: str, outcome: Outcome) -> None:
-        if outcome.lines or outcome.unlisted:
-            await asyncio.to_thread(self._finder.change, owner, outcome.lines, outcome.unlisted)
+    async def _index(self, owner: str, lines: Mapping[str, bytes], unlisted: Sequence[str]) -> None:
+        if lines or unlisted:
+            async with self._one_indexer:
+                await asyncio.to_thread(self._finder.change, owner, lines, unlisted)
 
     def _tell_catalog(self, owner: str, diff: Diff, *, complete: bool) -> None:
         self.bus.tell(

@@ -617,6 +617,14 @@ async def test_our_name_outlives_a_new_catalog(directory: Directory) -> None:
         await directory.rename_channel(PLATFORM, "nobody", "x")
 
 
+async def test_catalogs_that_come_at_once_are_all_found_afterwards(directory: Directory) -> None:
+    await with_platform(directory)
+    parts = [[camera(number) for number in range(start, 60, 6)] for start in range(6)]
+    await asyncio.gather(*(directory.merge(PLATFORM, part, complete=False, at=1.0) for part in parts))
+    assert len(await directory.search("环城路", 100)) == 60
+    assert await counts(directory, ROOT) == [(60, 60)]
+
+
 async def test_the_same_camera_may_come_from_two_neighbours(directory: Directory) -> None:
     await with_platform(directory)
     other = "34010300002000000001"
