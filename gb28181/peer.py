@@ -6,7 +6,7 @@ keeps these promises over the wire; tests keep them with fakes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,11 +28,16 @@ class Hop:
 
 
 class PeerError(Exception):
-    """A neighbour did not do what we asked. `hops` names the place of the failure, ours first."""
+    """A neighbour did not do what we asked. `hops` names the place of the failure, ours first.
 
-    def __init__(self, message: str, *, hops: tuple[Hop, ...] = ()) -> None:
+    `headers` are those of its refusal that say something beyond it (X-RoutePath), by their names as the standard
+    writes them.
+    """
+
+    def __init__(self, message: str, *, hops: tuple[Hop, ...] = (), headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
         self.hops = hops
+        self.headers: Mapping[str, str] = headers or {}
 
 
 class PeerOffline(PeerError):
@@ -46,8 +51,16 @@ class PeerSilent(PeerError):
 class PeerRefused(PeerError):
     """The neighbour answered with an error; `status` and `reason` are its own."""
 
-    def __init__(self, message: str, *, status: int, reason: str, hops: tuple[Hop, ...] = ()) -> None:
-        super().__init__(message, hops=hops)
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int,
+        reason: str,
+        hops: tuple[Hop, ...] = (),
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message, hops=hops, headers=headers)
         self.status = status
         self.reason = reason
 
@@ -68,10 +81,17 @@ class Gathered:
 
 
 class Call(Protocol):
-    """A media session that a neighbour accepted."""
+    """A media session that a neighbour accepted.
+
+    `headers` are those of its 200 that say something beyond the session (X-RoutePath), by their names as the standard
+    writes them.
+    """
 
     call_id: str
     answer: Answer
+
+    @property
+    def headers(self) -> Mapping[str, str]: ...
 
     def on_end(self, listener: Callable[[str], None]) -> None:
         """Call `listener(reason)` once, when the other side ends the session or its signalling is lost."""
@@ -108,8 +128,10 @@ class Peer(Protocol):
     async def tell(self, notice: object) -> None:
         """Send a MANSCDP message that has no answer beyond the SIP 200 (PTZ, keepalive)."""
 
-    async def call(self, channel: str, offer: Offer, *, timeout_s: float = 15.0) -> Call:
-        """INVITE `channel` with `offer`; comes back after the ACK."""
+    async def call(
+        self, channel: str, offer: Offer, *, timeout_s: float = 15.0, headers: Iterable[tuple[str, str]] = ()
+    ) -> Call:
+        """INVITE `channel` with `offer`; comes back after the ACK. `headers` go with it (X-PreferredPath)."""
 
 
 class Neighbours(Protocol):

@@ -7,7 +7,7 @@ The room that receives them hands every typed value to `Link.deliver`, which say
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from gb28181.charset import Charset
@@ -198,7 +198,9 @@ class Link:
         sn = message.sn if message.root == "Response" else self._next_sn()
         await self._send(with_sn(message, sn), path, self._settings.ask_patience_s)
 
-    async def call(self, channel: str, offer: Offer, *, timeout_s: float = 15.0) -> Call:
+    async def call(
+        self, channel: str, offer: Offer, *, timeout_s: float = 15.0, headers: Iterable[tuple[str, str]] = ()
+    ) -> Call:
         """See `Peer.call`."""
         return await place_call(
             self._stack,
@@ -210,6 +212,7 @@ class Link:
             our_code=self._settings.code,
             our_domain=self._settings.domain,
             timeout_s=timeout_s,
+            headers=tuple(headers),
         )
 
     def deliver(self, value: Manscdp) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
+from gb28181.hops import read_warnings
 from gb28181.manscdp.message import parse
 from gb28181.manscdp.status import MediaStatus
 from gb28181.peer import Call, Hop, PeerRefused, PeerSilent
+from gb28181.routepath import ROUTE_PATH
 from gb28181.sdp import Answer, Offer, parse_answer, serialise
 from gb28181.ssrc import Ssrc
 from gb28181.subject import Subject
+from sipserver.sip.message import Field, Response
 from sipserver.stack import Dialog, Incoming, Path, RequestTimedOut, Stack, TransportLost
 
 log = logging.getLogger(__name__)
@@ -29,11 +32,20 @@ class OutgoingCall:
     is lost.
     """
 
-    def __init__(self, book: CallBook, owner: str, channel: str, dialog: Dialog, answer: Answer) -> None:
+    def __init__(
+        self,
+        book: CallBook,
+        owner: str,
+        channel: str,
+        dialog: Dialog,
+        answer: Answer,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.owner = owner
         self.channel = channel
         self.call_id = dialog.call_id
         self.answer = answer
+        self.headers: Mapping[str, str] = headers or {}
         self.end_reason: str | None = None
         self._book = book
         self._dialog = dialog
@@ -164,8 +176,11 @@ async def place_call(
     our_code: str,
     our_domain: str,
     timeout_s: float,
+    headers: tuple[Field, ...] = (),
 ) -> Call:
     """INVITE `channel` of `owner`; comes back after the ACK. Raises PeerSilent, PeerRefused.
+
+    A refusal's `hops` go on with what the neighbour says of those below it, when it is one of ours.
 
     An answer whose session description cannot be used is acknowledged and hung up.
     """
@@ -179,7 +194,7 @@ async def place_call(
         to_uri=f"sip:{channel}@{our_domain}",
         path=path,
         contact_user=our_code,
-        headers=(("Subject", str(subject_of(offer, channel, our_code))),),
+        headers=(("Subject", str(subject_of(offer, channel, our_code))), *headers),
         body=serialise(offer),
         content_type=SDP,
     )
@@ -198,7 +213,11 @@ async def place_call(
             f"{owner} refused our call to {channel}: {response.status} {response.reason}",
             status=response.status,
             reason=response.reason,
-            hops=(Hop(owner, what, response.status, response.reason),),
+            hops=(
+                Hop(owner, what, response.status, response.reason),
+                *read_warnings(response.headers.all("Warning"), what),
+            ),
+            headers=told_beside(response),
         )
     dialog.ack()
     try:
@@ -212,13 +231,23 @@ async def place_call(
             reason=str(wrong),
             hops=(Hop(owner, what, response.status, str(wrong)),),
         ) from None
-    call = OutgoingCall(book, owner, channel, dialog, answer)
+    call = OutgoingCall(book, owner, channel, dialog, answer, told_beside(response))
     book.keep(call)
     book.placed += 1
     if dialog.is_over:
         # Their BYE may follow their 200 so closely that nobody listened yet.
         call.end(HUNG_UP)
     return call
+
+
+def told_beside(response: Response) -> dict[str, str]:
+    """What an answer to INVITE says beyond the session (2022 annex H, and why a platform refused)."""
+    found = {name: response.headers.get(name) for name in TOLD_BESIDE}
+    return {name: value[:LONGEST_TOLD] for name, value in found.items() if value}
+
+
+TOLD_BESIDE = (ROUTE_PATH, "Reason", "X-GB-Ver")
+LONGEST_TOLD = 2048
 
 
 def subject_of(offer: Offer, channel: str, our_code: str) -> Subject:
