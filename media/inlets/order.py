@@ -11,6 +11,8 @@ PROOF = 8
 """So many numbers in a row that do not follow on the first type's prove a sequence of its own."""
 REUNION = 50
 """So many in a row that do follow prove the opposite."""
+LINES = 8
+"""No sender has more payload types than this; further ones pass unordered."""
 PROVEN_FITS = 3
 NEAR = 64
 """A type that has followed on so often is believed to be out of order, not apart, within this distance."""
@@ -112,7 +114,7 @@ class Order:
             self._last = sequence
             return self._main.push(sequence, packet, now)
         self._misfits[kind] = self._misfits.get(kind, 0) + 1
-        if self._misfits[kind] >= PROOF:
+        if self._misfits[kind] >= PROOF and len(self._apart) < LINES:
             self._apart[kind] = line = self._line()
             self._fits[kind] = 0
             return line.push(sequence, packet, now)

@@ -178,9 +178,9 @@ class Session:
                 wait_s=self._patience.connect_s,
                 tries=self._patience.connect_tries,
                 pause_s=self._patience.connect_pause_s,
+                failed=witness.note_connect_failure,
             )
-        except OSError as error:
-            witness.connect_failure = str(error)
+        except OSError:
             if self.phase is Phase.AIMED and witness.packets == 0:
                 self._fail(self._judge())
             return

@@ -102,16 +102,15 @@ class TcpListener:
         self._accepted(connection, (source[0], source[1]))
 
 
-async def connect(host: str, port: int, *, wait_s: float, tries: int, pause_s: float) -> socket.socket:
+async def connect(
+    host: str, port: int, *, wait_s: float, tries: int, pause_s: float, failed: Callable[[str], None]
+) -> socket.socket:
     """A connection to a sender that listens (GB/T 28181-2022 annex D: wait at least 1 s, try at least 3 times more).
 
-    Raises OSError with the last failure's words, after `tries` tries.
+    `failed` hears of every try that failed, in words. Raises OSError after `tries` tries.
     """
     loop = asyncio.get_running_loop()
-    failure = "no try was made"
-    for attempt in range(tries):
-        if attempt:
-            await asyncio.sleep(pause_s)
+    for attempt in range(1, tries + 1):
         opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             opened.setblocking(False)
@@ -127,4 +126,7 @@ async def connect(host: str, port: int, *, wait_s: float, tries: int, pause_s: f
         except BaseException:
             opened.close()
             raise
-    raise OSError(f"{host}:{port} did not take our connection in {tries} tries: {failure}")
+        failed(f"{host}:{port} did not take our connection: {failure} (try {attempt} of {tries})")
+        if attempt < tries:
+            await asyncio.sleep(pause_s)
+    raise OSError(f"{host}:{port} did not take our connection in {tries} tries")

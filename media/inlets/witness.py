@@ -37,6 +37,9 @@ class Witness:
         if len(self._payload_types) < MANY:
             self._payload_types[payload_type] = None
 
+    def note_connect_failure(self, words: str) -> None:
+        self.connect_failure = words
+
     def note_garbage(self, size: int, source: tuple[str, int]) -> None:
         """Something came that is no RTP."""
         self.not_rtp += 1

@@ -7,7 +7,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.inlets.order import Order
+from media.inlets.order import LINES, Order
 from media.rtp import RtpPacket
 
 PS, PCMA = 96, 8
@@ -77,6 +77,14 @@ def test_any_numbers_at_all_are_passed_on_once_and_bounded(noise, reorders):
     subject = order(reorders=reorders)
     got = run(subject, [packet(kind, sequence) for kind, sequence in noise])
     assert len(got) <= len(noise)
+
+
+def test_a_flood_of_payload_types_is_bounded():
+    subject = order()
+    dice = random.Random(4)
+    for n in range(5000):
+        subject.push(packet(dice.randrange(128), dice.randrange(65536)), n * 0.001)
+    assert len(subject._apart) <= LINES
 
 
 def test_half_of_the_packets_shuffled_come_out_sorted():
