@@ -14,6 +14,7 @@ from broker.failure import Failure, of_media, of_peer
 from broker.life import LIFE, State, Turn
 from broker.ssrc_pool import NoNumber, SsrcPool
 from broker.watch import StreamView
+from broker.way import Way, first_way
 from gb28181.edition import parse_edition
 from gb28181.manscdp.control import DeviceControl
 from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline
@@ -31,7 +32,6 @@ from media.plane import (
     Seen,
     StreamFailed,
     TracksChanged,
-    Transport,
     Verdict,
     VideoTrack,
 )
@@ -70,14 +70,6 @@ class Pace:
     retry_other_transport: bool
     single_port: bool
     key_frame_every_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """By which transport, and on whose port."""
-
-    transport: Transport
-    single_port: bool
 
 
 class Failed(Exception):
@@ -234,7 +226,7 @@ class Stream:
 
     async def _first_picture(self) -> None:
         """Ring; once more by another way where that may help. Raises Failed."""
-        way = self._first_way()
+        way = first_way(self._device(), single_port=self._pace.single_port)
         tried: tuple[Hop, ...] = ()
         second: Way | None = way
         while second is not None:
@@ -253,6 +245,9 @@ class Stream:
                 await self._hang_up()
                 await self._close_inlet()
                 self._move(Turn.RING_AGAIN)
+
+    def _other_way(self, way: Way, failure: Failure) -> Way | None:
+        return way.other(failure, may_change_transport=self._pace.retry_other_transport)
 
     async def _flow(self) -> None:
         """Until nobody wants it any more."""
@@ -411,23 +406,6 @@ class Stream:
             message = f"no address is known that {code} could send to; set the media room's announce_host"
             raise Failed(Failure(message, "no-address", 500, (*self._hops, Hop("us", "write the offer", 500, message))))
         return peer, host, device
-
-    def _first_way(self) -> Way:
-        device = self._device()
-        try:
-            transport = Transport(device.media_transport if device else "")
-        except ValueError:
-            transport = Transport.TCP_PASSIVE
-        return Way(transport, self._pace.single_port)
-
-    def _other_way(self, way: Way, failure: Failure) -> Way | None:
-        """Another way that may help after this failure."""
-        if way.single_port and (failure.needs_own_port or failure.code == "no-capacity"):
-            return Way(way.transport, False)
-        if failure.nothing_came and self._pace.retry_other_transport:
-            other = Transport.TCP_PASSIVE if way.transport is not Transport.TCP_PASSIVE else Transport.UDP
-            return Way(other, way.single_port)
-        return None
 
     # --- what happens meanwhile ------------------------------------------------------------------------------
 
