@@ -22,8 +22,8 @@ export function serveMedia(request: IncomingMessage, socket: Duplex): void {
   const accept = createHash('sha1').update(key + GUID).digest('base64')
   socket.write(`HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: ${accept}\r\n\r\n`)
   const seed = Number(new URL(request.url ?? '/', 'http://x').searchParams.get('n') ?? 1)
-  const picture = ['testsrc2', 'smptehdbars', 'mandelbrot', 'life=ratio=0.3:mold=10:life_color=#88b8c8:death_color=#224'][seed % 4] ?? 'testsrc2'
-  const size = `${picture.includes('=') ? ':' : '='}size=640x360:rate=12`
+  const picture = ['testsrc2', 'smptehdbars', 'mandelbrot', 'testsrc'][seed % 4] ?? 'testsrc2'
+  const size = '=size=640x360:rate=12'
   const encoder = spawn('ffmpeg', [
     '-v', 'error', '-re', '-f', 'lavfi', '-i', picture + size, '-pix_fmt', 'yuv420p', '-c:v', 'libx264', '-preset', 'ultrafast', '-profile:v', 'baseline', '-tune', 'zerolatency',
     '-g', '24', '-f', 'mp4', '-movflags', 'frag_every_frame+empty_moov+default_base_moof', 'pipe:1',

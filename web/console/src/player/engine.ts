@@ -7,7 +7,7 @@ export interface EngineEvents {
   /** the stream ended or broke; the engine is done */
   onEnd(note: string): void
   /** this browser cannot decode what came */
-  onUnsupported(codec: string): void
+  onUnsupported(): void
 }
 
 export interface EngineFigures {

@@ -29,7 +29,7 @@ export const playFlv: EngineMaker = (live, video, events) => {
     if (over) return
     if (!mpegts.getFeatureList().mseLivePlayback) {
       close()
-      events.onUnsupported('FLV')
+      events.onUnsupported()
       return
     }
     mpegts.LoggingControl.enableAll = false

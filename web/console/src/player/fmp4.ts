@@ -52,7 +52,7 @@ export const playFmp4: EngineMaker = (live, video, events) => {
     if (item.kind === 'init') {
       if (!MediaSource.isTypeSupported(item.mime)) {
         close()
-        events.onUnsupported(item.mime)
+        events.onUnsupported()
         return
       }
       if (buffer) buffer.changeType(item.mime)

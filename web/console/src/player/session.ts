@@ -1,9 +1,9 @@
 /** One pane's picture over time: ask for it, play it, lose it, ask again. States are a table; waits grow. */
 import { ApiError } from '@/api/http'
-import type { Live, LiveWish, PlayFailure } from '@/api/types'
+import type { Live, LiveWish, PlayFailure, VideoTrack } from '@/api/types'
 import type { Engine, EngineMaker } from './engine'
 import { afterFailure, afterLoss } from './backoff'
-import { supportOf, type Support } from './support'
+import { unsupported, type Support } from './support'
 
 export type PlayerState = 'idle' | 'asking' | 'buffering' | 'playing' | 'waiting' | 'failed' | 'unsupported'
 
@@ -27,6 +27,7 @@ export interface SessionWorld {
   open(wish: LiveWish, signal: AbortSignal): Promise<Live>
   close(lease: string): Promise<unknown>
   engineFor(format: Live['format']): EngineMaker
+  support(video: VideoTrack): Support
   video(): HTMLVideoElement | null
   /** The picture is about to go: keep its last frame for the eyes. */
   hold(): void
@@ -115,7 +116,7 @@ export class PlaySession {
 
   #start(live: Live): void {
     const video = this.#world.video()
-    const support = supportOf(live.video)
+    const support = this.#world.support(live.video)
     this.#view = { ...this.#view, live }
     if (!support.ok) {
       this.#letGo()
@@ -131,10 +132,9 @@ export class PlaySession {
         this.#show({ ...this.#view, state: 'playing' })
       },
       onEnd: () => this.#lost(),
-      onUnsupported: (mime) => {
-        const told: Support = supportOf({ ...live.video, mime }, () => false)
+      onUnsupported: () => {
         this.#letGo()
-        if (!told.ok) this.#show({ ...this.#view, state: 'unsupported', unsupported: told })
+        this.#show({ ...this.#view, state: 'unsupported', unsupported: unsupported(live.video) })
       },
     })
   }

@@ -16,9 +16,12 @@ export function mimeOf(video: Pick<VideoTrack, 'mime'>, audio: Pick<AudioTrack, 
 
 export type Support = { ok: true } | { ok: false; codec: string; advice: MessageKey }
 
-export function supportOf(video: VideoTrack, test: Test | null = browserTest()): Support {
-  if (test === null) return { ok: false, codec: 'MSE', advice: 'unsupported.mse' }
-  if (test(mimeOf(video, null))) return { ok: true }
+export function unsupported(video: VideoTrack): Support & { ok: false } {
   const isH265 = video.codec === 'H.265' || video.mime.startsWith('hvc1') || video.mime.startsWith('hev1')
   return { ok: false, codec: video.codec, advice: isH265 ? 'unsupported.h265' : 'unsupported.other' }
+}
+
+export function supportOf(video: VideoTrack, test: Test | null = browserTest()): Support {
+  if (test === null) return { ok: false, codec: 'MSE', advice: 'unsupported.mse' }
+  return test(mimeOf(video, null)) ? { ok: true } : unsupported(video)
 }

@@ -7,6 +7,7 @@ import { playFlv } from './flv'
 import { playFmp4 } from './fmp4'
 import { Meter } from './meter'
 import { PlaySession, type SessionView } from './session'
+import { supportOf } from './support'
 
 export interface Figures {
   fps: number
@@ -49,6 +50,7 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
     open: (wish, signal) => api.open(wish, signal),
     close: (lease) => api.close(lease),
     engineFor: (format) => ENGINES[format],
+    support: supportOf,
     video: () => video.value,
     hold,
     show: (next) => {

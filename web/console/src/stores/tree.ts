@@ -8,7 +8,8 @@ import { useFeed } from './feed'
 
 const PAGE = 200
 /** A branch that fills the wall is walked at most so far. */
-const MOST_ASKED = 12
+const MOST_ASKED = 48
+const ASKED_AT_ONCE = 6
 const DEEPEST_TRUNK = 8
 
 export const useTree = defineStore('tree', () => {
@@ -117,19 +118,21 @@ export const useTree = defineStore('tree', () => {
     }, after)
   }
 
-  /** Playable cameras below a node, online ones first, at most `most`. */
+  /** Playable cameras below a node, at most `most`: those online, or when none is, those offline. */
   async function camerasBelow(id: string, most: number): Promise<Channel[]> {
     const online: Channel[] = []
     const offline: Channel[] = []
     const queue = [id]
-    for (let asked = 0; queue.length && asked < MOST_ASKED && online.length < most; asked++) {
-      const page = await api.children(queue.shift() ?? id, null, 100)
-      for (const child of page.children) {
+    for (let asked = 0; queue.length && asked < MOST_ASKED && online.length < most; ) {
+      const some = queue.splice(0, ASKED_AT_ONCE)
+      asked += some.length
+      const pages = await Promise.all(some.map((node) => api.children(node, null, 100)))
+      for (const child of pages.flatMap((page) => page.children)) {
         if (child.channel?.playable) (child.channel.online ? online : offline).push(child.channel)
         else if (child.has_children && child.total > 0) queue.push(child.id)
       }
     }
-    return [...online, ...offline].slice(0, most)
+    return (online.length ? online : offline).slice(0, most)
   }
 
   /** Open the tree down to a channel. */

@@ -143,6 +143,6 @@ export function overridesFor(name: ThemeName): GlobalThemeOverrides {
     Message: { padding: '8px 14px', color: p.overlay, colorError: p.overlay, colorSuccess: p.overlay, colorWarning: p.overlay, colorInfo: p.overlay, textColor: p.text, textColorError: p.text, textColorSuccess: p.text, textColorWarning: p.text, textColorInfo: p.text, boxShadow: `0 0 0 1px ${p.lineStrong}, 0 6px 20px rgba(0,0,0,.4)`, boxShadowError: `0 0 0 1px ${p.bad}, 0 6px 20px rgba(0,0,0,.4)`, boxShadowSuccess: `0 0 0 1px ${p.lineStrong}, 0 6px 20px rgba(0,0,0,.4)`, boxShadowWarning: `0 0 0 1px ${p.warn}, 0 6px 20px rgba(0,0,0,.4)`, boxShadowInfo: `0 0 0 1px ${p.lineStrong}, 0 6px 20px rgba(0,0,0,.4)` },
     Switch: { railColor: p.lineStrong, railColorActive: p.accent },
     Slider: { railColor: p.lineStrong, railColorHover: p.lineStrong, fillColor: p.accent, fillColorHover: p.accentHover, handleSize: '14px' },
-    Form: { labelFontSizeTopMedium: '12px', labelTextColor: p.text2, feedbackFontSizeMedium: '12px', labelHeightMedium: '24px', feedbackHeightMedium: '22px' },
+    Form: { labelFontSizeTopMedium: '12px', labelTextColor: p.text2, feedbackFontSizeMedium: '12px', labelHeightMedium: '24px', feedbackHeightMedium: '28px' },
   }
 }

@@ -46,7 +46,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
     lineStrong: '#3a4856',
     text: '#dfe6ec',
     text2: '#a6b3bf',
-    text3: '#8492a0',
+    text3: '#8996a4',
     accent: '#5fb3cf',
     accentHover: '#7dc5dd',
     accentPressed: '#4b9cb8',

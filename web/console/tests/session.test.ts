@@ -1,0 +1,124 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { ApiError } from '@/api/http'
+import type { Live, LiveWish } from '@/api/types'
+import type { EngineEvents } from '@/player/engine'
+import { PlaySession, type SessionView } from '@/player/session'
+import { supportOf, unsupported } from '@/player/support'
+
+const WISH: LiveWish = { owner: 'o', channel: 'c', format: 'ws-fmp4', stream: 0, audio: false }
+const live = (lease: string, codec = 'H.264', mime = 'avc1.42C01E'): Live => ({
+  lease, url: '/media/x', format: 'ws-fmp4', call_id: 'id', video: { codec, width: 640, height: 360, fps: 25, mime }, audio: null,
+})
+
+/** A world that keeps its promises: leases are counted, engines remember what they were told. */
+function world(answers: (Live | Error)[]) {
+  const held = new Set<string>()
+  const views: SessionView[] = []
+  const engines: EngineEvents[] = []
+  let asked = 0
+  const session = new PlaySession({
+    open: async () => {
+      const answer = answers[Math.min(asked++, answers.length - 1)]
+      if (!answer || answer instanceof Error) throw answer
+      held.add(answer.lease)
+      return answer
+    },
+    close: async (lease) => held.delete(lease),
+    engineFor: () => (_live, _video, events) => {
+      engines.push(events)
+      return { figures: () => ({ bytes: 0, bufferedS: 0 }), close: () => {} }
+    },
+    support: (video) => supportOf(video, (mime) => mime.includes('avc1')),
+    video: () => ({}) as HTMLVideoElement,
+    hold: () => {},
+    show: (view) => views.push(view),
+  })
+  return { session, held, views, engines, asked: () => asked, state: () => views.at(-1)?.state }
+}
+
+const settle = () => vi.advanceTimersByTimeAsync(0)
+
+describe('a pane’s play session', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  it('asks, waits for the first picture and plays', async () => {
+    const { session, engines, views } = world([live('1')])
+    session.play(WISH)
+    await settle()
+    engines[0]?.onPicture()
+    expect(views.map((view) => view.state)).toEqual(['asking', 'buffering', 'playing'])
+  })
+
+  it('gives the lease back and asks again when the stream breaks, waiting longer each time', async () => {
+    const { session, engines, held, asked, state } = world([live('1'), live('2'), live('3')])
+    session.play(WISH)
+    await settle()
+    engines[0]?.onEnd('closed')
+    expect(state()).toBe('waiting')
+    await settle()
+    expect([...held]).toEqual([])
+    await vi.advanceTimersByTimeAsync(1400)
+    expect(asked()).toBe(2)
+    engines[1]?.onEnd('closed')
+    await vi.advanceTimersByTimeAsync(1400)
+    expect(asked()).toBe(2)
+    await vi.advanceTimersByTimeAsync(1300)
+    expect(asked()).toBe(3)
+    expect([...held]).toEqual(['3'])
+  })
+
+  it('shows the hops of a call that failed, and tries again by itself', async () => {
+    const details = { code: 'no-media', status: 504, hops: [{ who: 'media', what: 'wait', status: 0, reason: '' }], seen: null, call_id: 'x' }
+    const { session, views, asked } = world([new ApiError(504, 'no-media', 'no', details), live('1')])
+    session.play(WISH)
+    await settle()
+    expect(views.at(-1)?.state).toBe('failed')
+    expect(views.at(-1)?.trouble?.failure?.hops).toHaveLength(1)
+    await vi.advanceTimersByTimeAsync(27_000)
+    expect(asked()).toBe(2)
+  })
+
+  it('does not repeat what another try cannot mend', async () => {
+    const { session, views, asked } = world([new ApiError(404, 'unknown-channel', 'no')])
+    session.play(WISH)
+    await vi.advanceTimersByTimeAsync(1_000_000)
+    expect(views.at(-1)?.retryAt).toBeNull()
+    expect(asked()).toBe(1)
+  })
+
+  it('tries at once when the camera comes online while it waits', async () => {
+    const { session, asked } = world([new ApiError(409, 'device-offline', 'no'), live('1')])
+    session.play(WISH)
+    await settle()
+    session.nudge()
+    await settle()
+    expect(asked()).toBe(2)
+  })
+
+  it('gives the lease back and says so when the browser cannot decode', async () => {
+    const { session, held, views } = world([live('1', 'H.265', 'hvc1.1.6.L120.90')])
+    session.play(WISH)
+    await settle()
+    expect(views.at(-1)?.state).toBe('unsupported')
+    expect(views.at(-1)?.unsupported).toEqual({ ok: false, codec: 'H.265', advice: 'unsupported.h265' })
+    expect([...held]).toEqual([])
+  })
+
+  it('holds no lease when it was stopped while the answer was on its way', async () => {
+    const { session, held, state } = world([live('1')])
+    session.play(WISH)
+    session.stop()
+    await settle()
+    expect([...held]).toEqual([])
+    expect(state()).toBe('idle')
+  })
+})
+
+describe('support', () => {
+  it('is told with a word for each case', () => {
+    expect(supportOf(live('1').video, null)).toEqual({ ok: false, codec: 'MSE', advice: 'unsupported.mse' })
+    expect(unsupported({ ...live('1').video, codec: 'SVAC', mime: 'svac' }).advice).toBe('unsupported.other')
+    expect(supportOf(live('1').video, () => true)).toEqual({ ok: true })
+  })
+})
