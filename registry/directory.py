@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -31,15 +31,21 @@ from registry.events import (
     DeviceRemoved,
     DeviceWentOffline,
     RegistrationRefused,
+    SharingChanged,
+    UpperChanged,
+    UpperStateChanged,
 )
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
 from registry.merging import News, aside, lay_in, sort_catalog, sort_notice, write_draft
+from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
+from registry.sharing import ShareAs, ShareRule, Sharing
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Shelf, Store, Writing
 from registry.store.sql import SqlStore
 from registry.tree import NodeKind, Page, TreeNode
+from registry.upper_book import UpperBook
 
 __all__ = ["DeviceQuery", "Directory", "Hit"]
 
@@ -80,6 +86,7 @@ class Directory:
         self.divisions = divisions if divisions is not None else Divisions.load()
         self._clock = clock
         self._book = DeviceBook()
+        self._above = UpperBook()
         self._forest = Forest(self.divisions)
         self._finder = Finder()
         self._directories: dict[str, Directories] = {}
@@ -109,6 +116,11 @@ class Directory:
         self.accounts = Accounts(self._store, clock=self._clock)
         await self.accounts.open()
         self._book.load(await self._store.load(Shelf.DEVICES), await self._store.load(Shelf.REFUSALS))
+        self._above.load(
+            await self._store.load(Shelf.UPPERS),
+            await self._store.load(Shelf.SHARE_RULES),
+            await self._store.load(Shelf.SHARE_NAMES),
+        )
         for row in await self._store.load(Shelf.DIRECTORIES):
             mine = self._directories.setdefault(str(row["owner"]), {})
             mine[str(row["code"])] = (str(row["kind"]), as_item(str(row["said"])))
@@ -436,6 +448,97 @@ class Directory:
         path = [_tree_node(inner) for inner in self._forest.path(leaf.parent or "" if leaf is not None else node)]
         return [*path, leaf] if leaf is not None else path
 
+    # Platforms above, and what each may see.
+
+    def uppers(self) -> tuple[Upper, ...]:
+        return tuple(self._above.uppers.values())
+
+    def upper(self, code: str) -> Upper | None:
+        return self._above.uppers.get(code)
+
+    async def add_upper(self, upper: Upper) -> Upper:
+        """ValueError when its code is known already."""
+        if upper.added_at is None:
+            upper = replace(upper, added_at=self._clock())
+        return await self._whole(self._put_upper(upper, new=True))
+
+    async def change_upper(self, code: str, **changes: Any) -> Upper:
+        """LookupError for an unknown code, ValueError for a field it has not or that cannot be meant."""
+        return await self._whole(self._put_upper(self._above.changed(code, changes), new=False))
+
+    async def _put_upper(self, upper: Upper, *, new: bool) -> Upper:
+        async with self._change() as (writing, _):
+            before = self._above.uppers.get(upper.code)
+            if new and before is not None:
+                raise ValueError(f"platform {upper.code} is known already")
+            if not new and before is None:
+                raise LookupError(f"no platform above is {upper.code}")
+            await writing.put(Shelf.UPPERS, [upper_row(upper)])
+        self._above.put(upper)
+        if upper != before:
+            self.bus.tell(UpperChanged(upper.code))
+        if before is not None and _shows(upper) != _shows(before):
+            self.bus.tell(SharingChanged(upper.code))
+        return upper
+
+    async def remove_upper(self, code: str) -> None:
+        """With its rules and all we know of what it was told; LookupError for an unknown code."""
+        await self._whole(self._remove_upper(code))
+
+    async def _remove_upper(self, code: str) -> None:
+        async with self._change() as (writing, _):
+            if code not in self._above.uppers:
+                raise LookupError(f"no platform above is {code}")
+            await self._put_sharing(writing, code, Sharing())
+            await writing.forget_sent(code)
+            await writing.remove(Shelf.UPPERS, [(code,)])
+        self._above.drop(code)
+        self.bus.tell(UpperChanged(code))
+
+    async def share(self, upper: str, rules: Sequence[ShareRule], names: Sequence[ShareAs] = ()) -> Sharing:
+        """In place of all rules and names before. LookupError for an unknown platform, ValueError when they
+        contradict each other."""
+        return await self._whole(self._share(upper, tuple(rules), tuple(names)))
+
+    async def _share(self, code: str, rules: tuple[ShareRule, ...], names: tuple[ShareAs, ...]) -> Sharing:
+        async with self._change() as (writing, _):
+            upper = self._above.uppers.get(code)
+            if upper is None:
+                raise LookupError(f"no platform above is {code}")
+            before = self._above.sharing(code)
+            after = Sharing(rules, names, share_all=upper.share_all, secrecy=upper.secrecy)
+            await self._put_sharing(writing, code, after)
+        self._above.put(self._above.uppers.get(code, upper), rules, names)
+        if after != before:
+            self.bus.tell(SharingChanged(code))
+        return after
+
+    async def _put_sharing(self, writing: Writing, code: str, after: Sharing) -> None:
+        before = self._above.sharing(code)
+        nodes = {rule.node for rule in after.rules}
+        things = {(name.owner, name.code) for name in after.names}
+        await writing.remove(Shelf.SHARE_RULES, [(code, rule.node) for rule in before.rules if rule.node not in nodes])
+        gone = [(code, name.owner, name.code) for name in before.names if (name.owner, name.code) not in things]
+        await writing.remove(Shelf.SHARE_NAMES, gone)
+        await writing.put(
+            Shelf.SHARE_RULES, [{"upper": code, "node": rule.node, "include": rule.include} for rule in after.rules]
+        )
+        await writing.put(Shelf.SHARE_NAMES, [{"upper": code, **asdict(name)} for name in after.names])
+
+    async def sharing(self, upper: str) -> Sharing:
+        """Nothing is shared with a stranger."""
+        return self._above.sharing(upper)
+
+    def note_upper_state(self, state: UpperState) -> None:
+        """In memory only. Strangers are passed over; tells `UpperStateChanged` when it is new."""
+        if state.code in self._above.uppers and self._above.states.get(state.code) != state:
+            self._above.states[state.code] = state
+            self.bus.tell(UpperStateChanged(state.code))
+
+    def upper_state(self, code: str) -> UpperState | None:
+        """None until something was noted of it."""
+        return self._above.states.get(code)
+
     # Servants.
 
     @asynccontextmanager
@@ -536,6 +639,11 @@ class Directory:
             row.owner,
             channel,
         )
+
+
+def _shows(upper: Upper) -> tuple[object, ...]:
+    """The fields on which hangs what it sees."""
+    return (upper.share_all, upper.secrecy, upper.arrangement, upper.our_code)
 
 
 def _is_lit(device: Device) -> bool:

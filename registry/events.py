@@ -101,6 +101,27 @@ class StreamChanged:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class UpperChanged:
+    """A platform above was added, edited or removed."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpperStateChanged:
+    """How things stand with a platform above moved; `Directory.upper_state` says how they stand now."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharingChanged:
+    """Other things are shared with a platform above, or under other codes or names."""
+
+    upper: str
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -113,6 +134,9 @@ Event = (
     | CountsChanged
     | AlarmRaised
     | StreamChanged
+    | UpperChanged
+    | UpperStateChanged
+    | SharingChanged
 )
 
 

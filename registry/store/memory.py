@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from heapq import nsmallest
 from typing import TypeVar
 
-from registry.store.promise import ChannelRow, Row, SearchLine, Shelf
+from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -24,6 +24,9 @@ KEYS: Mapping[Shelf, tuple[str, ...]] = {
     Shelf.SESSIONS: ("id_hash",),
     Shelf.API_KEYS: ("id",),
     Shelf.SETTINGS: ("name",),
+    Shelf.UPPERS: ("code",),
+    Shelf.SHARE_RULES: ("upper", "node"),
+    Shelf.SHARE_NAMES: ("upper", "owner", "code"),
 }
 """The key columns of each shelf."""
 
@@ -33,6 +36,7 @@ class MemoryStore:
         self._shelves: dict[Shelf, dict[tuple[object, ...], Row]] = {shelf: {} for shelf in Shelf}
         self._channels: dict[str, dict[str, ChannelRow]] = {}
         self._audits: list[Row] = []
+        self._sent: dict[str, dict[tuple[str, str], SentRow]] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
@@ -44,7 +48,7 @@ class MemoryStore:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[MemoryWriting]:
         async with self._one_at_a_time:
-            writing = MemoryWriting(self._shelves, self._channels, self._audits)
+            writing = MemoryWriting(self._shelves, self._channels, self._audits, self._sent)
             try:
                 yield writing
             except BaseException:
@@ -78,6 +82,21 @@ class MemoryStore:
         rows = sorted(row for row in self._every() if (row.owner, row.code) > after)[:limit]
         return [SearchLine(r.owner, r.code, r.name, r.name_here, r.keys, r.playable) for r in rows]
 
+    async def export_rows(self, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        rows = (row for row in self._every() if (row.code, row.owner) > after)
+        return nsmallest(limit, rows, key=lambda row: (row.code, row.owner))
+
+    async def alike(self, codes: Sequence[str]) -> list[ChannelRow]:
+        return [mine[code] for mine in self._channels.values() for code in dict.fromkeys(codes) if code in mine]
+
+    async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
+        mine = self._sent.get(upper, {})
+        return [mine[key] for key in nsmallest(limit, (key for key in mine if key > after))]
+
+    async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
+        wanted = set(codes)
+        return [row for row in self._sent.get(upper, {}).values() if row.code in wanted]
+
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         end = len(self._audits) if before is None else max(0, min(before - 1, len(self._audits)))
         return [dict(row) for row in reversed(self._audits[max(0, end - limit) : end])]
@@ -94,7 +113,9 @@ class MemoryWriting:
         shelves: dict[Shelf, dict[tuple[object, ...], Row]],
         channels: dict[str, dict[str, ChannelRow]],
         audits: list[Row],
+        sent: dict[str, dict[tuple[str, str], SentRow]],
     ) -> None:
+        self._sent = sent
         self._shelves = shelves
         self._channels = channels
         self._audits = audits
@@ -155,6 +176,26 @@ class MemoryWriting:
     async def audit(self, row: Row) -> None:
         self._audits.append(row | {"id": len(self._audits) + 1})
         self._undo.append(self._audits.pop)
+
+    async def put_sent(self, rows: Sequence[SentRow]) -> None:
+        for row in rows:
+            mine = self._sent.setdefault(row.upper, {})
+            self._remember(mine, (row.code, row.code_there))
+            mine[row.code, row.code_there] = row
+
+    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
+        mine = self._sent.get(upper, {})
+        await self.put_sent([mine[key]._replace(online=state) for key, state in online.items() if key in mine])
+
+    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
+        mine = self._sent.get(upper, {})
+        for key in keys:
+            self._remember(mine, key)
+            mine.pop(key, None)
+
+    async def forget_sent(self, upper: str) -> None:
+        self._remember(self._sent, upper)
+        self._sent.pop(upper, None)
 
     def _remember(self, kept: dict[K, V], key: K) -> None:
         if key in kept:

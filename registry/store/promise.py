@@ -25,6 +25,9 @@ class Shelf(StrEnum):
     SESSIONS = "sessions"
     API_KEYS = "api_keys"
     SETTINGS = "settings"
+    UPPERS = "uppers"
+    SHARE_RULES = "share_rules"
+    SHARE_NAMES = "share_names"
 
 
 class ChannelRow(NamedTuple):
@@ -58,6 +61,17 @@ class SearchLine(NamedTuple):
     playable: bool
 
 
+class SentRow(NamedTuple):
+    """What a platform above was last told of a thing: a digest of all that was said but its state, and its state."""
+
+    upper: str
+    code: str
+    code_there: str
+    name: str
+    digest: str
+    online: bool
+
+
 class Writing(Protocol):
     """One transaction. Reads see what was there before it, and its own channel rows as far as they were written."""
 
@@ -87,6 +101,18 @@ class Writing(Protocol):
         """All channels, directories and holdings of a neighbour, in a few statements."""
 
     async def audit(self, row: Row) -> None: ...
+
+    async def put_sent(self, rows: Sequence[SentRow]) -> None:
+        """Insert or replace by (upper, code, code there)."""
+
+    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
+        """States alone, by (code, code there); what is not there is passed over."""
+
+    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
+        """By (code, code there)."""
+
+    async def forget_sent(self, upper: str) -> None:
+        """All of one platform above."""
 
 
 class Store(Protocol):
@@ -118,6 +144,18 @@ class Store(Protocol):
 
     async def lines(self, after: tuple[str, str], limit: int) -> list[SearchLine]:
         """All channels for the search index, in order of (owner, code)."""
+
+    async def export_rows(self, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        """All channels of all owners, in order of (code, owner), after that pair."""
+
+    async def alike(self, codes: Sequence[str]) -> list[ChannelRow]:
+        """Channels of any owner with these codes, in any order."""
+
+    async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
+        """What a platform above was told, in order of (code, code there), after that pair."""
+
+    async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
+        """The same of these codes (ours), in any order."""
 
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         """Newest first, those with an id below `before`."""

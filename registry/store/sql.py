@@ -37,7 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from registry.store import tables
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
-from registry.store.promise import ChannelRow, Row, SearchLine, Shelf
+from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
 
 COPY_FROM = 10_000
 """Rows from which PostgreSQL takes them by COPY."""
@@ -48,9 +48,11 @@ BUSY_MS = 10_000
 
 _channels = tables.channels
 _members = tables.memberships
+_sent = tables.upper_sent
 _columns = tuple(column.name for column in _channels.columns)
 _incoming = Table("incoming", MetaData(), *(Column(column.name, column.type) for column in _channels.columns))
 _in_order = select(*(_channels.c[name] for name in ChannelRow._fields))
+_sent_rows = select(*(_sent.c[name] for name in SentRow._fields))
 
 
 class SqlStore:
@@ -184,6 +186,33 @@ class SqlStore:
         )
         return await self._thread.run(self._read_lines(statement))
 
+    async def export_rows(self, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        return await self._read_channels(
+            _in_order.where(tuple_(_channels.c.code, _channels.c.owner) > after)
+            .order_by(_channels.c.code, _channels.c.owner)
+            .limit(limit)
+        )
+
+    async def alike(self, codes: Sequence[str]) -> list[ChannelRow]:
+        found: list[ChannelRow] = []
+        for start in range(0, len(codes), MANY):
+            found += await self._read_channels(_in_order.where(_channels.c.code.in_(codes[start : start + MANY])))
+        return found
+
+    async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
+        return await self._read_sent(
+            _sent_rows.where(_sent.c.upper == upper, tuple_(_sent.c.code, _sent.c.code_there) > after)
+            .order_by(_sent.c.code, _sent.c.code_there)
+            .limit(limit)
+        )
+
+    async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
+        found: list[SentRow] = []
+        for start in range(0, len(codes), MANY):
+            some = codes[start : start + MANY]
+            found += await self._read_sent(_sent_rows.where(_sent.c.upper == upper, _sent.c.code.in_(some)))
+        return found
+
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)
         if before is not None:
@@ -203,6 +232,13 @@ class SqlStore:
         async def read() -> list[ChannelRow]:
             async with self._ready.connect() as connection:
                 return await _channel_rows(connection, statement)
+
+        return await self._thread.run(read())
+
+    async def _read_sent(self, statement: Select[Any]) -> list[SentRow]:
+        async def read() -> list[SentRow]:
+            async with self._ready.connect() as connection:
+                return [SentRow._make(row) for row in (await connection.execute(statement)).all()]
 
         return await self._thread.run(read())
 
@@ -283,6 +319,33 @@ class SqlWriting:
     async def audit(self, row: Row) -> None:
         await self._run(self._execute_many(insert(tables.audit), [row]))
 
+    async def put_sent(self, rows: Sequence[SentRow]) -> None:
+        if rows and self._is_postgresql:
+            await self._run(self._execute_many(_upsert(_sent, True), [row._asdict() for row in rows]))
+        elif rows:
+            await self._run(self._execute_raw(_SQLITE_SENT, rows))
+
+    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
+        if online:
+            statement = update(_sent).where(*_SENT_KEY).values(online=bindparam("state"))
+            rows: list[Row] = [
+                {"key_upper": upper, "key_code": code, "key_there": there, "state": state}
+                for (code, there), state in online.items()
+            ]
+            await self._run(self._execute_many(statement, rows))
+
+    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
+        if keys:
+            rows: list[Row] = [{"key_upper": upper, "key_code": code, "key_there": there} for code, there in keys]
+            await self._run(self._execute_many(delete(_sent).where(*_SENT_KEY), rows))
+
+    async def forget_sent(self, upper: str) -> None:
+        await self._run(self._execute(delete(_sent).where(_sent.c.upper == upper)))
+
+    async def _execute_raw(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        # The driver takes the rows as they are; through Core each would become a dictionary first.
+        await self._connection.exec_driver_sql(statement, list(rows))
+
     async def _execute(self, statement: Delete) -> None:
         await self._connection.execute(statement)
 
@@ -293,8 +356,7 @@ class SqlWriting:
         if self._is_postgresql:
             await self._connection.execute(_upsert(_channels, True), [row._asdict() for row in rows])
         else:
-            # The driver takes the rows as they are; through Core each would become a dictionary first.
-            await self._connection.exec_driver_sql(_SQLITE_UPSERT, list(rows))
+            await self._execute_raw(_SQLITE_UPSERT, rows)
 
     async def _put_members(self, rows: Sequence[ChannelRow]) -> None:
         """Write the further places anew; most owners have none, and then nothing is written."""
@@ -370,3 +432,9 @@ def _tune_sqlite(connection: Any, _record: object) -> None:  # a DBAPI connectio
 
 
 _SQLITE_UPSERT = str(_upsert(_channels, False).compile(dialect=sqlite.dialect()))
+_SQLITE_SENT = str(_upsert(_sent, False).compile(dialect=sqlite.dialect()))
+_SENT_KEY = (
+    _sent.c.upper == bindparam("key_upper"),
+    _sent.c.code == bindparam("key_code"),
+    _sent.c.code_there == bindparam("key_there"),
+)

@@ -97,7 +97,7 @@ channels = Table(
     Column("also", Key, nullable=False),
     Column("said", Text, nullable=False),
     Index(None, "place", "code", "owner"),
-    Index(None, "code"),
+    Index(None, "code", "owner"),
 )
 
 # The second and further places of a channel; the first is `channels.place`.
@@ -197,6 +197,65 @@ audit = Table(
     Column("target", Text, nullable=False),
     Column("result", Text, nullable=False),
     Column("address", Text, nullable=False),
+)
+
+uppers = Table(
+    "uppers",
+    metadata,
+    _key("code"),
+    Column("name", Text, nullable=False),
+    Column("domain", Text, nullable=False),
+    Column("host", Text, nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("transport", Text, nullable=False),
+    Column("edition", Text, nullable=False),
+    Column("charset", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("our_code", Text, nullable=False),
+    Column("local_host", Text, nullable=False),
+    Column("expires_s", Integer, nullable=False),
+    Column("keepalive_interval_s", Integer, nullable=False),
+    Column("keepalive_count", Integer, nullable=False),
+    Column("page_size", Integer, nullable=False),
+    Column("secrecy", Boolean, nullable=False),
+    Column("arrangement", Text, nullable=False),
+    Column("share_all", Boolean, nullable=False),
+    Column("push_alarms", Boolean, nullable=False),
+    Column("push_positions", Boolean, nullable=False),
+    Column("initial_report", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("media_transport", Text, nullable=False),
+    Column("added_at", Float(53)),
+)
+
+share_rules = Table(
+    "share_rules",
+    metadata,
+    _key("upper"),
+    _key("node"),
+    Column("include", Boolean, nullable=False),
+)
+
+share_names = Table(
+    "share_names",
+    metadata,
+    _key("upper"),
+    _key("owner"),
+    _key("code"),
+    Column("code_there", Key, nullable=False),
+    Column("name_there", Text, nullable=False),
+)
+
+upper_sent = Table(
+    "upper_sent",
+    metadata,
+    _key("upper"),
+    _key("code"),
+    _key("code_there"),
+    Column("name", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("online", Boolean, nullable=False),
 )
 
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}
