@@ -10,33 +10,17 @@ from __future__ import annotations
 from collections import deque
 from xml.etree.ElementTree import Element, ParseError, fromstring
 
+from gb28181.manscdp.spelling import ITEM, LISTS, ROOTS, SPELLING
+
 LONGEST_TAG = 128
 MAX_ITEMS = 20_000
 MAX_TAGS = 100_000
 """Items, and marks `<` outside sound items, above which a broken message is not worth the time."""
 
-_ROOTS = frozenset({"control", "query", "notify", "response"})
-_ITEM = "item"
-_LISTS = frozenset({"devicelist", "recordlist", "presetlist", "alarmstatus"})
-
-_WORDS = """
-acceptedtime address alarmcmd alarmdescription alarmmethod alarmpriority alarmstatus alarmtime alarmtype
-alarmtypeparam altitude block businessgroupid capturepositiontype capturetime certifiable certnum channel civilcode
-cmdtype configtype contactinfo controlpriority cruisetrackname deviceid deviceid2 devicelist devicename devicetime
-deviceupgrade direction directiontype downloadspeed dragzoomin dragzoomout dutystatus enabled encode encodetype
-endalarmpriority endalarmtime endtime errcode event eventtype extrainfo filepath filesize fileurl firmware
-formatsdcard functiontype grassrootscode guardcmd height homeposition horizontalfieldangle ifamecmd iframecmd
-indistinctquery industrialclassification info installtime interval ipaddress item latitude length lengthx lengthy
-longitude mac managementunit manufacturer maxviewdistance midpointx midpointy mobiledevicetype model name notifytype
-number online owner pan parental parentid password photoelectricimagingtype pointcommonname pointtype port
-positiontype presetid presetindex presetlist presetname ptzcmd ptzcmdparams ptzprecisectrl ptztype reason record
-recordcmd recorderid recordlist recordlocation recordsavedays registerway resettime resolution result roomtype
-safetyway secrecy securitylevelcode sessionid sn sourceid speed ssvcratiosupportlist startalarmpriority
-startalarmtime starttime status streamnumber streamnumberlist sumnum supplylighttype svcspacesupportmode
-svctimesupportmode targetarea targetid targettrack teleboot tilt time type usetype verticalfieldangle width zoom
-"""
-
-_NAMES = _ROOTS | frozenset(_WORDS.split())
+_ROOTS = frozenset(map(str.lower, ROOTS))
+_ITEM = ITEM.lower()
+_LISTS = frozenset(map(str.lower, LISTS))
+_NAMES = frozenset(SPELLING)
 
 
 def mend(text: str, max_depth: int) -> tuple[Element, int, bool]:
