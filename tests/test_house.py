@@ -66,7 +66,7 @@ def _imports(tree: ast.AST) -> Iterator[tuple[str, int]]:
             for alias in node.names:
                 yield alias.name, node.lineno
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            # `from broker import watch` names the module broker.watch; `from broker.watch import Watch` names broker.watch.
+            # `from broker import watch` means broker.watch, and so does `from broker.watch import Watch`.
             for alias in node.names:
                 yield f"{node.module}.{alias.name}", node.lineno
 
