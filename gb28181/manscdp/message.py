@@ -12,11 +12,13 @@ from gb28181.edition import Edition
 from gb28181.manscdp import (
     alarm,
     catalog,
+    config,
     control,
     device_info,
     device_status,
     document,
     keepalive,
+    position,
     preset,
     record_info,
     status,
@@ -47,6 +49,9 @@ Query = (
     | record_info.RecordInfoQuery
     | alarm.AlarmQuery
     | preset.PresetQuery
+    | config.ConfigQuery
+    | position.MobilePositionQuery
+    | position.PtzPositionQuery
 )
 """What asks for a typed answer; each names its `answer_type` and whether the answer comes `in_parts`."""
 
@@ -63,6 +68,10 @@ Manscdp = (
     | control.DeviceControl
     | control.ControlResponse
     | preset.PresetList
+    | config.Config
+    | position.MobilePosition
+    | position.PtzPosition
+    | position.PtzPositionNotice
     | status.MediaStatus
     | Unknown
 )
@@ -152,6 +161,13 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("response", "alarm"): alarm.read_alarm_response,
     ("query", "presetquery"): preset.read_preset_query,
     ("response", "presetquery"): preset.read_preset_list,
+    ("query", "configdownload"): config.read_config_query,
+    ("response", "configdownload"): config.read_config,
+    ("query", "mobileposition"): position.read_mobile_position_query,
+    ("notify", "mobileposition"): position.read_mobile_position,
+    ("query", "ptzposition"): position.read_ptz_position_query,
+    ("response", "ptzposition"): position.read_ptz_position,
+    ("notify", "ptzposition"): position.read_ptz_position_notice,
     ("control", "devicecontrol"): control.read_control,
     ("response", "devicecontrol"): control.read_control_response,
     ("response", "deviceconfig"): control.read_control_response,
@@ -176,6 +192,13 @@ _WRITERS: dict[type, Callable[[Any, Sheet], None]] = {
     alarm.AlarmResponse: alarm.write_alarm_response,
     preset.PresetQuery: lambda query, sheet: None,
     preset.PresetList: preset.write_preset_list,
+    config.ConfigQuery: config.write_config_query,
+    config.Config: config.write_config,
+    position.MobilePositionQuery: position.write_mobile_position_query,
+    position.MobilePosition: position.write_mobile_position,
+    position.PtzPositionQuery: lambda query, sheet: None,
+    position.PtzPosition: position.write_ptz_position,
+    position.PtzPositionNotice: position.write_ptz_position,
     control.DeviceControl: control.write_control,
     control.ControlResponse: control.write_control_response,
     status.MediaStatus: status.write_media_status,
