@@ -92,6 +92,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         divisions=Divisions.load(),
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
+    app.on_shutdown.append(plane.dismiss)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     taken.push_async_callback(runner.cleanup)
