@@ -59,10 +59,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     stack = Stack(settings.sip)
     below = Below(stack, directory, bus, settings.below)
     broker = Broker(below, directory, plane, bus, settings.broker)
+    # Below knows everybody before the first message comes in, and lets go before the connections do: otherwise our
+    # own shutdown would be told as theirs.
+    taken.push_async_callback(stack.close)
     await below.start()
     taken.push_async_callback(below.close)
     await stack.start()
-    taken.push_async_callback(stack.close)
     taken.push_async_callback(broker.close)
 
     def system() -> SystemInfo:
