@@ -257,9 +257,11 @@ class Registration:
 
     def order(self, now: float) -> Order | None:
         """What is to be sent now; None when nothing is before `due_at`."""
-        if (self.standing is Standing.WAITING and self.due_at is not None and now >= self.due_at) or (self.standing is Standing.UP and now >= self._refresh_at):
+        is_up = self.standing is Standing.UP
+        pause_is_over = self.standing is Standing.WAITING and self.due_at is not None and now >= self.due_at
+        if pause_is_over or (is_up and now >= self._refresh_at):
             self.heard(Heard.TIME, now)
-        elif self.standing is Standing.UP and now >= self._keepalive_at:
+        elif is_up and now >= self._keepalive_at:
             self.due_at = None
             return Order.KEEP_ALIVE
         return ORDERS.get(self.standing)

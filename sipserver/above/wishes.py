@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from broker.watch import Lease, Watch
 from gb28181.manscdp.catalog import Item
 from registry.platform import Upper, UpperState
+from sipserver.link import Manners
 
 
 class Shared(Protocol):
@@ -23,20 +25,42 @@ class Shared(Protocol):
     def kind(self) -> str: ...
 
 
+class Rendering(Protocol):
+    """One consistent picture of what an upper sees, however slowly it is read."""
+
+    @property
+    def total(self) -> int: ...
+
+    def pages(self, size: int) -> AsyncIterator[tuple[Item, ...]]: ...
+
+
 class Exporter(Protocol):
-    """The one renderer of what an upper sees; `registry.exporting.Exporter` keeps this."""
+    """The one renderer of what an upper sees; `registry.exporting.Exporter` keeps this.
 
-    async def count(self, upper: Upper, scope: str | None = None) -> int: ...
+    `upper` is its code; `scope` and `code_there` are codes as the upper knows them.
+    """
 
-    def pages(self, upper: Upper, scope: str | None, size: int) -> AsyncIterator[tuple[Item, ...]]: ...
+    on_dirty: Callable[[str], None] | None
+    """Told the code of an upper that may see something new."""
 
-    async def changes(self, upper: Upper) -> list[Item]: ...
+    def rendering(self, upper: str, scope: str | None = None) -> AbstractAsyncContextManager[Rendering]:
+        """Raises LookupError on entering for a scope that is not shared."""
 
-    async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None: ...
+    async def offline(self, upper: str, scope: str | None = None) -> Sequence[Item]:
+        """What does not work now, each with the event OFF."""
 
-    async def resolve(self, upper: Upper, code_there: str) -> Shared | None: ...
+    async def changes(self, upper: str) -> Sequence[Item]:
+        """What differs from what the upper was told last, each with its event; empty when it knows all."""
 
-    async def code_there(self, upper: Upper, owner: str, code: str) -> str: ...
+    async def mark_sent(self, upper: str, items: Sequence[Item]) -> None: ...
+
+    async def forget_sent(self, upper: str) -> None: ...
+
+    async def resolve(self, upper: str, code_there: str) -> Shared | None: ...
+
+    def code_there(self, upper: str, owner: str, code: str) -> str: ...
+
+    async def shared_as(self, upper: str, owner: str, code: str) -> str | None: ...
 
 
 class Uppers(Protocol):
@@ -49,21 +73,30 @@ class Uppers(Protocol):
     def note_upper_state(self, state: UpperState) -> None: ...
 
 
-class Below(Protocol):
+class PeerBelow(Protocol):
     """A neighbour below to whom a question from above is handed on; `sipserver.link.Link` keeps this."""
 
     @property
     def is_online(self) -> bool: ...
 
+    @property
+    def manners(self) -> Manners: ...
+
     async def relay(
-        self, body_builder: Callable[[int], bytes], *, timeout_s: float, many: bool, answer: bool = True
+        self,
+        build: Callable[[int], bytes],
+        *,
+        timeout_s: float | None = None,
+        many: bool,
+        answer: bool = True,
+        headers: Iterable[tuple[str, str]] = (),
     ) -> list[bytes]: ...
 
 
 class NeighboursBelow(Protocol):
     """Where neighbours below are found by code; `sipserver.below.below.Below` keeps this."""
 
-    def peer(self, code: str) -> Below | None: ...
+    def peer(self, code: str) -> PeerBelow | None: ...
 
 
 class Hall(Protocol):

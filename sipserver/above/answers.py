@@ -1,0 +1,386 @@
+"""Queries and controls from above: our own are answered, those about things below are handed on and come back.
+
+Every MESSAGE has its 200 (or 404) at once and its work afterwards; the answer travels as a MESSAGE of ours under the
+upper's own SN (GB/T 28181-2022 9.3, 9.5; signalling 9.3, 9.4).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+from gb28181.manscdp.alarm import AlarmResponse
+from gb28181.manscdp.catalog import Catalog, CatalogQuery
+from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
+from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
+from gb28181.manscdp.message import Manscdp, Unknown, parse
+from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
+from gb28181.peer import PeerError
+from registry.platform import Upper
+from sipserver.above.codes import recoded, with_other_sn
+from sipserver.above.liaison import Liaison
+from sipserver.above.pages import Declined, Insistence, NotTaken, insist
+from sipserver.above.registration import Heard
+from sipserver.above.settings import AboveSettings
+from sipserver.above.turns import Turns
+from sipserver.above.user_identity import HEADER, extended, has_come_by, identity_of
+from sipserver.above.wishes import Exporter, NeighboursBelow, Shared
+from sipserver.below.errands import Errands
+from sipserver.sip.message import Field, Response
+from sipserver.stack import Incoming
+
+log = logging.getLogger(__name__)
+
+MANY_PARTS = frozenset(("recordinfo", "catalog"))
+UNSUPPORTED = "not supported"
+
+
+@dataclass(slots=True)
+class AnswersTally:
+    """What was asked from above, counted since the start."""
+
+    asked: int = 0
+    repeats: int = 0
+    malformed: int = 0
+    unshared: int = 0
+    handed_on: int = 0
+    failed_below: int = 0
+    catalogs: int = 0
+    catalog_items: int = 0
+    refused: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """One message from above, read."""
+
+    liaison: Liaison
+    value: Manscdp
+    body: bytes
+    identity: str
+
+    @property
+    def root(self) -> str:
+        return self.value.root
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether the standard has a Response for it (signalling 4.2, the lines marked R)."""
+        if isinstance(self.value, DeviceControl):
+            return self.value.wants_answer
+        return self.root in ("Query", "Control")
+
+
+class Answers:
+    """`tiers_below(owner)` says how many tiers a question to that neighbour may go down, itself included."""
+
+    def __init__(
+        self,
+        exporter: Exporter,
+        below: NeighboursBelow,
+        settings: AboveSettings,
+        *,
+        tiers_below: Callable[[str], int],
+        changed: Callable[[Liaison], None],
+        sent_catalog: Callable[[Liaison], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._exporter = exporter
+        self._below = below
+        self._settings = settings
+        self._tiers_below = tiers_below
+        self._changed = changed
+        self._sent_catalog = sent_catalog
+        self._clock = clock
+        self._questions = Errands(limit=settings.questions, workers=settings.questions_at_once)
+        self._commands = Errands(limit=settings.questions, workers=8)
+        self._catalogs = Errands(limit=64, workers=settings.catalogs_at_once)
+        self._turns = Turns(self._commands)
+        self._catalog_turns = Turns(self._catalogs)
+        self._insistence = Insistence(settings.page_tries, settings.page_pause_s)
+        self.tally = AnswersTally()
+
+    def start(self) -> None:
+        for errands in (self._questions, self._commands, self._catalogs):
+            errands.start()
+
+    async def close(self) -> None:
+        for errands in (self._catalogs, self._commands, self._questions):
+            await errands.close()
+
+    def statistics(self) -> dict[str, int]:
+        waiting = len(self._questions) + len(self._commands) + len(self._catalogs)
+        return asdict(self.tally) | {"waiting": waiting, "commands_given_up": self._turns.given_up}
+
+    # What comes in.
+
+    def take(self, liaison: Liaison, incoming: Incoming) -> None:
+        """One MESSAGE of an upper."""
+        body = incoming.request.body
+        if not body:
+            incoming.respond(200)
+            return
+        try:
+            value = parse(body)
+        except ValueError as wrong:
+            self.tally.malformed += 1
+            log.info("%s sent a body we cannot read: %s", liaison.upper.code, wrong)
+            incoming.respond(400)
+            return
+        self.tally.asked += 1
+        if value.root not in ("Query", "Control"):
+            incoming.respond(200)
+            self._heard_notice(liaison, value)
+            return
+        if liaison.is_repeat(
+            f"{value.root} {value.cmd_type}", value.device, body, self._clock(), self._settings.repeats_s
+        ):
+            self.tally.repeats += 1
+            incoming.respond(200)
+            return
+        identity = identity_of(incoming.request)
+        if has_come_by(identity, liaison.way.us) or has_come_by(identity, self._settings.code):
+            incoming.respond(482)
+            return
+        wish = _Wish(liaison, value, body, identity)
+        if self._is_about_us(liaison, value.device):
+            incoming.respond(200)
+            self._answer_ourselves(wish)
+        elif not liaison.lookups.add("a look for what is asked about", lambda: self._look_up(wish, incoming)):
+            self._busy(incoming)
+
+    def _is_about_us(self, liaison: Liaison, device: str) -> bool:
+        return device in ("", liaison.way.us, self._settings.code)
+
+    def _busy(self, incoming: Incoming) -> None:
+        self.tally.refused += 1
+        incoming.respond(503, headers=(("Retry-After", "5"),))
+
+    async def _look_up(self, wish: _Wish, incoming: Incoming) -> None:
+        try:
+            shared = await self._exporter.resolve(wish.liaison.upper.code, wish.value.device)
+        except Exception:
+            incoming.respond(500)
+            raise
+        if shared is None:
+            self.tally.unshared += 1
+            incoming.respond(404)
+        elif self._begin(wish, shared):
+            incoming.respond(200)
+        else:
+            self._busy(incoming)
+
+    def _begin(self, wish: _Wish, shared: Shared) -> bool:
+        """Put the work in its queue; false when there is no room."""
+        value, upper = wish.value, wish.liaison.upper
+        what = f"{value.cmd_type} of {upper.code} about {value.device}"
+        if isinstance(value, CatalogQuery):
+            return self._begin_catalog(wish, value.device)
+        if not shared.owner:
+            return self._questions.add(what, lambda: self._say(wish, self._refusal(value, UNSUPPORTED)))
+        if value.root == "Control":
+            key = (shared.owner, shared.code)
+            return self._turns.add(key, what, lambda: self._hand_on(wish, shared))
+        return self._questions.add(what, lambda: self._hand_on(wish, shared))
+
+    def _heard_notice(self, liaison: Liaison, value: Manscdp) -> None:
+        """A Notify from above wants an answer when it is a Broadcast, which we do not take yet."""
+        if isinstance(value, Unknown) and value.root == "Notify" and value.cmd_type.lower() == "broadcast":
+            wish = _Wish(liaison, value, b"", "")
+            self._questions.add(
+                "an answer to a broadcast",
+                lambda: self._say(
+                    wish, ControlResponse(value.sn, value.device or liaison.way.us, False, UNSUPPORTED, "Broadcast")
+                ),
+            )
+
+    # About ourselves.
+
+    def _answer_ourselves(self, wish: _Wish) -> None:
+        value, us = wish.value, wish.liaison.way.us
+        if isinstance(value, CatalogQuery):
+            self._begin_catalog(wish, None)
+        elif wish.wants_answer:
+            answer = self._own_answer(value, us)
+            if not self._questions.add(f"an answer to {wish.liaison.upper.code}", lambda: self._say(wish, answer)):
+                self.tally.refused += 1
+
+    def _own_answer(self, value: Manscdp, us: str) -> Manscdp:
+        settings, device = self._settings, value.device or us
+        match value:
+            case DeviceInfoQuery():
+                return DeviceInfo(
+                    value.sn,
+                    device,
+                    name=settings.name,
+                    manufacturer=settings.manufacturer,
+                    model=settings.model,
+                    firmware=settings.firmware,
+                )
+            case DeviceStatusQuery():
+                return DeviceStatus(value.sn, device)
+            case RecordInfoQuery():
+                return RecordInfo(value.sn, device, name=settings.name)
+        if value.cmd_type.lower() == "alarm":
+            return AlarmResponse(value.sn, device)
+        return self._refusal(value, UNSUPPORTED)
+
+    # A catalog.
+
+    def _begin_catalog(self, wish: _Wish, scope: str | None) -> bool:
+        upper = wish.liaison.upper.code
+        return self._catalog_turns.add(upper, f"the catalog for {upper}", lambda: self._send_catalog(wish, scope))
+
+    async def _send_catalog(self, wish: _Wish, scope: str | None) -> None:
+        """Pages in their order, each after the 200 to the one before."""
+        liaison, value = wish.liaison, wish.value
+        upper, way, again = liaison.upper, liaison.way, self._insistence
+        size = page_size(upper, self._settings)
+        device = value.device or way.us
+        self.tally.catalogs += 1
+        try:
+            async with self._exporter.rendering(upper.code, scope) as rendering:
+                if scope is None:
+                    await self._exporter.forget_sent(upper.code)
+                sent, total = 0, rendering.total
+                if not total:
+                    await insist(lambda page: self._put(liaison, page), way.written(Catalog(value.sn, device)), again)
+                async for items in rendering.pages(size):
+                    self._progress(liaison, (sent, total))
+                    body = way.written(Catalog(value.sn, device, total, items))
+                    await insist(lambda page: self._put(liaison, page), body, again)
+                    await self._exporter.mark_sent(upper.code, items)
+                    sent += len(items)
+                self.tally.catalog_items += sent
+        except LookupError:
+            log.info("%s asked for the catalog of %s, which it may not see any more", upper.code, value.device)
+        except Declined as declined:
+            log.warning("%s refused a page of its catalog: %s", upper.code, declined)
+        except NotTaken as silent:
+            reason = f"it did not take a page of its catalog: {silent}"
+            log.warning("%s: %s", upper.code, reason)
+            liaison.agent.heard(Heard.GONE, reason)
+        finally:
+            self._progress(liaison, None)
+            self._sent_catalog(liaison)
+
+    def _progress(self, liaison: Liaison, sent: tuple[int, int] | None) -> None:
+        liaison.catalog_sent = sent
+        self._changed(liaison)
+
+    # About things below.
+
+    async def _hand_on(self, wish: _Wish, shared: Shared) -> None:
+        """The question goes down under their SN and codes; the answers come back under the upper's."""
+        value = wish.value
+        self.tally.handed_on += 1
+        try:
+            answers = await self._ask_below(wish, shared)
+        except PeerError as failed:
+            self.tally.failed_below += 1
+            log.info(
+                "%s about %s for %s failed below: %s", value.cmd_type, value.device, wish.liaison.upper.code, failed
+            )
+            if wish.wants_answer:
+                await self._say(wish, self._refusal(value, str(failed)[:200]))
+            return
+        if not wish.wants_answer:
+            return
+        if not answers:
+            self.tally.failed_below += 1
+            await self._say(wish, self._refusal(value, "no answer"))
+            return
+        known = {shared.code: value.device}
+        way, upper = wish.liaison.way, wish.liaison.upper
+
+        async def upward(code: str) -> str:
+            return self._exporter.code_there(upper.code, shared.owner, code) or code
+
+        for answer in answers:
+            body = await recoded(answer, upward, sn=value.sn, charset=way.charset, edition=way.edition, known=known)
+            if not await self._send(wish.liaison, body):
+                return
+
+    async def _ask_below(self, wish: _Wish, shared: Shared) -> list[bytes]:
+        peer = self._below.peer(shared.owner)
+        if peer is None or not peer.is_online:
+            if isinstance(wish.value, DeviceStatusQuery):
+                return [self._status_while_offline(wish)]
+            raise PeerError(f"{shared.owner} is offline")
+        upper, value = wish.liaison.upper, wish.value
+        manners = peer.manners
+
+        async def downward(code: str) -> str:
+            found = await self._exporter.resolve(upper.code, code)
+            return code if found is None else found.code
+
+        known = {value.device: shared.code}
+        # The SN is chosen when it is sent; the codes are known before.
+        body = await recoded(
+            wish.body, downward, sn=value.sn, charset=manners.charset, edition=manners.edition, known=known
+        )
+        return await peer.relay(
+            lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
+            timeout_s=self._settings.hop_patience_s * min(self._tiers_below(shared.owner), self._settings.deepest),
+            many=comes_in_parts(value, wish.body),
+            answer=wish.wants_answer,
+            headers=self._identity(wish),
+        )
+
+    def _identity(self, wish: _Wish) -> tuple[Field, ...]:
+        """Who asks, with our realm in front (GB/T 28181-2022 8.3)."""
+        us = self._settings.code
+        return ((HEADER, extended(wish.identity, us, wish.liaison.upper.code)),)
+
+    def _status_while_offline(self, wish: _Wish) -> bytes:
+        value = wish.value
+        way = wish.liaison.way
+        return way.written(DeviceStatus(value.sn, value.device, online=False, status_ok=False, reason="offline"))
+
+    def _refusal(self, value: Manscdp, reason: str) -> Manscdp:
+        """What says upward that there will be no answer, lest the upper wait (signalling 9.9)."""
+        match value:
+            case RecordInfoQuery():
+                return RecordInfo(value.sn, value.device, name=value.device)
+            case DeviceStatusQuery():
+                return DeviceStatus(value.sn, value.device, ok=False, online=False, status_ok=False, reason=reason)
+        return ControlResponse(value.sn, value.device, False, reason, value.cmd_type)
+
+    # Speaking.
+
+    async def _say(self, wish: _Wish, answer: Manscdp) -> None:
+        await self._send(wish.liaison, wish.liaison.way.written(answer))
+
+    async def _send(self, liaison: Liaison, body: bytes) -> bool:
+        try:
+            await insist(lambda page: self._put(liaison, page), body, self._insistence)
+        except Declined as declined:
+            log.info("%s refused an answer: %s", liaison.upper.code, declined)
+            return False
+        except NotTaken as silent:
+            liaison.agent.heard(Heard.GONE, f"it did not take an answer: {silent}")
+            return False
+        return True
+
+    async def _put(self, liaison: Liaison, body: bytes) -> Response:
+        response = await liaison.way.say(body, timeout_s=self._settings.answer_s)
+        liaison.exchanged()
+        return response
+
+
+def page_size(upper: Upper, settings: AboveSettings) -> int:
+    """Catalog items in one message."""
+    return upper.page_size or (settings.page_items_tcp if upper.transport == "tcp" else settings.page_items_udp)
+
+
+def comes_in_parts(value: Manscdp, body: bytes) -> bool:
+    """Whether more than one message may answer: lists, and one message for each type of configuration asked for."""
+    kind = value.cmd_type.lower()
+    if kind in MANY_PARTS:
+        return True
+    if kind != "configdownload":
+        return False
+    start = body.find(b"<ConfigType>")
+    return start >= 0 and b"/" in body[start + 12 : body.find(b"</", start)]
