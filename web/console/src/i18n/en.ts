@@ -71,7 +71,7 @@ export const en: Record<MessageKey, string> = {
   'password.changed': 'Password changed',
 
   'tree.label': 'Device tree',
-  'tree.search': 'Name, code or pinyin initials',
+  'tree.search': 'Name, code, pinyin',
   'tree.searching': 'Searching',
   'tree.nothing': 'No channel matches',
   'tree.nothing.advice': 'Search by name, by the first digits of a code, or by pinyin initials such as “nmkk”.',
@@ -118,6 +118,7 @@ export const en: Record<MessageKey, string> = {
   'pane.menu': 'More',
   'pane.stream.main': 'Main stream',
   'pane.stream.sub': 'Sub stream',
+  'pane.stream.sub.short': 'Sub',
   'pane.stream.auto': 'Choose stream automatically',
   'pane.format.ws-fmp4': 'WebSocket · fMP4',
   'pane.format.http-flv': 'HTTP · FLV',

@@ -70,7 +70,7 @@ export const zh = {
   'password.changed': '密码已修改',
 
   'tree.label': '设备树',
-  'tree.search': '名称、编码、拼音首字母',
+  'tree.search': '名称、编码、拼音',
   'tree.searching': '搜索中',
   'tree.nothing': '没有匹配的通道',
   'tree.nothing.advice': '可按名称、20 位编码开头或拼音首字母搜索，例如 “nmkk”。',
@@ -117,6 +117,7 @@ export const zh = {
   'pane.menu': '更多操作',
   'pane.stream.main': '主码流',
   'pane.stream.sub': '子码流',
+  'pane.stream.sub.short': '子',
   'pane.stream.auto': '自动选择码流',
   'pane.format.ws-fmp4': 'WebSocket · fMP4',
   'pane.format.http-flv': 'HTTP · FLV',

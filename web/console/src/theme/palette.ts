@@ -29,6 +29,7 @@ export interface Palette {
   stageBar: string
   stageText: string
   stageText2: string
+  stageAccent: string
 }
 
 export type ThemeName = 'dark' | 'light'
@@ -60,6 +61,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
     stageBar: '#0b1015',
     stageText: '#dfe6ec',
     stageText2: '#9aa8b5',
+    stageAccent: '#5fb3cf',
   },
   light: {
     ground: '#e4e9ed',
@@ -87,6 +89,7 @@ export const PALETTES: Record<ThemeName, Palette> = {
     stageBar: '#0f151b',
     stageText: '#dfe6ec',
     stageText2: '#9aa8b5',
+    stageAccent: '#5fb3cf',
   },
 }
 
