@@ -7,28 +7,31 @@ The room that receives them hands every typed value to `Link.deliver`, which say
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from gb28181.charset import Charset
 from gb28181.dialect import STANDARD, Dialect
 from gb28181.edition import Edition
-from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
+from gb28181.hops import read_warnings
+from gb28181.manscdp.catalog import Catalog, CatalogQuery
+from gb28181.manscdp.config import ConfigQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
-from gb28181.manscdp.message import Manscdp, serialise, with_sn
-from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
-from gb28181.peer import Call, Hop, PeerError, PeerOffline, PeerRefused, PeerSilent
+from gb28181.manscdp.message import Manscdp, parse, serialise, with_sn
+from gb28181.manscdp.record_info import RecordInfoQuery
+from gb28181.manscdp.relay import peek
+from gb28181.peer import Call, Gathered, Hop, PeerOffline, PeerRefused, PeerSilent
 from gb28181.sdp import Offer
 from sipserver.below.calls import CallBook, place_call
-from sipserver.gathering import Gathering, Patience, Progress
+from sipserver.gathering import Gathering, Patience
+from sipserver.questions import Collection, Handed, ProgressListener, Question, item_key, record_key, same_key
+from sipserver.sip.message import Field
 from sipserver.stack import Path, RequestTimedOut, Stack, TransportLost
 
 MANSCDP = "Application/MANSCDP+xml"
 LAST_SN = 999_999  # some devices cut longer numbers off
 MOST_QUESTIONS = 256
-
-ProgressListener = Callable[[int, int], None]
-"""Told (got, expected) after each part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,74 +55,6 @@ class Manners:
     dialect: Dialect = STANDARD
     charset: Charset = Charset.GB2312
     edition: Edition = Edition.V2016
-
-
-class _Question:
-    """Somebody waits for an answer of one part."""
-
-    __slots__ = ("answer", "wanted")
-
-    def __init__(self, wanted: type, loop: asyncio.AbstractEventLoop) -> None:
-        self.wanted = wanted
-        self.answer: asyncio.Future[object] = loop.create_future()
-
-    def take(self, value: Manscdp, now: float) -> None:
-        if not self.answer.done():
-            self.answer.set_result(value)
-
-    def refuse(self, error: PeerError) -> None:
-        if not self.answer.done():
-            self.answer.set_exception(error)
-            self.answer.exception()  # read once, so that a waiter who left meanwhile leaves no complaint behind
-
-    def close(self) -> None:
-        self.answer.cancel()
-
-
-class _Collection(_Question):
-    """Somebody waits for an answer of many parts."""
-
-    __slots__ = ("gathering", "progress", "timer")
-
-    def __init__(
-        self,
-        wanted: type,
-        loop: asyncio.AbstractEventLoop,
-        gathering: Gathering,
-        progress: ProgressListener | None,
-    ) -> None:
-        super().__init__(wanted, loop)
-        self.gathering = gathering
-        self.progress = progress
-        self.timer = loop.call_at(gathering.deadline, self._look)
-
-    def take(self, value: Manscdp, now: float) -> None:
-        if self.answer.done() or not isinstance(value, Catalog | RecordInfo):
-            return
-        gathering = self.gathering
-        state = gathering.add(value, value.sum_num, value.items, value.damaged, now)
-        if self.progress is not None:
-            self.progress(gathering.got, gathering.expected)
-        if state is not Progress.WAITING:
-            self.answer.set_result(gathering.result())
-        elif gathering.deadline < self.timer.when():
-            # The patience for the first part is long, that between parts is not.
-            self.timer.cancel()
-            self.timer = self.answer.get_loop().call_at(gathering.deadline, self._look)
-
-    def close(self) -> None:
-        self.timer.cancel()
-        super().close()
-
-    def _look(self) -> None:
-        # The timer follows a later deadline lazily: parts only move a number.
-        if self.answer.done():
-            return
-        loop = self.answer.get_loop()
-        if self.gathering.give_up(loop.time()):
-            self.answer.set_result(self.gathering.result())
-        else:
-            self.timer = loop.call_at(self.gathering.deadline, self._look)
 
 
 class Link:
@@ -149,7 +84,7 @@ class Link:
         self._manners = manners
         self._is_online = is_online
         self._sn = first_sn % LAST_SN
-        self._questions: dict[int, _Question] = {}
+        self._questions: dict[int, Question] = {}
         self._catalog_turn = asyncio.Lock()
 
     def __repr__(self) -> str:
@@ -179,24 +114,71 @@ class Link:
         message = _askable(query)
         if not isinstance(message, CatalogQuery):
             return await self._ask(message, timeout_s, progress)
-        # Two catalogs at once mix in devices that answer every query with the same SN.
-        patience = timeout_s or self._settings.catalog_patience_s
+        async with self._turn(timeout_s or self._settings.catalog_patience_s):
+            return await self._ask(message, timeout_s, progress)
+
+    @asynccontextmanager
+    async def _turn(self, patience: float) -> AsyncIterator[None]:
+        """One catalog at a time: two mix in devices that answer every query with the same SN."""
         try:
             async with asyncio.timeout(patience):
                 await self._catalog_turn.acquire()
         except TimeoutError:
             raise PeerSilent(f"{self.code} is still busy with another catalog query after {patience:g} s") from None
         try:
-            return await self._ask(message, timeout_s, progress)
+            yield
         finally:
             self._catalog_turn.release()
+
+    async def relay(
+        self,
+        body_builder: Callable[[int], bytes],
+        *,
+        timeout_s: float | None = None,
+        many: bool = False,
+        answer: bool = True,
+        headers: Iterable[Field] = (),
+        between_s: float | None = None,
+    ) -> list[bytes]:
+        """Hand on a question or control of any kind under an SN of ours; its answers as they came, bodies and all.
+
+        `body_builder` makes the message for the SN it is given. `timeout_s` is the wait for the first part and
+        `between_s` that between parts, to be longer the more platforms are between us and the source; without them
+        one hop's patience for that kind of question holds. Answers of `many` parts are gathered until SumNum things,
+        or every kind of configuration asked for, have come; after silence those that did are returned, and the
+        receiver sees by SumNum that more were meant. Without `answer` only the 200 is awaited, and [] comes back.
+        Raises PeerOffline, PeerRefused (SIP status), PeerSilent when nothing came; ValueError for what is no message.
+        """
+        path, sn = self._path(), self._free_sn() if answer else self._next_sn()
+        body = body_builder(sn)
+        asked = peek(body)
+        patience = timeout_s or self._patience_for(asked.cmd_type)
+        if not answer:
+            await self._post(asked.cmd_type, body, path, min(patience, self._settings.ask_patience_s), tuple(headers))
+            return []
+        async with AsyncExitStack() as turn:
+            if asked.cmd_type.lower() == "catalog":
+                await turn.enter_async_context(self._turn(patience))
+            loop = asyncio.get_running_loop()
+            pace = Patience(patience, between_s or self._settings.part_patience_s)
+            gathering = Gathering(same_key, pace, loop.time(), limit=self._settings.catalog_items_limit)
+            question = Handed(asked.cmd_type, loop, gathering, many=many, kinds=_kinds_asked(body) if many else 1)
+            gathered = await self._exchange(question, sn, asked.cmd_type, body, path, patience, tuple(headers))
+        assert isinstance(gathered, Gathered)
+        return [part for part in gathered.parts if isinstance(part, bytes)]
+
+    def _patience_for(self, cmd_type: str) -> float:
+        settings = self._settings
+        by_kind = {"catalog": settings.catalog_patience_s, "recordinfo": settings.records_patience_s}
+        return by_kind.get(cmd_type.lower(), settings.ask_patience_s)
 
     async def tell(self, notice: object) -> None:
         """See `Peer.tell`."""
         message = _manscdp(notice)
         path = self._path()
         sn = message.sn if message.root == "Response" else self._next_sn()
-        await self._send(with_sn(message, sn), path, self._settings.ask_patience_s)
+        body = self._printed(with_sn(message, sn))
+        await self._post(message.cmd_type, body, path, self._settings.ask_patience_s)
 
     async def call(
         self, channel: str, offer: Offer, *, timeout_s: float = 15.0, headers: Iterable[tuple[str, str]] = ()
@@ -215,12 +197,12 @@ class Link:
             headers=tuple(headers),
         )
 
-    def deliver(self, value: Manscdp) -> bool:
-        """A typed answer came from this peer. True when somebody waited for it."""
+    def deliver(self, value: Manscdp, body: bytes = b"") -> bool:
+        """An answer came from this peer, typed and as it was sent. True when somebody waited for it."""
         question = self._questions.get(value.sn)
         now = asyncio.get_running_loop().time()
-        if question is not None and isinstance(value, question.wanted):
-            question.take(value, now)
+        if question is not None and question.wants(value):
+            question.take(value, body, now)
             return True
         if question is not None and isinstance(value, ControlResponse) and not value.ok:
             reason = value.reason or "Result ERROR"
@@ -233,33 +215,44 @@ class Link:
                 )
             )
             return True
-        return self._deliver_by_kind(value, now)
+        return self._deliver_by_kind(value, body, now)
 
     def lost(self, reason: str) -> None:
         """The way to the peer is gone: nobody need wait for its answers any longer."""
         for question in tuple(self._questions.values()):
             question.refuse(PeerOffline(f"{self.code} went away before it answered: {reason}"))
 
-    def _deliver_by_kind(self, value: Manscdp, now: float) -> bool:
+    def _deliver_by_kind(self, value: Manscdp, body: bytes, now: float) -> bool:
         """Some devices answer with an SN of their own. One part is enough to know then, when one such is awaited."""
         if isinstance(value, Catalog):
             return False
-        fitting = [question for question in self._questions.values() if isinstance(value, question.wanted)]
-        if len(fitting) != 1 or isinstance(fitting[0], _Collection):
+        fitting = [question for question in self._questions.values() if question.wants(value)]
+        if len(fitting) != 1 or fitting[0].is_gathered:
             return False
-        fitting[0].take(value, now)
+        fitting[0].take(value, body, now)
         return True
 
     async def _ask(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> object:
         path = self._path()
-        if len(self._questions) >= MOST_QUESTIONS:
-            raise PeerSilent(f"{self.code} has {MOST_QUESTIONS} questions open already; not asked again")
-        sn = self._next_sn()
+        sn = self._free_sn()
         question = self._question_for(message, timeout_s, progress)
-        self._questions[sn] = question
-        what = f"{message.cmd_type} (SN {sn})"
+        body = self._printed(with_sn(message, sn))
         patience = timeout_s or self._settings.ask_patience_s
-        sending = asyncio.ensure_future(self._send(with_sn(message, sn), path, patience))
+        return await self._exchange(question, sn, message.cmd_type, body, path, patience)
+
+    async def _exchange(
+        self,
+        question: Question,
+        sn: int,
+        cmd_type: str,
+        body: bytes,
+        path: Path,
+        patience: float,
+        headers: tuple[Field, ...] = (),
+    ) -> object:
+        self._questions[sn] = question
+        what = f"{cmd_type} (SN {sn})"
+        sending = asyncio.ensure_future(self._post(cmd_type, body, path, patience, headers))
         try:
             await asyncio.wait((sending, question.answer), return_when=asyncio.FIRST_COMPLETED)
             if sending.done() and not question.answer.done():
@@ -272,19 +265,18 @@ class Link:
             question.close()
             self._questions.pop(sn, None)
 
-    def _judge_sending(self, sending: asyncio.Future[None], question: _Question) -> None:
+    def _judge_sending(self, sending: asyncio.Future[None], question: Question) -> None:
         error = sending.exception()
         if error is None:
             return
-        heard = isinstance(question, _Collection) and question.gathering.heard_any
-        if isinstance(error, PeerSilent) and heard:
+        if isinstance(error, PeerSilent) and question.heard_any:
             return  # only the 200 was lost
         raise error
 
-    async def _answer(self, question: _Question, patience: float, what: str) -> object:
-        if isinstance(question, _Collection):
+    async def _answer(self, question: Question, patience: float, what: str) -> object:
+        if isinstance(question, Collection):
             result = await question.answer
-            if not question.gathering.heard_any:
+            if not question.heard_any:
                 raise PeerSilent(f"{self.code} took {what} and sent no part of an answer", hops=self._hop(what))
             return result
         try:
@@ -293,25 +285,30 @@ class Link:
         except TimeoutError:
             raise PeerSilent(f"{self.code} took {what} and did not answer in {patience:g} s") from None
 
-    def _question_for(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> _Question:
+    def _question_for(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> Question:
         loop = asyncio.get_running_loop()
         wanted: type = getattr(type(message), "answer_type")  # noqa: B009 - a ClassVar that not every kind has
         settings = self._settings
         key: Callable[[object], Hashable]
         match message:
             case CatalogQuery():
-                first, key = settings.catalog_patience_s, _item_key
+                first, key = settings.catalog_patience_s, item_key
             case RecordInfoQuery():
-                first, key = settings.records_patience_s, _record_key
+                first, key = settings.records_patience_s, record_key
             case _:
-                return _Question(wanted, loop)
+                return Question(wanted, loop)
         patience = Patience(timeout_s or first, settings.part_patience_s)
         gathering = Gathering(key, patience, loop.time(), limit=settings.catalog_items_limit)
-        return _Collection(wanted, loop, gathering, progress)
+        return Collection(wanted, loop, gathering, progress)
 
-    async def _send(self, message: Manscdp, path: Path, patience: float) -> None:
-        """One MESSAGE and its 200. Raises PeerSilent, PeerRefused."""
+    def _printed(self, message: Manscdp) -> bytes:
         manners = self._manners()
+        return serialise(message, manners.charset, manners.edition, manners.dialect)
+
+    async def _post(
+        self, cmd_type: str, body: bytes, path: Path, patience: float, headers: tuple[Field, ...] = ()
+    ) -> None:
+        """One MESSAGE and its 200. Raises PeerSilent, PeerRefused."""
         settings = self._settings
         request = self._stack.new_request(
             "MESSAGE",
@@ -319,10 +316,11 @@ class Link:
             from_uri=f"sip:{settings.code}@{settings.domain}",
             to_uri=f"sip:{self.code}@{settings.domain}",
             path=path,
-            body=serialise(message, manners.charset, manners.edition, manners.dialect),
+            headers=headers,
+            body=body,
             content_type=MANSCDP,
         )
-        what = f"MESSAGE {message.cmd_type}"
+        what = f"MESSAGE {cmd_type}"
         try:
             response = await self._stack.ask(request, path, timeout_s=patience)
         except RequestTimedOut:
@@ -336,7 +334,10 @@ class Link:
                 f"{self.code} refused {what}: {response.status} {response.reason}",
                 status=response.status,
                 reason=response.reason,
-                hops=(Hop(self.code, what, response.status, response.reason),),
+                hops=(
+                    Hop(self.code, what, response.status, response.reason),
+                    *read_warnings(response.headers.all("Warning"), what),
+                ),
             )
 
     def _path(self) -> Path:
@@ -344,6 +345,12 @@ class Link:
         if path is None:
             raise PeerOffline(f"{self.code} is not registered; nothing was sent")
         return path
+
+    def _free_sn(self) -> int:
+        """An SN for a question. Raises PeerSilent when too many are open."""
+        if len(self._questions) >= MOST_QUESTIONS:
+            raise PeerSilent(f"{self.code} has {MOST_QUESTIONS} questions open already; not asked again")
+        return self._next_sn()
 
     def _next_sn(self) -> int:
         for _ in range(MOST_QUESTIONS + 1):
@@ -362,14 +369,10 @@ def _uri(code: str, path: Path) -> str:
     return f"sip:{code}@{bracketed}:{port}{';transport=tcp' if path.is_reliable else ''}"
 
 
-def _item_key(item: object) -> Hashable:
-    assert isinstance(item, Item)
-    return item.code
-
-
-def _record_key(item: object) -> Hashable:
-    assert isinstance(item, RecordItem)
-    return item.device, item.start, item.end, item.file_path
+def _kinds_asked(body: bytes) -> int:
+    """How many answers a question for configurations brings."""
+    asked = parse(body)
+    return max(1, len(asked.kinds)) if isinstance(asked, ConfigQuery) else 1
 
 
 def _manscdp(value: object) -> Manscdp:

@@ -107,14 +107,14 @@ class Inbox:
             incoming.respond(400 if _is_manscdp(incoming.request.content_type) else 415)
             return
         incoming.respond(200)
-        self._read(value, code, at, is_notify=incoming.request.method == "NOTIFY")
+        self._read(value, body, code, at, is_notify=incoming.request.method == "NOTIFY")
 
     def forget(self, code: str) -> None:
         """The neighbour was removed."""
         for kept in (self._news, self._faulty, self._alarm_minutes, self._resynced):
             kept.pop(code, None)
 
-    def _read(self, value: Manscdp, code: str, at: float, *, is_notify: bool) -> None:
+    def _read(self, value: Manscdp, body: bytes, code: str, at: float, *, is_notify: bool) -> None:
         match value:
             case Keepalive():
                 self.tally.keepalives += 1
@@ -128,14 +128,14 @@ class Inbox:
             case MediaStatus():
                 if value.is_end_of_file:
                     self._calls.file_sent(code, value.device)
-            case Unknown():
+            case Unknown() if value.root != "Response":
                 self.tally.unread += 1
             case _:
-                self._answer(value, code)
+                self._answer(value, body, code)
 
-    def _answer(self, value: Manscdp, code: str) -> None:
+    def _answer(self, value: Manscdp, body: bytes, code: str) -> None:
         link = self._link(code)
-        if link is not None and link.deliver(value):
+        if link is not None and link.deliver(value, body):
             self.tally.answers += 1
         elif isinstance(value, Catalog):
             # A status pushed under a foreign SN, or parts of a query that we gave up: both are news, never the whole.

@@ -1,0 +1,176 @@
+"""What is waited for after a question: an answer of one part, of many, or raw bytes to be handed on.
+
+The link finds the question by its SN, asks it whether it wants what came, and gives it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable, Sequence
+
+from gb28181.manscdp.catalog import Catalog, Item
+from gb28181.manscdp.config import Config
+from gb28181.manscdp.message import Manscdp
+from gb28181.manscdp.preset import PresetList
+from gb28181.manscdp.record_info import RecordInfo, RecordItem
+from gb28181.peer import PeerError
+from sipserver.gathering import Gathering, Progress
+
+ProgressListener = Callable[[int, int], None]
+"""Told (got, expected) after each part."""
+
+
+class Question:
+    """Somebody waits for an answer of one part."""
+
+    __slots__ = ("answer", "wanted")
+
+    def __init__(self, wanted: type, loop: asyncio.AbstractEventLoop) -> None:
+        self.wanted = wanted
+        self.answer: asyncio.Future[object] = loop.create_future()
+
+    @property
+    def is_gathered(self) -> bool:
+        """Whether several messages make the answer, so that one alone proves nothing."""
+        return False
+
+    @property
+    def heard_any(self) -> bool:
+        """Whether the neighbour has begun to answer."""
+        return self.answer.done()
+
+    def wants(self, value: Manscdp) -> bool:
+        return isinstance(value, self.wanted)
+
+    def take(self, value: Manscdp, body: bytes, now: float) -> None:
+        if not self.answer.done():
+            self.answer.set_result(value)
+
+    def refuse(self, error: PeerError) -> None:
+        if not self.answer.done():
+            self.answer.set_exception(error)
+            self.answer.exception()  # read once, so that a waiter who left meanwhile leaves no complaint behind
+
+    def close(self) -> None:
+        self.answer.cancel()
+
+
+class Collection(Question):
+    """Somebody waits for an answer of many parts; a `Gathered` of them is the answer."""
+
+    __slots__ = ("gathering", "progress", "timer")
+
+    def __init__(
+        self,
+        wanted: type,
+        loop: asyncio.AbstractEventLoop,
+        gathering: Gathering,
+        progress: ProgressListener | None,
+    ) -> None:
+        super().__init__(wanted, loop)
+        self.gathering = gathering
+        self.progress = progress
+        self.timer = loop.call_at(gathering.deadline, self._look)
+
+    @property
+    def is_gathered(self) -> bool:
+        return True
+
+    @property
+    def heard_any(self) -> bool:
+        return self.gathering.heard_any
+
+    def take(self, value: Manscdp, body: bytes, now: float) -> None:
+        if isinstance(value, Catalog | RecordInfo):
+            self.add(value, value.sum_num, value.items, value.damaged, now)
+
+    def add(self, part: object, sum_num: int, items: Sequence[object], damaged: int, now: float) -> None:
+        """One part more."""
+        if self.answer.done():
+            return
+        gathering = self.gathering
+        state = gathering.add(part, sum_num, items, damaged, now)
+        if self.progress is not None:
+            self.progress(gathering.got, gathering.expected)
+        if state is not Progress.WAITING:
+            self.answer.set_result(gathering.result())
+        elif gathering.deadline < self.timer.when():
+            # The patience for the first part is long, that between parts is not.
+            self.timer.cancel()
+            self.timer = self.answer.get_loop().call_at(gathering.deadline, self._look)
+
+    def close(self) -> None:
+        self.timer.cancel()
+        super().close()
+
+    def _look(self) -> None:
+        # The timer follows a later deadline lazily: parts only move a number.
+        if self.answer.done():
+            return
+        loop = self.answer.get_loop()
+        if self.gathering.give_up(loop.time()):
+            self.answer.set_result(self.gathering.result())
+        else:
+            self.timer = loop.call_at(self.gathering.deadline, self._look)
+
+
+class Handed(Collection):
+    """Somebody waits for the raw answers to a question of any kind; `parts` of the `Gathered` are bodies.
+
+    `cmd_type` is the question's. Unless it may have `many` answers, the first one ends the wait. `kinds` is how many
+    kinds of configuration were asked for, for each is answered by itself.
+    """
+
+    __slots__ = ("cmd_type", "kinds", "many")
+
+    def __init__(
+        self, cmd_type: str, loop: asyncio.AbstractEventLoop, gathering: Gathering, *, many: bool, kinds: int = 1
+    ) -> None:
+        super().__init__(object, loop, gathering, None)
+        self.cmd_type = cmd_type.lower()
+        self.many = many
+        self.kinds = kinds
+
+    @property
+    def is_gathered(self) -> bool:
+        return self.many
+
+    def wants(self, value: Manscdp) -> bool:
+        return value.root == "Response" and value.cmd_type.lower() == self.cmd_type
+
+    def take(self, value: Manscdp, body: bytes, now: float) -> None:
+        total, keys, damaged = measure(value, self.kinds) if self.many else (1, [body], 0)
+        self.add(body, total, keys, damaged, now)
+
+
+def measure(value: Manscdp, kinds: int) -> tuple[int, list[Hashable], int]:
+    """Of one part: how many things the whole answer has, the names of those in this part, and how many are damaged."""
+    match value:
+        case Catalog():
+            return value.sum_num, list(map(item_key, value.items)), value.damaged
+        case RecordInfo():
+            return value.sum_num, list(map(record_key, value.items)), value.damaged
+        case PresetList(sum_num=int(total)):
+            return total, [preset.number for preset in value.presets], value.damaged
+        case Config(ok=True):
+            return kinds, [setting.name for setting in value.settings] or ["nothing"], 0
+        case _:
+            return 1, ["answer"], 0
+
+
+def item_key(item: object) -> Hashable:
+    """What makes a catalog's item the same in two parts."""
+    assert isinstance(item, Item)
+    return item.code
+
+
+def record_key(item: object) -> Hashable:
+    """What makes a record the same in two parts."""
+    assert isinstance(item, RecordItem)
+    return item.device, item.start, item.end, item.file_path
+
+
+def same_key(key: object) -> Hashable:
+    """For names that were taken already."""
+    assert isinstance(key, Hashable)
+    return key
