@@ -42,7 +42,7 @@ from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
 from registry.store.memory import MemoryStore
-from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Shelf, Store, Writing
+from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, SentRow, Shelf, Store, Writing
 from registry.store.sql import SqlStore
 from registry.tree import NodeKind, Page, TreeNode
 from registry.upper_book import UpperBook
@@ -538,6 +538,66 @@ class Directory:
     def upper_state(self, code: str) -> UpperState | None:
         """None until something was noted of it."""
         return self._above.states.get(code)
+
+    # What the renderer of catalogs for platforms above reads and keeps.
+
+    def directories(self) -> Mapping[str, Directories]:
+        """The directories of every neighbour, by its code; each neighbour's are replaced as a whole, never changed."""
+        return self._directories
+
+    def is_lit(self, owner: str) -> bool:
+        """Whether what this neighbour has may count as online."""
+        device = self._book.devices.get(owner)
+        return device is not None and _is_lit(device)
+
+    def chain(self, node: str) -> tuple[str, ...]:
+        """Ids of an inner node and of those above it, going up; empty when it is not there."""
+        return tuple(node.id for node in reversed(self._forest.path(node)))
+
+    async def rows_in_order(self, after: tuple[str, str], limit: int) -> list[ChannelRow]:
+        """All channels of all neighbours as they are kept, in order of (code, owner), after that pair."""
+        return await self._store.export_rows(after, limit)
+
+    async def rows_of(self, owner: str, after: str, limit: int) -> list[ChannelRow]:
+        """Channels of one neighbour as they are kept, in order of code, after that one."""
+        return await self._store.channels_of(owner, after, limit)
+
+    async def rows_alike(self, codes: Sequence[str]) -> list[ChannelRow]:
+        """Channels of any neighbour with these codes, as they are kept."""
+        return await self._store.alike(codes)
+
+    async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
+        """What a platform above was told, in order of (code, code there), after that pair."""
+        return await self._store.sent(upper, after, limit)
+
+    async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
+        return await self._store.sent_of(upper, codes)
+
+    async def sent_count(self, upper: str) -> int:
+        return await self._store.sent_count(upper)
+
+    async def keep_sent(
+        self, upper: str, told: Sequence[SentRow], online: Mapping[str, bool], gone: Sequence[str]
+    ) -> None:
+        """A platform above was told these things, these states, and that these are gone (by their codes there)."""
+        await self._whole(self._keep_sent(upper, told, online, gone))
+
+    async def _keep_sent(
+        self, upper: str, told: Sequence[SentRow], online: Mapping[str, bool], gone: Sequence[str]
+    ) -> None:
+        async with self._store.writing() as writing:
+            if upper in self._above.uppers:
+                await writing.put_sent(told)
+                await writing.set_sent_online(upper, online)
+                await writing.drop_sent(upper, gone)
+
+    async def forget_sent(self, upper: str) -> None:
+        """A platform above knows nothing of us."""
+        await self._whole(self._forget_sent(upper))
+
+    async def _forget_sent(self, upper: str) -> None:
+        async with self._store.writing() as writing:
+            await writing.forget_sent(upper)
 
     # Servants.
 

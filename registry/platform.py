@@ -43,7 +43,7 @@ class Upper:
     local_host: str = ""
     """Our address on the way to it; "" as the routing table says."""
     expires_s: int = 86_400
-    keepalive_interval_s: int = 60
+    keepalive_interval_s: float = 60.0
     keepalive_count: int = 3
     page_size: int = 0
     """Items in one catalog message; 0 by transport (signalling 4.6.4)."""
@@ -77,7 +77,7 @@ class Upper:
         _check(self.arrangement in ARRANGEMENTS, "arrangement", ", ".join(ARRANGEMENTS), self.arrangement)
         _check(self.expires_s >= SHORTEST_EXPIRY_S, "expires_s", f"at least {SHORTEST_EXPIRY_S} s", self.expires_s)
         _check(
-            5 <= self.keepalive_interval_s <= 3_600, "keepalive_interval_s", "5 to 3600 s", self.keepalive_interval_s
+            0 < self.keepalive_interval_s <= 3_600, "keepalive_interval_s", "up to 3600 s", self.keepalive_interval_s
         )
         _check(1 <= self.keepalive_count <= 100, "keepalive_count", "1 to 100", self.keepalive_count)
         _check(0 <= self.page_size <= 10_000, "page_size", "0 to 10000", self.page_size)

@@ -36,7 +36,7 @@ class MemoryStore:
         self._shelves: dict[Shelf, dict[tuple[object, ...], Row]] = {shelf: {} for shelf in Shelf}
         self._channels: dict[str, dict[str, ChannelRow]] = {}
         self._audits: list[Row] = []
-        self._sent: dict[str, dict[tuple[str, str], SentRow]] = {}
+        self._sent: dict[str, dict[str, SentRow]] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
@@ -90,12 +90,15 @@ class MemoryStore:
         return [mine[code] for mine in self._channels.values() for code in dict.fromkeys(codes) if code in mine]
 
     async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
-        mine = self._sent.get(upper, {})
-        return [mine[key] for key in nsmallest(limit, (key for key in mine if key > after))]
+        rows = (row for row in self._sent.get(upper, {}).values() if (row.code, row.code_there) > after)
+        return nsmallest(limit, rows, key=lambda row: (row.code, row.code_there))
 
     async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
         wanted = set(codes)
         return [row for row in self._sent.get(upper, {}).values() if row.code in wanted]
+
+    async def sent_count(self, upper: str) -> int:
+        return len(self._sent.get(upper, {}))
 
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         end = len(self._audits) if before is None else max(0, min(before - 1, len(self._audits)))
@@ -113,7 +116,7 @@ class MemoryWriting:
         shelves: dict[Shelf, dict[tuple[object, ...], Row]],
         channels: dict[str, dict[str, ChannelRow]],
         audits: list[Row],
-        sent: dict[str, dict[tuple[str, str], SentRow]],
+        sent: dict[str, dict[str, SentRow]],
     ) -> None:
         self._sent = sent
         self._shelves = shelves
@@ -180,18 +183,18 @@ class MemoryWriting:
     async def put_sent(self, rows: Sequence[SentRow]) -> None:
         for row in rows:
             mine = self._sent.setdefault(row.upper, {})
-            self._remember(mine, (row.code, row.code_there))
-            mine[row.code, row.code_there] = row
+            self._remember(mine, row.code_there)
+            mine[row.code_there] = row
 
-    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
+    async def set_sent_online(self, upper: str, online: Mapping[str, bool]) -> None:
         mine = self._sent.get(upper, {})
-        await self.put_sent([mine[key]._replace(online=state) for key, state in online.items() if key in mine])
+        await self.put_sent([mine[there]._replace(online=state) for there, state in online.items() if there in mine])
 
-    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
+    async def drop_sent(self, upper: str, theirs: Sequence[str]) -> None:
         mine = self._sent.get(upper, {})
-        for key in keys:
-            self._remember(mine, key)
-            mine.pop(key, None)
+        for there in theirs:
+            self._remember(mine, there)
+            mine.pop(there, None)
 
     async def forget_sent(self, upper: str) -> None:
         self._remember(self._sent, upper)

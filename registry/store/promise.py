@@ -65,8 +65,8 @@ class SentRow(NamedTuple):
     """What a platform above was last told of a thing: a digest of all that was said but its state, and its state."""
 
     upper: str
-    code: str
     code_there: str
+    code: str
     name: str
     digest: str
     online: bool
@@ -103,13 +103,13 @@ class Writing(Protocol):
     async def audit(self, row: Row) -> None: ...
 
     async def put_sent(self, rows: Sequence[SentRow]) -> None:
-        """Insert or replace by (upper, code, code there)."""
+        """Insert or replace by (upper, code there)."""
 
-    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
-        """States alone, by (code, code there); what is not there is passed over."""
+    async def set_sent_online(self, upper: str, online: Mapping[str, bool]) -> None:
+        """States alone, by the code there; what is not there is passed over."""
 
-    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
-        """By (code, code there)."""
+    async def drop_sent(self, upper: str, theirs: Sequence[str]) -> None:
+        """By the code there."""
 
     async def forget_sent(self, upper: str) -> None:
         """All of one platform above."""
@@ -156,6 +156,8 @@ class Store(Protocol):
 
     async def sent_of(self, upper: str, codes: Sequence[str]) -> list[SentRow]:
         """The same of these codes (ours), in any order."""
+
+    async def sent_count(self, upper: str) -> int: ...
 
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         """Newest first, those with an id below `before`."""

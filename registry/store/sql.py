@@ -23,6 +23,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     event,
+    func,
     insert,
     make_url,
     or_,
@@ -213,6 +214,10 @@ class SqlStore:
             found += await self._read_sent(_sent_rows.where(_sent.c.upper == upper, _sent.c.code.in_(some)))
         return found
 
+    async def sent_count(self, upper: str) -> int:
+        counted = await self._read_mappings(select(func.count().label("n")).where(_sent.c.upper == upper))
+        return int(str(counted[0]["n"]))
+
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)
         if before is not None:
@@ -325,18 +330,17 @@ class SqlWriting:
         elif rows:
             await self._run(self._execute_raw(_SQLITE_SENT, rows))
 
-    async def set_sent_online(self, upper: str, online: Mapping[tuple[str, str], bool]) -> None:
+    async def set_sent_online(self, upper: str, online: Mapping[str, bool]) -> None:
         if online:
             statement = update(_sent).where(*_SENT_KEY).values(online=bindparam("state"))
             rows: list[Row] = [
-                {"key_upper": upper, "key_code": code, "key_there": there, "state": state}
-                for (code, there), state in online.items()
+                {"key_upper": upper, "key_there": there, "state": state} for there, state in online.items()
             ]
             await self._run(self._execute_many(statement, rows))
 
-    async def drop_sent(self, upper: str, keys: Sequence[tuple[str, str]]) -> None:
-        if keys:
-            rows: list[Row] = [{"key_upper": upper, "key_code": code, "key_there": there} for code, there in keys]
+    async def drop_sent(self, upper: str, theirs: Sequence[str]) -> None:
+        if theirs:
+            rows: list[Row] = [{"key_upper": upper, "key_there": there} for there in theirs]
             await self._run(self._execute_many(delete(_sent).where(*_SENT_KEY), rows))
 
     async def forget_sent(self, upper: str) -> None:
@@ -435,6 +439,5 @@ _SQLITE_UPSERT = str(_upsert(_channels, False).compile(dialect=sqlite.dialect())
 _SQLITE_SENT = str(_upsert(_sent, False).compile(dialect=sqlite.dialect()))
 _SENT_KEY = (
     _sent.c.upper == bindparam("key_upper"),
-    _sent.c.code == bindparam("key_code"),
     _sent.c.code_there == bindparam("key_there"),
 )

@@ -215,7 +215,7 @@ uppers = Table(
     Column("our_code", Text, nullable=False),
     Column("local_host", Text, nullable=False),
     Column("expires_s", Integer, nullable=False),
-    Column("keepalive_interval_s", Integer, nullable=False),
+    Column("keepalive_interval_s", Float(53), nullable=False),
     Column("keepalive_count", Integer, nullable=False),
     Column("page_size", Integer, nullable=False),
     Column("secrecy", Boolean, nullable=False),
@@ -251,11 +251,12 @@ upper_sent = Table(
     "upper_sent",
     metadata,
     _key("upper"),
-    _key("code"),
     _key("code_there"),
+    Column("code", Key, nullable=False),
     Column("name", Text, nullable=False),
     Column("digest", Text, nullable=False),
     Column("online", Boolean, nullable=False),
+    Index(None, "upper", "code", "code_there"),
 )
 
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.Column("our_code", sa.Text(), nullable=False),
         sa.Column("local_host", sa.Text(), nullable=False),
         sa.Column("expires_s", sa.Integer(), nullable=False),
-        sa.Column("keepalive_interval_s", sa.Integer(), nullable=False),
+        sa.Column("keepalive_interval_s", sa.Float(precision=53), nullable=False),
         sa.Column("keepalive_count", sa.Integer(), nullable=False),
         sa.Column("page_size", sa.Integer(), nullable=False),
         sa.Column("secrecy", sa.Boolean(), nullable=False),
@@ -62,12 +62,15 @@ def upgrade() -> None:
     op.create_table(
         "upper_sent",
         sa.Column("upper", KEY, nullable=False),
-        sa.Column("code", KEY, nullable=False),
         sa.Column("code_there", KEY, nullable=False),
+        sa.Column("code", KEY, nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("online", sa.Boolean(), nullable=False),
-        sa.PrimaryKeyConstraint("upper", "code", "code_there", name=op.f("pk_upper_sent")),
+        sa.PrimaryKeyConstraint("upper", "code_there", name=op.f("pk_upper_sent")),
+    )
+    op.create_index(
+        op.f("ix_upper_sent_upper_code_code_there"), "upper_sent", ["upper", "code", "code_there"], unique=False
     )
     # A catalog is told upward in order of code, and those who share a code one after the other.
     op.create_index(op.f("ix_channels_code_owner"), "channels", ["code", "owner"], unique=False)
