@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import time
-from collections.abc import Coroutine, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gb28181 import ptz
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
@@ -16,20 +14,19 @@ from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp, Unknown
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
-from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
-from gb28181.sdp import MediaFormat, Offer, answer_to, parse_offer, serialise
-from media.frame import Codec
+from gb28181.manscdp.record_info import RecordInfoQuery
+from gb28181.sdp import Offer, parse_offer
+from simulator.faults import Faults
 from simulator.head import Head
-from simulator.pump import Pump
-from simulator.sender import Sender
+from simulator.recording import Recording, listed
 from simulator.speaker import Speaker, SpeakerSettings
-from simulator.video import VideoSettings, VideoSource
-from sipserver.stack import Dialog, Incoming
+from simulator.studio import Studio, StudioCall, StudioSettings
+from simulator.video import VideoSettings
+from sipserver.stack import Incoming
 
 log = logging.getLogger(__name__)
 
 MAKER, MODEL, FIRMWARE = "Lianwang", "Simulator 1", "0.1.0"
-_F_CODEC = {Codec.H264: "2", Codec.H265: "5"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +65,8 @@ class CameraSettings:
     """Answer INVITE and send nothing."""
     foreign_ssrc: bool = False
     """Send another SSRC than the one asked for, as some makers do."""
+    recordings: tuple[Recording, ...] = ()
+    """What it claims to have kept; it is played and downloaded like a recorder's."""
 
 
 class Camera:
@@ -78,11 +77,18 @@ class Camera:
             raise ValueError("a device needs at least one channel")
         self.settings = settings
         self.speaker = Speaker(settings.speaker, self)
-        self.heads = {channel.code: Head() for channel in settings.channels}
-        self.calls_taken = 0
-        self.calls: set[_Call] = set()
-        self._pumps: dict[tuple[str, int], Pump] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        faults = Faults(silent_media=settings.silent_media, foreign_ssrc=settings.foreign_ssrc)
+        self._studio = Studio(self.speaker, StudioSettings(settings.video, settings.sound, settings.most_calls), faults)
+        self.heads = self._studio.heads
+        self.heads.update({channel.code: Head() for channel in settings.channels})
+
+    @property
+    def calls(self) -> set[StudioCall]:
+        return self._studio.calls
+
+    @property
+    def calls_taken(self) -> int:
+        return self._studio.calls_taken
 
     async def run(self) -> None:
         await self.speaker.start()
@@ -90,16 +96,7 @@ class Camera:
 
     async def close(self, *, deregister: bool = True) -> None:
         """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
-        for call in list(self.calls):
-            if deregister:
-                await call.hang_up()
-            else:
-                await call.vanish()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for pump in self._pumps.values():
-            await pump.close()
+        await self._studio.close(goodbye=deregister)
         await self.speaker.close(deregister=deregister)
 
     def answer(self, asked: Manscdp) -> Sequence[Manscdp]:
@@ -114,7 +111,7 @@ class Camera:
             case PresetQuery():
                 return [self._presets(asked)]
             case RecordInfoQuery():
-                return [RecordInfo(sn=asked.sn, device=asked.device, name=self.settings.name, sum_num=0)]
+                return listed(asked, self.settings.name, self.settings.recordings, self.settings.items_a_part)
             case DeviceControl():
                 return self._obey(asked)
             case Unknown(root=root) if root in ("Control", "Query"):
@@ -124,7 +121,7 @@ class Camera:
         return []
 
     def invite(self, incoming: Incoming) -> None:
-        """Take a live call, or refuse it: 400, 404, 486, 488 (`Equipment`)."""
+        """Take a call, live or of a recording it has, or refuse it: 400, 404, 486, 488 (`Equipment`)."""
         try:
             offer = parse_offer(incoming.request.body)
         except ValueError as error:
@@ -135,72 +132,16 @@ class Camera:
         channel = next((channel for channel in self.settings.channels if channel.code == code), None)
         if channel is None:
             incoming.respond(404)
-        elif len(self.calls) >= self.settings.most_calls:
-            incoming.respond(486)
-        elif not offer.is_live or offer.media != "video":
+        elif not offer.is_live and not self._has_recorded(code, offer):
             incoming.respond(488)
         else:
-            self._spawn(self._serve(incoming, offer, channel))
+            self._studio.take(incoming, offer, code, channel.name)
 
-    async def _serve(self, incoming: Incoming, offer: Offer, channel: ChannelSettings) -> None:
-        host = self.speaker.stack.local_host_for(incoming.path.remote)
-        ssrc = offer.ssrc or 0
-        sent_ssrc = (ssrc + 7_000_000) % 2**32 if self.settings.foreign_ssrc else ssrc
-        sender = Sender(offer, sent_ssrc, host=host)
-        try:
-            await sender.listen()
-        except OSError as error:
-            log.warning("%s cannot listen for media: %s", self.settings.speaker.code, error)
-            await sender.close()
-            incoming.respond(500)
-            return
-        answer = answer_to(
-            offer,
-            owner=channel.code,
-            host=host,
-            port=sender.port,
-            payload=(96, "PS", 90000),
-            f=MediaFormat(video_codec=_F_CODEC[self.settings.video.codec]),
+    def _has_recorded(self, channel: str, offer: Offer) -> bool:
+        return any(
+            each.channel == channel and each.start < offer.stop and each.stop > offer.start
+            for each in self.settings.recordings
         )
-        dialog = incoming.accept(serialise(answer), "application/sdp", contact_user=channel.code)
-        self.calls_taken += 1
-        pump = self._pump(channel, offer.stream_number)
-        call = _Call(dialog, sender, pump)
-        self.calls.add(call)
-        ended = asyncio.Event()
-        dialog.on_end = lambda _: ended.set()
-        try:
-            await sender.start()
-            if not self.settings.silent_media:
-                pump.add(sender, lambda reason: self._give_up(call, reason, ended))
-            await ended.wait()
-        except (OSError, TimeoutError) as error:
-            log.info("%s cannot reach the receiver: %s", self.settings.speaker.code, error)
-            await dialog.bye()
-        finally:
-            self.calls.discard(call)
-            pump.remove(sender)
-            await sender.close()
-
-    def _give_up(self, call: _Call, reason: str, ended: asyncio.Event) -> None:
-        log.info("%s ends a call: %s", self.settings.speaker.code, reason)
-        ended.set()
-        self._spawn(call.hang_up())
-
-    def _pump(self, channel: ChannelSettings, number: int) -> Pump:
-        key = (channel.code, min(number, 1))
-        if key not in self._pumps:
-            video = self.settings.video
-            if key[1]:
-                video = replace(
-                    video, width=video.width // 2 // 16 * 16, height=video.height // 4 * 2, kbps=video.kbps // 3
-                )
-
-            def make_source() -> VideoSource:
-                return VideoSource(video, channel.name, channel.code, self.heads[channel.code])
-
-            self._pumps[key] = Pump(make_source, sound=self.settings.sound)
-        return self._pumps[key]
 
     def _catalog(self, asked: CatalogQuery) -> list[Manscdp]:
         settings = self.settings
@@ -259,9 +200,7 @@ class Camera:
         if asked.ptz is not None:
             self._turn(asked)
         if asked.i_frame:
-            for (code, _), pump in self._pumps.items():
-                if asked.device in (code, self.settings.speaker.code):
-                    pump.want_key_frame()
+            self._studio.want_key_frame(asked.device, self.speaker.settings.code)
         if asked.teleboot:
             self.speaker.start_over()
         wants_answer = (
@@ -294,26 +233,3 @@ class Camera:
                 head.call_preset(command.number, now)
             case ptz.Preset(action=ptz.PresetAction.DELETE):
                 head.delete_preset(command.number)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-class _Call:
-    """A call in progress."""
-
-    def __init__(self, dialog: Dialog, sender: Sender, pump: Pump) -> None:
-        self._dialog = dialog
-        self._sender = sender
-        self._pump = pump
-
-    async def hang_up(self) -> None:
-        self._pump.remove(self._sender)
-        await self._dialog.bye()
-
-    async def vanish(self) -> None:
-        """Stop sending and say nothing."""
-        self._pump.remove(self._sender)
-        await self._sender.close()

@@ -97,6 +97,9 @@ class Speaker:
         self.clock_offset_s: float | None = None
         """How far the platform's clock is ahead of ours, by the Date of its 200."""
         self.on_change: Callable[[bool], None] | None = None
+        self.on_request: Callable[[Incoming], bool] | None = None
+        """Sees every request first; true when it has dealt with it."""
+        self.encode: Callable[[Manscdp], bytes] = self._encode
         self._call_id = f"{secrets.token_hex(8)}@{settings.code}"
         self._cseq = 0
         self._sn = random.randint(1, 1000)
@@ -152,10 +155,13 @@ class Speaker:
             to_uri=f"sip:{settings.server_code}@{settings.server_domain}",
             path=path,
             contact_user=settings.code,
-            body=serialise(value, charset_for(settings.edition), settings.edition),
+            body=self.encode(value),
             content_type=MANSCDP,
         )
         return await self.stack.ask(request, path, timeout_s=_ANSWER_S)
+
+    def _encode(self, value: Manscdp) -> bytes:
+        return serialise(value, charset_for(self.settings.edition), self.settings.edition)
 
     def next_sn(self) -> int:
         self._sn = self._sn % 999_999 + 1
@@ -254,6 +260,8 @@ class Speaker:
         return self._path
 
     def _take(self, incoming: Incoming) -> None:
+        if self.on_request is not None and self.on_request(incoming):
+            return
         if incoming.request.method == "INVITE":
             self._equipment.invite(incoming)
             return
