@@ -28,6 +28,7 @@ describe('keys on the watch screen', () => {
 
   it('leave arrows and Enter to the tree and to controls that use them', () => {
     expect(deed('ArrowDown')).toEqual({ do: 'move', dx: 0, dy: 1 })
+    expect(deed('ArrowLeft', {}, { shift: true })).toEqual({ do: 'swap', dx: -1, dy: 0 })
     expect(deed('ArrowDown', { inTree: true })).toBeNull()
     expect(deed('ArrowRight', { inTree: true, ptz: true })).toBeNull()
     expect(deed('Enter', { onControl: true })).toBeNull()

@@ -128,6 +128,11 @@ export const useWall = defineStore('wall', () => {
     active.value = other
   }
 
+  /** Change places with the neighbour on one side. */
+  function swapBy(dx: number, dy: number): void {
+    if (!maximised.value) swap(active.value, step(layout.value, active.value, dx, dy))
+  }
+
   function toggleMaximised(slot = active.value): void {
     activate(slot)
     maximised.value = !maximised.value && layout.value > 1
@@ -140,6 +145,6 @@ export const useWall = defineStore('wall', () => {
 
   return {
     panes, layout, active, maximised, fit, sounding, activePane, shown, count,
-    recall, setLayout, activate, move, put, play, playNext, fill, close, clear, swap, toggleMaximised, toggleSound,
+    recall, setLayout, activate, move, put, play, playNext, fill, close, clear, swap, swapBy, toggleMaximised, toggleSound,
   }
 })

@@ -24,7 +24,7 @@ export type Turn = 'up' | 'down' | 'left' | 'right' | 'in' | 'out'
 export type Deed =
   | { do: 'search'; seed: string }
   | { do: 'layout'; layout: Layout }
-  | { do: 'move'; dx: number; dy: number }
+  | { do: 'move' | 'swap'; dx: number; dy: number }
   | { do: 'turn'; turn: Turn }
   | { do: 'preset'; number: number }
   | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ptz' | 'help' }
@@ -83,7 +83,7 @@ export function deedOf(stroke: Stroke, place: Place): Deed | null {
   if (layout) return { do: 'layout', layout }
   if (!place.inTree) {
     const move = MOVES[key]
-    if (move && !place.onControl) return { do: 'move', dx: move[0], dy: move[1] }
+    if (move && !place.onControl) return { do: stroke.shift ? 'swap' : 'move', dx: move[0], dy: move[1] }
     if (key === 'Enter' && !place.onControl) return { do: 'fullscreen' }
     if (key === ' ' && !place.onControl) return { do: 'maximise' }
     if (key === 'Delete' || key === 'Backspace') return { do: 'close' }
