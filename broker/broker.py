@@ -13,7 +13,7 @@ from broker.failure import Failure
 from broker.placement import Placement
 from broker.ssrc_pool import SsrcPool
 from broker.stream import Pace, Stream, StreamKey
-from broker.watch import InletStatistics, Lease, StreamView, Watch
+from broker.watch import InletStatistics, Lease, RtpTo, StreamView, Watch
 from gb28181.peer import Hop, Neighbours
 from media.plane import FirstFrame, MediaPlane, NoCapacity, OutletClosed, PlaneEvent
 from registry.channel import Channel
@@ -227,6 +227,8 @@ class Broker:
         inlet, call, video = stream.inlet, stream.call, stream.video
         if inlet is None or call is None or video is None:
             raise _Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops))
+        if isinstance(watch.outlet, RtpTo):
+            raise _refused("no sender can be made here", "no-capacity", 503, "attach a sender")
         try:
             outlet, address = await stream.plane.attach(inlet.id, watch.outlet, audio=watch.audio)
         except NoCapacity as error:

@@ -6,7 +6,15 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from gb28181.peer import Hop
-from media.plane import AudioTrack, InletStatistics, OutletKind, Seen, VideoTrack
+from media.plane import (
+    AudioTrack,
+    InletStatistics,
+    OutletKind,
+    Seen,
+    Sender,
+    SenderStatistics,
+    VideoTrack,
+)
 
 # The rooms above may not look into media; what of it stands in our values is theirs to name from here.
 __all__ = [
@@ -14,7 +22,10 @@ __all__ = [
     "InletStatistics",
     "Lease",
     "OutletKind",
+    "RtpTo",
     "Seen",
+    "Sender",
+    "SenderStatistics",
     "StreamView",
     "VideoTrack",
     "Watch",
@@ -25,28 +36,70 @@ __all__ = [
 
 class WatchKind(StrEnum):
     LIVE = "live"
+    PLAYBACK = "playback"
+    DOWNLOAD = "download"
+
+    @property
+    def is_live(self) -> bool:
+        return self is WatchKind.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class RtpTo:
+    """The outlet of an upper platform's call: RTP/PS to where its offer says.
+
+    `transport` is the receiver's word: "udp", "tcp-passive" (it listens), "tcp-active" (it will connect to us).
+    `ssrc` is the offer's `y=`, None has us choose one. `local_host` is our address as this upper knows it, for the
+    answer's c= line.
+    """
+
+    host: str
+    port: int
+    transport: str
+    ssrc: int | None = None
+    payload_type: int = 96
+    upper: str = ""
+    local_host: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Somebody wants to see `channel`, a channel of the peer `owner`, through an outlet of `outlet` kind.
+    """Somebody wants to see `channel`, a channel of the peer `owner`, through `outlet`.
 
+    With `owner` "" the broker finds whose channel it is, and tries a second way when the first fails.
     `stream_number` is 0 for the main stream, 1 for the first sub stream (2022 annex G, a=streamnumber).
     """
 
     owner: str
     channel: str
-    outlet: OutletKind
+    outlet: OutletKind | RtpTo
     kind: WatchKind = WatchKind.LIVE
     stream_number: int = 0
     audio: bool = True
     viewer: str = ""
     """Who watches, for eyes only: a user's name, an upper platform's code."""
+    start: int = 0
+    """UNIX seconds of a recording, for PLAYBACK and DOWNLOAD."""
+    stop: int = 0
+    download_speed: int | None = None
+    """Multiple of real time (a=downloadspeed), None says nothing."""
+    uri: str = ""
+    """The u= line for a recording; "" asks for all of the channel's recordings."""
+    via: tuple[str, ...] = ()
+    """The wished path of platforms (2022 annex H, X-PreferredPath), ours first or left out."""
+    viewer_peer: str = ""
+    """The neighbour that asks; a watch that would go back to it is refused as a loop."""
+    identity: str = ""
+    """Monitor-User-Identity to go with an INVITE downward (2022 clause 8.3); "" sends none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """One viewer's place on a flowing stream; give it back with `Broker.release(lease.id)`."""
+    """One viewer's place on a flowing stream; give it back with `Broker.release(lease.id)`.
+
+    `sender` is set for RtpTo outlets, which wait for `Broker.begin(lease.id)`; `address` then is "". `path` are the
+    platforms the stream comes by, ours first (X-RoutePath). `filesize` is a download's length in bytes, if told.
+    """
 
     id: str
     watch: Watch
@@ -54,13 +107,16 @@ class Lease:
     call_id: str
     video: VideoTrack
     audio: AudioTrack | None
+    sender: Sender | None = None
+    path: tuple[str, ...] = ()
+    filesize: int | None = None
 
 
 class WatchFailed(Exception):
     """No picture, and at which hop and why.
 
     `hops` is the ladder of steps in order, the last one the failing one; `seen` what was on the media port, when it
-    got that far; `status` the SIP status to tell an upper platform.
+    got that far; `status` the SIP status to tell an upper platform; `path` the platforms that were asked, ours first.
     """
 
     def __init__(
@@ -72,6 +128,7 @@ class WatchFailed(Exception):
         hops: tuple[Hop, ...] = (),
         seen: Seen | None = None,
         call_id: str | None = None,
+        path: tuple[str, ...] = (),
     ) -> None:
         super().__init__(message)
         self.code = code
@@ -79,6 +136,7 @@ class WatchFailed(Exception):
         self.hops = hops
         self.seen = seen
         self.call_id = call_id
+        self.path = path
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,3 +154,7 @@ class StreamView:
     viewers: tuple[str, ...] = field(default=())
     started_at: float = 0.0
     failure: str | None = None
+    kind: WatchKind = WatchKind.LIVE
+    path: tuple[str, ...] = ()
+    """The platforms the stream comes by, ours first."""
+    senders: tuple[SenderStatistics, ...] = ()

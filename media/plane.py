@@ -131,8 +131,56 @@ class StreamFailed:
 
 
 @dataclass(frozen=True, slots=True)
+class SenderWish:
+    """Where a stream shall be sent as RTP/PS. `transport` is the receiver's word (media.md 1.9).
+
+    `host` is an address, never a name; for TCP active it is from where the receiver will connect. `local_host` is
+    our address as the receiver knows it; it is told when the plane has no announced one. With `is_whole` nothing is
+    skipped for a slow receiver: the source is held back instead where it can be (recordings over TCP).
+    """
+
+    transport: Transport
+    host: str
+    port: int
+    ssrc: int
+    payload_type: int = 96
+    local_host: str = ""
+    is_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """A way out whose port is bound: `host` and `port` are what the answer says we send from.
+
+    `host` is "" when nothing says by which address the receiver knows us.
+    """
+
+    outlet: str
+    host: str
+    port: int
+    ssrc: int
+
+
+@dataclass(frozen=True, slots=True)
+class SenderStatistics:
+    """What one sender did. `lost_there` is what the receiver reports to have lost, 0 to 1, None without reports."""
+
+    outlet: str
+    target: str
+    transport: Transport
+    state: str
+    packets: int
+    bytes: int
+    queued_bytes: int
+    skips: int
+    dropped: int
+    connections: int
+    lost_there: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OutletClosed:
-    """A viewer left, was cut, or never came to its address in time."""
+    """A viewer left, was cut, or never came to its address in time; or a sender's receiver is gone or too slow."""
 
     inlet: str
     outlet: str
@@ -186,7 +234,7 @@ class MediaPlane(Protocol):
         """Make a place for one viewer: (outlet id, signed and expiring address path). Raises KeyError, NoCapacity."""
 
     async def detach(self, inlet: str, outlet: str) -> None:
-        """Cut one viewer; harmless when it has left."""
+        """Cut one viewer or sender; harmless when it has left."""
 
     async def close(self, inlet: str) -> None:
         """Cut all viewers, give the port back; harmless when closed."""
