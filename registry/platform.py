@@ -132,6 +132,22 @@ class UpperState:
 
 
 UPPER_FIELDS = tuple(field.name for field in fields(Upper))
+SIGNALLING_FIELDS = frozenset(
+    {
+        "host",
+        "port",
+        "transport",
+        "edition",
+        "domain",
+        "user",
+        "password",
+        "our_code",
+        "local_host",
+        "expires_s",
+        "enabled",
+    }
+)
+"""What a registration stands on: we register anew when one of these changes, and for nothing else."""
 
 
 def upper_row(upper: Upper) -> Row:
