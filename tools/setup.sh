@@ -15,6 +15,19 @@ apt_install() {
     DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
 }
 
+# Run a tool quietly; when it fails, show its last words and say so in one sentence.
+quietly() {
+    sentence=$1
+    shift
+    words=$(mktemp)
+    "$@" >"$words" 2>&1 || {
+        tail -25 "$words" >&2
+        rm -f "$words"
+        fail "$sentence"
+    }
+    rm -f "$words"
+}
+
 python_step() {
     python=$(command -v python3.11 || command -v python3 || true)
     [ -n "$python" ] || fail "Python 3.11 or newer is needed; on Debian: apt-get install python3 python3-venv."
@@ -33,11 +46,8 @@ python_step() {
     if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
     say "Python: virtual environment and dependencies (about a minute the first time)"
     [ -x .venv/bin/python ] || "$python" -m venv .venv
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]' 2>/tmp/lianwang-pip.$$ || {
-        tail -5 /tmp/lianwang-pip.$$ >&2
-        fail "the Python packages could not be installed; the lines above are pip's last words."
-    }
-    rm -f /tmp/lianwang-pip.$$
+    quietly "the Python packages could not be installed; pip's last words are above." \
+        .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
     printf '%s' "$want" >"$stamp"
 }
 
@@ -50,13 +60,14 @@ console_step() {
     packages=$(cksum package-lock.json package.json | cksum)
     if [ "$(cat node_modules/.set-up-from 2>/dev/null)" != "$packages" ]; then
         say "Console: npm packages"
-        npm ci --no-audit --no-fund --loglevel=error >&2 || fail "the npm packages could not be installed; npm's words are above."
+        quietly "the npm packages could not be installed; npm's last words are above." \
+            npm ci --no-audit --no-fund --loglevel=error
         printf '%s' "$packages" >node_modules/.set-up-from
     fi
     sources=$(find src public dev index.html package-lock.json ./*.ts ./*.json -type f 2>/dev/null | LC_ALL=C sort | xargs cksum | cksum)
     if [ "$(cat dist/.built-from 2>/dev/null)" != "$sources" ]; then
         say "Console: building"
-        npm run --silent build >&2 || fail "the console could not be built; the words of its tools are above."
+        quietly "the console could not be built; its tools' last words are above." npm run --silent build
         printf '%s' "$sources" >dist/.built-from
     fi
 }
