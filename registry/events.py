@@ -88,6 +88,51 @@ class AlarmRaised:
     alarm_type: str
     at: float
     description: str
+    longitude: float | None = None
+    latitude: float | None = None
+    event_type: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PositionReported:
+    """Where something of `owner` was at UNIX time `at`: degrees WGS-84, km/h, degrees clockwise from north, metres."""
+
+    owner: str
+    channel: str
+    at: float
+    longitude: float
+    latitude: float
+    speed: float | None = None
+    direction: float | None = None
+    altitude: float | None = None
+    height: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PtzPositionReported:
+    """Where a dome of `owner` looks: degrees, a zoom factor, metres; None for what it did not say."""
+
+    owner: str
+    channel: str
+    at: float
+    pan: float | None = None
+    tilt: float | None = None
+    zoom: float | None = None
+    horizontal_angle: float | None = None
+    vertical_angle: float | None = None
+    max_distance: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeHeard:
+    """A notice about work that was ordered (snapshots uploaded, an upgrade done) or asked for, to be handed on to
+    whoever ordered it by `session`; `body` is the message as it came."""
+
+    owner: str
+    cmd_type: str
+    device: str
+    session: str
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +178,9 @@ Event = (
     | ChannelStatusChanged
     | CountsChanged
     | AlarmRaised
+    | PositionReported
+    | PtzPositionReported
+    | NoticeHeard
     | StreamChanged
     | UpperChanged
     | UpperStateChanged

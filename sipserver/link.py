@@ -197,6 +197,24 @@ class Link:
             headers=tuple(headers),
         )
 
+    @property
+    def our_uri(self) -> str:
+        """How we are called in From."""
+        return f"sip:{self._settings.code}@{self._settings.domain}"
+
+    @property
+    def their_uri(self) -> str:
+        """How the peer is called in To."""
+        return f"sip:{self.code}@{self._settings.domain}"
+
+    def letter(self, message: Manscdp) -> tuple[Path, str, bytes]:
+        """For who sends by itself: the way to the peer, its address there, and the message under our next SN.
+
+        Raises PeerOffline.
+        """
+        path = self._path()
+        return path, _uri(self.code, path), self._printed(with_sn(message, self._next_sn()))
+
     def deliver(self, value: Manscdp, body: bytes = b"") -> bool:
         """An answer came from this peer, typed and as it was sent. True when somebody waited for it."""
         question = self._questions.get(value.sn)
@@ -309,12 +327,11 @@ class Link:
         self, cmd_type: str, body: bytes, path: Path, patience: float, headers: tuple[Field, ...] = ()
     ) -> None:
         """One MESSAGE and its 200. Raises PeerSilent, PeerRefused."""
-        settings = self._settings
         request = self._stack.new_request(
             "MESSAGE",
             _uri(self.code, path),
-            from_uri=f"sip:{settings.code}@{settings.domain}",
-            to_uri=f"sip:{self.code}@{settings.domain}",
+            from_uri=self.our_uri,
+            to_uri=self.their_uri,
             path=path,
             headers=headers,
             body=body,

@@ -18,15 +18,19 @@ from typing import Any
 from gb28181.charset import charset_for
 from gb28181.dialect import dialect_for
 from gb28181.edition import Edition, parse_edition
-from gb28181.peer import PeerOffline
+from gb28181.manscdp.catalog import Catalog, CatalogQuery
+from gb28181.peer import Gathered, PeerOffline
+from registry.catalog import Diff
 from registry.device import Device, Presence
 from registry.directory import Directory
-from registry.events import Bus, DeviceChanged, DeviceRemoved, Event
+from registry.events import Bus, DeviceCameOnline, DeviceChanged, DeviceRemoved, DeviceWentOffline, Event
 from registry.presence import Reason
 from sipserver.below.attendance import Attendance
 from sipserver.below.bindings import Binding, Bindings
 from sipserver.below.calls import CallBook
 from sipserver.below.errands import Errands
+from sipserver.below.follow import Follow
+from sipserver.below.following import Followed, Subject
 from sipserver.below.gate import Gate
 from sipserver.below.grievances import Grievances
 from sipserver.below.inbox import Inbox
@@ -104,8 +108,20 @@ class Below:
             self.calls,
             link=self.peer,
             resync=self._onboarding.begin,
+            is_asked=self._onboarding.is_busy_with,
             clock=clock,
             alarms_a_minute=settings.alarms_a_minute,
+        )
+        self._follow = Follow(
+            stack,
+            directory,
+            settings,
+            link=self.peer,
+            take=self._take_notice,
+            resync=self._onboarding.begin,
+            is_asked=self._onboarding.is_busy_with,
+            clock=clock,
+            wall_clock=wall_clock,
         )
         self.ladder = Ladder(
             settings.code,
@@ -131,6 +147,7 @@ class Below:
         self._unhear = self._bus.listen(self._hear)
         self._errands.start()
         self._replies.start()
+        self._follow.start()
         self._onboarding.start()
         self._ticker = asyncio.create_task(self._tick_forever(), name="below-tick")
 
@@ -145,6 +162,7 @@ class Below:
         if self._unhear is not None:
             self._unhear()
             self._unhear = None
+        await self._follow.close()
         await self._onboarding.close()
         await self._replies.close()
         await self._errands.close()
@@ -177,6 +195,30 @@ class Below:
             raise PeerOffline(f"{code} is not online; its catalog cannot be asked for")
         self._onboarding.begin(code)
 
+    async def ask_catalog(self, code: str, node: str) -> Diff:
+        """Ask a neighbour for what stands under one node of its tree (a system, division, group, organisation or
+        device), and take it in; nothing is removed. Raises PeerError and LookupError.
+        """
+        link = self.peer(code)
+        if link is None:
+            raise LookupError(f"no device {code} that could be asked")
+        gathered = await link.ask(CatalogQuery(0, node))
+        assert isinstance(gathered, Gathered)
+        items = [item for part in gathered.parts if isinstance(part, Catalog) for item in part.items]
+        return await self._directory.apply_notice(code, items)
+
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
+        """Subscribe to a subject of a neighbour, beside what the settings say. Raises LookupError, ValueError."""
+        self._follow.follow(code, subject, target=target, interval_s=interval_s)
+
+    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None:
+        """End such a subscription; harmless when there is none."""
+        self._follow.unfollow(code, subject, target=target)
+
+    def following(self, code: str) -> tuple[Followed, ...]:
+        """How our subscriptions at a neighbour stand."""
+        return self._follow.following(code)
+
     def is_onboarding(self, code: str) -> bool:
         """Whether its catalog is being asked for, or about to be."""
         return self._onboarding.is_busy_with(code)
@@ -193,6 +235,7 @@ class Below:
             "bindings": len(self._bindings),
             "inbox": self._inbox.statistics(),
             "onboarding": asdict(self._onboarding.statistics()),
+            "following": self._follow.statistics(),
             "calls": {"up": len(self.calls), "placed": self.calls.placed, "refused": self.calls.refused},
             "errands": {
                 "waiting": len(self._errands) + len(self._replies),
@@ -206,6 +249,7 @@ class Below:
         """What once a second is looked for: silence, challenges without an answer, refusals held back."""
         self._attendance.look()
         self._reception.look()
+        self._follow.look()
         self._grievances.flush(self._wall_clock())
 
     # What comes in.
@@ -234,6 +278,13 @@ class Below:
             case _:
                 incoming.respond(501)
 
+    def _take_notice(self, incoming: Incoming, code: str) -> None:
+        """A NOTIFY in a subscription of ours; it is believed from where the neighbour registered, like all else."""
+        owner = self._gate.admit(incoming, code)
+        if owner is not None:
+            self._attendance.heard(owner)
+            self._inbox.take(incoming, owner, self._wall_clock())
+
     def _connection_lost(self, path: Path) -> None:
         for code in self._bindings.lose_path(path):
             self._attendance.gone(code, Reason.CONNECTION_LOST)
@@ -241,6 +292,10 @@ class Below:
     def _hear(self, event: Event) -> None:
         """What the bus tells of devices that people edit."""
         match event:
+            case DeviceCameOnline(code=code):
+                self._follow.came(code)
+            case DeviceWentOffline(code=code):
+                self._follow.left(code)
             case DeviceChanged(code=code):
                 device = self._directory.device(code)
                 if device is None or self._bindings.of(code) is None:
@@ -254,6 +309,7 @@ class Below:
                 self._bindings.loose(code)
                 self._attendance.gone(code, Reason.REMOVED)
                 self._attendance.forget(code)
+                self._follow.forget(code)
                 self._links.pop(code, None)
                 self._inbox.forget(code)
                 self.ladder.forget_peer(code)

@@ -12,14 +12,17 @@ from dataclasses import asdict, dataclass
 
 from msgspec.structs import replace
 
-from gb28181.manscdp.alarm import Alarm, AlarmResponse
+from gb28181.manscdp.alarm import Alarm, AlarmMethod, AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogNotice, Item, as_notice
+from gb28181.manscdp.document import read
+from gb28181.manscdp.fields import Fields
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp, Unknown, parse
+from gb28181.manscdp.position import Fix, MobilePosition, PtzPositionNotice
 from gb28181.manscdp.status import MediaStatus
 from gb28181.peer import PeerError
 from registry.directory import Directory
-from registry.events import AlarmRaised
+from registry.events import AlarmRaised, NoticeHeard, PositionReported, PtzPositionReported
 from sipserver.below.calls import CallBook
 from sipserver.below.errands import Errands
 from sipserver.link import Link
@@ -46,6 +49,8 @@ class InboxTally:
     news: int = 0
     alarms: int = 0
     alarms_held: int = 0
+    positions: int = 0
+    handed_on: int = 0
     malformed: int = 0
     unread: int = 0
     """Messages of kinds that we do not act upon."""
@@ -69,6 +74,7 @@ class Inbox:
         *,
         link: Callable[[str], Link | None],
         resync: Callable[[str], None],
+        is_asked: Callable[[str], bool] = lambda code: False,
         clock: Callable[[], float],
         alarms_a_minute: int = 60,
     ) -> None:
@@ -78,9 +84,11 @@ class Inbox:
         self._calls = calls
         self._link = link
         self._resync = resync
+        self._is_asked = is_asked
         self._clock = clock
         self._alarms_a_minute = alarms_a_minute
         self._news: dict[str, dict[str, Item]] = {}
+        self._meanwhile: dict[str, dict[str, Item]] = {}
         self._faulty: dict[str, frozenset[str]] = {}
         self._alarm_minutes: dict[str, tuple[int, int]] = {}
         self._resynced: dict[str, float] = {}
@@ -111,7 +119,7 @@ class Inbox:
 
     def forget(self, code: str) -> None:
         """The neighbour was removed."""
-        for kept in (self._news, self._faulty, self._alarm_minutes, self._resynced):
+        for kept in (self._news, self._meanwhile, self._faulty, self._alarm_minutes, self._resynced):
             kept.pop(code, None)
 
     def _read(self, value: Manscdp, body: bytes, code: str, at: float, *, is_notify: bool) -> None:
@@ -120,7 +128,11 @@ class Inbox:
                 self.tally.keepalives += 1
                 self._mend(code, frozenset(value.faulty[:MOST_FAULTY]))
             case Alarm():
-                self._alarm(value, code, at)
+                self._alarm(value, code, at, is_notify=is_notify)
+            case MobilePosition():
+                self._places(value, code, at)
+            case PtzPositionNotice():
+                self._look(value, code, at)
             case CatalogNotice():
                 self._hear_news(code, value.items)
             case Catalog() if is_notify:
@@ -129,7 +141,10 @@ class Inbox:
                 if value.is_end_of_file:
                     self._calls.file_sent(code, value.device)
             case Unknown() if value.root != "Response":
-                self.tally.unread += 1
+                if value.root == "Notify" and value.cmd_type.lower() in HANDED_ON:
+                    self._hand_on(value, body, code)
+                else:
+                    self.tally.unread += 1
             case _:
                 self._answer(value, body, code)
 
@@ -144,7 +159,7 @@ class Inbox:
         else:
             self.tally.unread += 1
 
-    def _alarm(self, alarm: Alarm, code: str, at: float) -> None:
+    def _alarm(self, alarm: Alarm, code: str, at: float, *, is_notify: bool) -> None:
         minute, count = self._alarm_minutes.get(code, (0, 0))
         this_minute = int(at // 60)
         count = count + 1 if minute == this_minute else 1
@@ -160,12 +175,61 @@ class Inbox:
                     alarm_type="" if alarm.alarm_type is None else str(alarm.alarm_type),
                     at=alarm.at if alarm.at is not None else at,
                     description=alarm.description[:1024],
+                    longitude=alarm.longitude,
+                    latitude=alarm.latitude,
+                    event_type=alarm.event_type,
                 )
             )
+            if alarm.method == AlarmMethod.GPS and alarm.longitude is not None and alarm.latitude is not None:
+                # Some vehicles report their places so (7.4).
+                said = Fix(alarm.device, alarm.at, alarm.longitude, alarm.latitude)
+                self._places(MobilePosition(alarm.sn, alarm.device, alarm.at, (said,)), code, at)
         else:
             self.tally.alarms_held += 1
+        if is_notify:
+            return  # in a subscription the 200 is the answer
         # Devices repeat an alarm until they hear this, so it goes out even for those that we hold back (7.4 step 3).
         self._replies.add(f"answer to an alarm of {code}", lambda: self._acknowledge(alarm, code))
+
+    def _places(self, said: MobilePosition, code: str, at: float) -> None:
+        self.tally.positions += len(said.fixes)
+        for fix in said.fixes:
+            self._directory.bus.tell(
+                PositionReported(
+                    owner=code,
+                    channel=fix.device or said.device or code,
+                    at=fix.at if fix.at is not None else at,
+                    longitude=fix.longitude,
+                    latitude=fix.latitude,
+                    speed=fix.speed,
+                    direction=fix.direction,
+                    altitude=fix.altitude,
+                    height=fix.height,
+                )
+            )
+
+    def _look(self, said: PtzPositionNotice, code: str, at: float) -> None:
+        self.tally.positions += 1
+        look = said.look
+        self._directory.bus.tell(
+            PtzPositionReported(
+                owner=code,
+                channel=said.device or code,
+                at=at,
+                pan=look.pan,
+                tilt=look.tilt,
+                zoom=look.zoom,
+                horizontal_angle=look.horizontal_angle,
+                vertical_angle=look.vertical_angle,
+                max_distance=look.max_distance,
+            )
+        )
+
+    def _hand_on(self, said: Unknown, body: bytes, code: str) -> None:
+        """Whoever ordered the work waits for it; who that is, its session says (9.3)."""
+        self.tally.handed_on += 1
+        session = Fields(read(body).root).text("SessionID")[:128]
+        self._directory.bus.tell(NoticeHeard(code, said.cmd_type, said.device, session, body))
 
     async def _acknowledge(self, alarm: Alarm, code: str) -> None:
         link = self._link(code)
@@ -199,11 +263,7 @@ class Inbox:
                 self.tally.dropped += 1
                 continue
             self.tally.news += 1
-            # Of two news about one thing the second is the truth; but a full item is not lost to a mere ON after it.
-            earlier = waiting.get(item.code)
-            if earlier is not None and earlier.event in FULL_NEWS and item.event in STATUS_NEWS:
-                item = replace(earlier, status_on=item.event == "ON")
-            waiting[item.code] = item
+            waiting[item.code] = later(waiting.get(item.code), item)
 
     def _hand_over(self, code: str) -> None:
         if not self._errands.add(f"news of {code}", lambda: self._store_news(code)):
@@ -213,13 +273,47 @@ class Inbox:
         news = self._news.pop(code, None)
         if not news:
             return
+        if self._is_asked(code):
+            self._keep_meanwhile(code, news)
         diff = await self._directory.apply_notice(code, tuple(news.values()))
         now = self._clock()
         if diff.unknown and now - self._resynced.get(code, float("-inf")) >= RESYNC_EVERY_S:
             self._resynced[code] = now
             self._resync(code)
 
+    def _keep_meanwhile(self, code: str, news: dict[str, Item]) -> None:
+        """A catalog is being gathered, and may show things as they were before this news: it is told once more then."""
+        kept = self._meanwhile.get(code)
+        if kept is None:
+            kept = self._meanwhile[code] = {}
+            asyncio.get_running_loop().call_later(AGAIN_AFTER_S, self._tell_again, code)
+        for item in news.values():
+            if len(kept) < MOST_NEWS or item.code in kept:
+                kept[item.code] = later(kept.get(item.code), item)
 
+    def _tell_again(self, code: str) -> None:
+        if code not in self._meanwhile:
+            return
+        if self._is_asked(code):
+            asyncio.get_running_loop().call_later(AGAIN_AFTER_S, self._tell_again, code)
+            return
+        kept = self._meanwhile.pop(code)
+        newer = self._news.pop(code, {})
+        for item in newer.values():
+            kept[item.code] = later(kept.get(item.code), item)
+        self._news[code] = kept
+        self._hand_over(code)
+
+
+def later(earlier: Item | None, item: Item) -> Item:
+    """Of two news about one thing the second is the truth; but a full item is not lost to a mere ON after it."""
+    if earlier is not None and earlier.event in FULL_NEWS and item.event in STATUS_NEWS:
+        return replace(earlier, status_on=item.event == "ON")
+    return item
+
+
+AGAIN_AFTER_S = 0.5
+HANDED_ON = frozenset(("uploadsnapshotfinished", "deviceupgraderesult", "videouploadnotify"))
 FULL_NEWS = frozenset(("ADD", "UPDATE"))
 STATUS_NEWS = frozenset(("ON", "OFF", "VLOST", "DEFECT"))
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sipserver.below.following import Whom
+
 
 class Admission(StrEnum):
     """What becomes of a code nobody has added: CLOSED refuses it, OPEN adds it when it knows the common password."""
@@ -104,6 +106,23 @@ class BelowSettings:
     alarms_a_minute: int = 60
     """Alarms of one device beyond this are answered and counted, but not raised."""
 
+    follow_catalog: Whom = Whom.PLATFORMS
+    """Whose catalog changes we subscribe to (6.2): nobody's, those of platforms, or all neighbours'."""
+    follow_alarms: Whom = Whom.PLATFORMS
+    """Whose alarms; besides those of devices that tell alarms to subscribers only."""
+    follow_positions: Whom = Whom.NOBODY
+    """Whose places; they come every few seconds from whatever moves."""
+    follow_ptz: Whom = Whom.NOBODY
+    """Where whose domes look; only the 2022 edition has it."""
+    follow_expires_s: int = 600
+    """How long a subscription is to hold; it is refreshed at half of what was granted."""
+    follow_event: str = "presence"
+    """The Event header of subscriptions other than the catalog's, which the standard leaves open (6.1)."""
+    position_interval_s: int = 5
+    """How often places are to be reported."""
+    poll_catalog_s: float = 600.0
+    """How often those that refuse a catalog subscription are asked for their catalog; 0 is never."""
+
     ladder_messages: int = 60
     """How many messages of each neighbour are kept for eyes."""
     ladder_bytes: int = 64 * 1024 * 1024
@@ -122,6 +141,10 @@ class BelowSettings:
             raise ValueError("expires_min_s, expires_default_s and expires_max_s must rise in this order")
         if self.keepalive_interval_s <= 0 or self.keepalive_count < 1 or self.keepalive_grace_s < 0:
             raise ValueError("keepalive_interval_s must be above 0, keepalive_count at least 1, the grace not below 0")
+        if self.follow_expires_s < 10 or self.position_interval_s < 1:
+            raise ValueError("follow_expires_s must be at least 10 and position_interval_s at least 1")
+        if not self.follow_event or not self.follow_event.isalnum():
+            raise ValueError(f"follow_event is one word such as presence, not {self.follow_event!r}")
         if self.lock_after < 1 or self.lock_source_after < self.lock_after:
             raise ValueError("lock_after must be at least 1 and lock_source_after not below it")
 
