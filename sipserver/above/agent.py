@@ -78,6 +78,12 @@ class Agent:
         except TimeoutError:
             self._tell(Heard.SILENT, "no answer to our goodbye")
 
+    def look(self) -> None:
+        """Its hour may have come: clocks of machines that slept jump."""
+        due_at = self.registration.due_at
+        if due_at is not None and self._clock() >= due_at:
+            self._wake.set()
+
     def heard(self, what: Heard, reason: str) -> None:
         """Something another part of the room found out: GONE when a page was never taken, CUT for a connection."""
         if self.registration.is_up:

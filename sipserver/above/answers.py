@@ -7,6 +7,7 @@ upper's own SN (GB/T 28181-2022 9.3, 9.5; signalling 9.3, 9.4).
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
@@ -18,6 +19,7 @@ from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp, Unknown, parse
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
 from gb28181.peer import PeerError
+from registry.events import NoticeHeard
 from registry.platform import Upper
 from sipserver.above.codes import recoded, with_other_sn
 from sipserver.above.liaison import Liaison
@@ -26,7 +28,7 @@ from sipserver.above.registration import Heard
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
 from sipserver.above.user_identity import HEADER, extended, has_come_by, identity_of
-from sipserver.above.wishes import Exporter, NeighboursBelow, Shared
+from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
 from sipserver.sip.message import Field, Response
 from sipserver.stack import Incoming
@@ -35,6 +37,7 @@ log = logging.getLogger(__name__)
 
 MANY_PARTS = frozenset(("recordinfo", "catalog"))
 UNSUPPORTED = "not supported"
+MOST_SESSIONS = 1000
 
 
 @dataclass(slots=True)
@@ -100,6 +103,7 @@ class Answers:
         self._turns = Turns(self._commands)
         self._catalog_turns = Turns(self._catalogs)
         self._insistence = Insistence(settings.page_tries, settings.page_pause_s)
+        self._sessions: OrderedDict[str, str] = OrderedDict()
         self.tally = AnswersTally()
 
     def start(self) -> None:
@@ -276,6 +280,8 @@ class Answers:
         """The question goes down under their SN and codes; the answers come back under the upper's."""
         value = wish.value
         self.tally.handed_on += 1
+        if value.root == "Control":
+            self._remember_session(wish)
         try:
             answers = await self._ask_below(wish, shared)
         except PeerError as failed:
@@ -303,9 +309,32 @@ class Answers:
             if not await self._send(wish.liaison, body):
                 return
 
+    def _remember_session(self, wish: _Wish) -> None:
+        """An upgrade or snapshots: what is told later of that session is for this upper (signalling 9.3)."""
+        session = text_between(wish.body, b"<SessionID>", b"<")
+        if session:
+            self._sessions[session] = wish.liaison.upper.code
+            if len(self._sessions) > MOST_SESSIONS:
+                self._sessions.popitem(last=False)
+
+    def heard_below(self, event: NoticeHeard, liaison_of: Callable[[str], Liaison | None]) -> None:
+        """News of work that an upper ordered: it goes to that upper alone."""
+        liaison = liaison_of(self._sessions.get(event.session, ""))
+        if liaison is not None and liaison.is_up:
+            self._questions.add(f"{event.cmd_type} for {liaison.upper.code}", lambda: self._pass_up(liaison, event))
+
+    async def _pass_up(self, liaison: Liaison, event: NoticeHeard) -> None:
+        way, upper = liaison.way, liaison.upper
+
+        async def upward(code: str) -> str:
+            return self._exporter.code_there(upper.code, event.owner, code) or code
+
+        body = await recoded(event.body, upward, sn=way.next_sn(), charset=way.charset, edition=way.edition, known={})
+        await self._send(liaison, body)
+
     async def _ask_below(self, wish: _Wish, shared: Shared) -> list[bytes]:
-        peer = self._below.peer(shared.owner)
-        if peer is None or not peer.is_online:
+        owner, peer = self._reachable(shared)
+        if peer is None:
             if isinstance(wish.value, DeviceStatusQuery):
                 return [self._status_while_offline(wish)]
             raise PeerError(f"{shared.owner} is offline")
@@ -323,11 +352,19 @@ class Answers:
         )
         return await peer.relay(
             lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
-            timeout_s=self._settings.hop_patience_s * min(self._tiers_below(shared.owner), self._settings.deepest),
+            timeout_s=self._settings.hop_patience_s * min(self._tiers_below(owner), self._settings.deepest),
             many=comes_in_parts(value, wish.body),
             answer=wish.wants_answer,
             headers=self._identity(wish),
         )
+
+    def _reachable(self, shared: Shared) -> tuple[str, PeerBelow | None]:
+        """The first neighbour online of those that have it."""
+        for owner in dict.fromkeys((shared.owner, *shared.owners)):
+            peer = self._below.peer(owner)
+            if peer is not None and peer.is_online:
+                return owner, peer
+        return shared.owner, None
 
     def _identity(self, wish: _Wish) -> tuple[Field, ...]:
         """Who asks, with our realm in front (GB/T 28181-2022 8.3)."""
@@ -375,6 +412,12 @@ def page_size(upper: Upper, settings: AboveSettings) -> int:
     return upper.page_size or (settings.page_items_tcp if upper.transport == "tcp" else settings.page_items_udp)
 
 
+def text_between(body: bytes, start: bytes, end: bytes) -> str:
+    """The ASCII text after `start` up to `end`; "" when there is none."""
+    _, found, rest = body.partition(start)
+    return rest.partition(end)[0][:128].decode("ascii", "replace").strip() if found else ""
+
+
 def comes_in_parts(value: Manscdp, body: bytes) -> bool:
     """Whether more than one message may answer: lists, and one message for each type of configuration asked for."""
     kind = value.cmd_type.lower()
@@ -382,5 +425,4 @@ def comes_in_parts(value: Manscdp, body: bytes) -> bool:
         return True
     if kind != "configdownload":
         return False
-    start = body.find(b"<ConfigType>")
-    return start >= 0 and b"/" in body[start + 12 : body.find(b"</", start)]
+    return "/" in text_between(body, b"<ConfigType>", b"</")

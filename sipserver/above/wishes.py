@@ -8,12 +8,16 @@ from typing import Protocol
 
 from broker.watch import Lease, Watch
 from gb28181.manscdp.catalog import Item
+from registry.device import Device
 from registry.platform import Upper, UpperState
 from sipserver.link import Manners
 
 
 class Shared(Protocol):
-    """What a code of an upper stands for here: `code`, known to us by `owner`; `owner` is "" for what is our own."""
+    """What a code of an upper stands for here: `code`, known to us by `owner`; `owner` is "" for what is our own.
+
+    `owners` are all neighbours that have it, where several paths lead to it (2022 annex H).
+    """
 
     @property
     def owner(self) -> str: ...
@@ -23,6 +27,9 @@ class Shared(Protocol):
 
     @property
     def kind(self) -> str: ...
+
+    @property
+    def owners(self) -> tuple[str, ...]: ...
 
 
 class Rendering(Protocol):
@@ -72,6 +79,8 @@ class Uppers(Protocol):
 
     def note_upper_state(self, state: UpperState) -> None: ...
 
+    def device(self, code: str) -> Device | None: ...
+
 
 class PeerBelow(Protocol):
     """A neighbour below to whom a question from above is handed on; `sipserver.link.Link` keeps this."""
@@ -111,3 +120,11 @@ class Hall(Protocol):
     async def inform(self, lease_id: str, body: bytes, content_type: str) -> int: ...
 
     def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None: ...
+
+
+class Following(Protocol):
+    """Who subscribes below for what is followed above; `sipserver.below.below.Below` keeps this."""
+
+    def follow(self, code: str, subject: str, *, target: str = "", interval_s: int = 5) -> None: ...
+
+    def unfollow(self, code: str, subject: str, *, target: str = "") -> None: ...

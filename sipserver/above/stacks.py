@@ -1,0 +1,78 @@
+"""From which address of ours each upper is spoken to: the house's own stack, or one more where that cannot do it.
+
+An upper may want another local address, or be reached by another family of addresses than the house listens on.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from ipaddress import ip_address
+
+from registry.platform import Upper
+from sipserver.above.way import resolved
+from sipserver.stack import Incoming, Path, Stack
+
+log = logging.getLogger(__name__)
+
+MOST_STACKS = 64
+
+
+class Stacks:
+    """`of(upper)` gives the stack to use; what comes in on one of ours goes to `take`, its lost connections to
+    `lost`."""
+
+    def __init__(self, house: Stack, take: Callable[[Incoming], None], lost: Callable[[Path], None]) -> None:
+        self._house = house
+        self._take = take
+        self._lost = lost
+        self._more: dict[str, Stack] = {}
+
+    async def of(self, upper: Upper) -> Stack:
+        """Raises OSError when an address cannot be listened on, ValueError when there are too many."""
+        wanted = upper.local_host or await self._wanted_family(upper)
+        if wanted in ("", self._house.settings.host, self._house.settings.public_host):
+            return self._house
+        stack = self._more.get(wanted)
+        if stack is None:
+            if len(self._more) >= MOST_STACKS:
+                raise ValueError(f"uppers use {MOST_STACKS} local addresses already")
+            stack = await self._open(wanted)
+            self._more[wanted] = stack
+        return stack
+
+    async def close(self) -> None:
+        stacks, self._more = tuple(self._more.values()), {}
+        for stack in stacks:
+            stack.on_connection_lost = None
+            await stack.close()
+
+    async def _wanted_family(self, upper: Upper) -> str:
+        """ "::" for an upper that only IPv6 reaches while the house listens on IPv4; else ""."""
+        if ":" in self._house.settings.host:
+            return ""
+        try:
+            host = str(ip_address(upper.host))
+        except ValueError:
+            try:
+                host = await resolved(upper.host)
+            except OSError:
+                return ""  # the agent says so, and tries again
+        return "::" if ":" in host else ""
+
+    async def _open(self, host: str) -> Stack:
+        settings = replace(self._house.settings, host=host, port=self._house.port, public_host="")
+        try:
+            return await self._started(Stack(settings, clock=self._house.clock))
+        except OSError:
+            # The port may be the house's already, bound to every address.
+            return await self._started(Stack(replace(settings, port=0), clock=self._house.clock))
+
+    async def _started(self, stack: Stack) -> Stack:
+        stack.on_request = self._take
+        stack.on_connection_lost = self._lost
+        stack.on_traffic = self._house.on_traffic
+        await stack.start()
+        log.info("uppers are spoken to from %s:%d, too", stack.settings.host, stack.port)
+        return stack
