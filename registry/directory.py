@@ -550,6 +550,11 @@ class Directory:
         device = self._book.devices.get(owner)
         return device is not None and _is_lit(device)
 
+    def says_on(self, owner: str, code: str) -> bool:
+        """What a neighbour last said of the state of one of its directories."""
+        entry = self._directories.get(owner, {}).get(code)
+        return entry is None or entry[1].status_on
+
     def chain(self, node: str) -> tuple[str, ...]:
         """Ids of an inner node and of those above it, going up; empty when it is not there."""
         return tuple(node.id for node in reversed(self._forest.path(node)))

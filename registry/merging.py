@@ -113,7 +113,7 @@ async def lay_in(
 
     `anew` works out every place again, even where nothing was said anew: after an upgrade our rules may be others.
     """
-    directories = await _directories(writing, owner, before, news, complete=complete)
+    directories = _flip_directories(await _directories(writing, owner, before, news, complete=complete), news.online)
     branch = Branch(owner, directories)
     old_branch = forest.branches.get(owner) or Branch(owner, {})
     rehung = anew or branch.nodes != old_branch.nodes or branch.regions != old_branch.regions
@@ -257,6 +257,16 @@ def _gather(whole: Step, step: Step) -> None:
     whole.removed += step.removed
     for places, holding in step.moves.items():
         whole.moves[places] = whole.moves.get(places, NOTHING).plus(holding)
+
+
+def _flip_directories(directories: Directories, online: Mapping[str, bool]) -> Directories:
+    """Recorders and systems have a state, too; platforms above are told of it."""
+    flipped = {
+        code: (directories[code][0], msgspec.structs.replace(directories[code][1], status_on=state))
+        for code, state in online.items()
+        if code in directories and directories[code][1].status_on != state
+    }
+    return directories | flipped if flipped else directories
 
 
 async def _flip(

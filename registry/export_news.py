@@ -1,0 +1,151 @@
+"""What a platform above must be told: the difference between what it sees now and what it was last told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+
+import msgspec
+from msgspec.structs import replace
+
+from gb28181.manscdp.catalog import Item
+from registry.export_plan import Shown
+from registry.store.promise import SentRow
+
+_STATES = {"ON": True, "OFF": False, "VLOST": False, "DEFECT": False}
+_encode = msgspec.json.Encoder().encode
+
+LISTED = 1_000
+"""Things named in a diff; its counts are whole."""
+
+
+@dataclass(slots=True)
+class Dirt:
+    """What may have changed since somebody looked: some codes (ours), all of some neighbours, or everything."""
+
+    codes: set[str] = field(default_factory=set)
+    owners: set[str] = field(default_factory=set)
+    entries: bool = False
+    """Any directory."""
+    everything: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.codes or self.owners or self.entries or self.everything)
+
+    def add(self, other: Dirt) -> None:
+        self.codes |= other.codes
+        self.owners |= other.owners
+        self.entries |= other.entries
+        self.everything |= other.everything
+
+
+@dataclass(frozen=True, slots=True)
+class ExportDiff:
+    """What a platform above does not know yet: (code there, name). Long lists are cut at `LISTED`."""
+
+    added: tuple[tuple[str, str], ...]
+    changed: tuple[tuple[str, str], ...]
+    removed: tuple[tuple[str, str], ...]
+    added_count: int
+    changed_count: int
+    removed_count: int
+    total: int
+    """Items it should know."""
+    sent: int
+    """Items it was told."""
+
+
+@dataclass(slots=True)
+class News:
+    """Gathers differences. More than `limit` are counted but not kept; then `is_cut` is set."""
+
+    limit: int
+    told: list[Item] = field(default_factory=list)
+    states: list[Item] = field(default_factory=list)
+    gone: list[Item] = field(default_factory=list)
+    names_gone: list[tuple[str, str]] = field(default_factory=list)
+    codes: dict[str, str] = field(default_factory=dict)
+    """Our codes of what is kept, by the codes there."""
+    is_cut: bool = False
+    told_count: dict[str, int] = field(default_factory=lambda: {"ADD": 0, "UPDATE": 0})
+    state_count: int = 0
+    gone_count: int = 0
+    seen: int = 0
+
+    def compare(self, code: str, shown: Mapping[str, Shown], sent: Iterable[SentRow]) -> list[SentRow]:
+        """Lay what is seen of one code (ours) beside what was told of it; what is seen no more comes back."""
+        before = {row.code_there: row for row in sent}
+        self.seen += len(shown)
+        for there, now in shown.items():
+            row = before.pop(there, None)
+            if row is None:
+                self._tell(code, now, "ADD")
+            elif row.digest != digest(now.item):
+                self._tell(code, now, "UPDATE")
+            elif row.online != now.online:
+                self.state_count += 1
+                if self._room(self.states):
+                    event = "ON" if now.online else "OFF"
+                    self.states.append(Item(there, status_on=now.online, event=event))
+                    self.codes[there] = code
+        return list(before.values())
+
+    def lose(self, row: SentRow) -> None:
+        """It is there no more."""
+        self.gone_count += 1
+        if self._room(self.gone):
+            self.gone.append(Item(row.code_there, event="DEL"))
+            self.names_gone.append((row.code_there, row.name))
+            self.codes[row.code_there] = row.code
+
+    def _tell(self, code: str, now: Shown, event: str) -> None:
+        self.told_count[event] += 1
+        if self._room(self.told):
+            self.told.append(replace(now.item, status_on=now.online, event=event))
+            self.codes[now.item.code] = code
+
+    def _room(self, kept: list[Item]) -> bool:
+        if len(kept) < self.limit:
+            return True
+        self.is_cut = True
+        return False
+
+
+def digest(item: Item) -> str:
+    """Of all that is said of a thing but its state."""
+    return blake2b(_encode(item), digest_size=8).hexdigest()
+
+
+def row_of(upper: str, code: str, item: Item) -> SentRow:
+    """What is kept of an item that was told."""
+    still = item if item.status_on and item.event is None else replace(item, status_on=True, event=None)
+    return SentRow(upper, item.code, code, item.name, digest(still), item.status_on)
+
+
+@dataclass(slots=True)
+class Told:
+    """What was told and waits to be written: the last word on each code there."""
+
+    rows: dict[str, SentRow] = field(default_factory=dict)
+    states: dict[str, bool] = field(default_factory=dict)
+    gone: set[str] = field(default_factory=set)
+
+    def __len__(self) -> int:
+        return len(self.rows) + len(self.states) + len(self.gone)
+
+    def take(self, upper: str, code: str, item: Item) -> None:
+        there = item.code
+        state = _STATES.get(item.event or "")
+        if item.event == "DEL":
+            self.rows.pop(there, None)
+            self.states.pop(there, None)
+            self.gone.add(there)
+        elif state is None:
+            self.states.pop(there, None)
+            self.gone.discard(there)
+            self.rows[there] = row_of(upper, code, item)
+        elif there in self.rows:
+            self.rows[there] = self.rows[there]._replace(online=state)
+        else:
+            self.states[there] = state

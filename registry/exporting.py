@@ -1,0 +1,701 @@
+"""The one renderer of what platforms above see: whole catalogs, parts of them, and the news since the last word.
+
+Answers and notices come from the same place, so that a catalog followed by notices is the catalog asked for anew.
+Directories are held in a plan; channels stream from the store, a page at a time, on other threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from msgspec.structs import replace
+
+from gb28181.code import is_division
+from gb28181.edition import parse_edition
+from gb28181.manscdp.catalog import Item
+from registry.branch import REGION
+from registry.catalog import Directories
+from registry.channel import type_code
+from registry.device import Device
+from registry.directory import Directory
+from registry.events import (
+    CatalogChanged,
+    DeviceCameOnline,
+    DeviceChanged,
+    DeviceRemoved,
+    DeviceWentOffline,
+    Event,
+    SharingChanged,
+    UpperChanged,
+)
+from registry.export_news import LISTED, Dirt, ExportDiff, News, Told
+from registry.export_plan import OWN, RANKS, House, OwnSystem, Plan, Shown
+from registry.export_scope import WHOLE, Scope, scope_of
+from registry.export_spool import Rendering
+from registry.merging import aside
+from registry.platform import Upper
+from registry.sharing import ShareRule
+from registry.store.promise import ChannelRow, SentRow
+from registry.tree import NodeKind
+
+__all__ = ["ExportDiff", "Exporter", "OwnSystem", "Rendering", "Shared"]
+
+PAGE = 2_000
+"""Channels rendered at a time."""
+MOST_CODES = 20_000
+"""Single codes remembered as changed; above that everything is compared."""
+MOST_CHANGES = 10_000
+"""Items of one message at most (GB/T 28181-2022 annex M)."""
+WRITE_AFTER = 500
+"""Items told that are written together."""
+DEEPEST_LEVEL = 4
+"""Channels may hang on channels so deep; deeper ones are told last, in no order."""
+
+Seen = dict[str, dict[str, Shown]]
+"""By our code, then by the code there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What a code there stands for here. `owner` is "" for what is ours; `owners` are all who have it, those online
+    first. `kind` is own, division, system, group, organisation, device or channel."""
+
+    owner: str
+    code: str
+    kind: str
+    owners: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _View:
+    """What is held for one platform above."""
+
+    plan: Plan | None = None
+    dirt: Dirt = field(default_factory=lambda: Dirt(everything=True))
+    pending: set[str] = field(default_factory=set)
+    codes: dict[str, str] = field(default_factory=dict)
+    told: Told = field(default_factory=Told)
+    told_late: set[str] = field(default_factory=set)
+    renderings: int = 0
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    ruled: frozenset[tuple[str, str]] = frozenset()
+    """(owner, code) of the channels that a rule of their own includes."""
+    version: int = 0
+    planned: int = -1
+
+
+class Exporter:
+    """Renders for each platform above. Make it when the directory is open, `close` it before the directory is closed.
+
+    `on_dirty` is called with the code of each platform above for which something may have changed, whenever it has.
+    """
+
+    def __init__(self, directory: Directory, own: OwnSystem) -> None:
+        self.own = own
+        self.on_dirty: Callable[[str], None] | None = None
+        self._directory = directory
+        self._views: dict[str, _View] = {}
+        self._known: dict[str, Directories] = dict(directory.directories())
+        self._signs = {device.code: self._sign(device) for device in directory.all_devices()}
+        self._deafen = directory.bus.listen(self._hear)
+
+    def __repr__(self) -> str:
+        return f"Exporter({self.own.code}, {len(self._views)} platforms above)"
+
+    async def close(self) -> None:
+        """Write what was told and waits to be kept."""
+        self._deafen()
+        for code, view in self._views.items():
+            await self._write(code, view)
+
+    # Catalogs.
+
+    async def count(self, upper: Upper, scope: str | None = None) -> int:
+        """Items of the catalog, or of the part of it under `scope`, a code there. LookupError when it is not shared."""
+        async with self.rendering(upper, scope) as rendering:
+            return rendering.total
+
+    async def pages(self, upper: Upper, scope: str | None = None, size: int = 100) -> AsyncIterator[tuple[Item, ...]]:
+        """The same in pages, parents before children. LookupError when the scope is not shared."""
+        async with self.rendering(upper, scope) as rendering:
+            async for page in rendering.pages(size):
+                yield page
+
+    @asynccontextmanager
+    async def rendering(self, upper: Upper, scope: str | None = None) -> AsyncIterator[Rendering]:
+        """A whole catalog as of one moment, for whoever sends it slowly. LookupError when the scope is not shared."""
+        view = self._view(upper)
+        if not view.renderings:
+            view.told_late.clear()
+        view.renderings += 1
+        try:
+            plan = await self._plan(upper, view)
+            with Rendering() as rendering:
+                await self._render(plan, rendering, await self._scope(upper, plan, scope))
+                yield rendering
+        finally:
+            view.renderings -= 1
+
+    async def offline(self, upper: Upper, scope: str | None = None, size: int = 100) -> AsyncIterator[tuple[Item, ...]]:
+        """What is off in the scope, as news of it: the first report of a subscription (signalling 6.4)."""
+        waiting: list[Item] = []
+        async with self.rendering(upper, scope) as rendering:
+            async for page in rendering.pages(PAGE):
+                waiting += [Item(item.code, status_on=False, event="OFF") for item in page if not item.status_on]
+                while len(waiting) >= size:
+                    yield tuple(waiting[:size])
+                    del waiting[:size]
+        if waiting:
+            yield tuple(waiting)
+
+    async def _scope(self, upper: Upper, plan: Plan, there: str | None) -> Scope:
+        scope = scope_of(plan, there, is_2022=parse_edition(upper.edition).is_2022)
+        if scope is not None:
+            return scope
+        seen = await self._channel_seen(plan, there or "")
+        if seen is None:
+            raise LookupError(f"{there} is not shared with {upper.code}")
+        return Scope(channel=there)
+
+    async def _render(self, plan: Plan, rendering: Rendering, scope: Scope) -> None:
+        civil: set[str] = set()
+        levels = _Levels(self, plan)
+        if scope.channel is not None:
+            batches = self._near(plan, scope.channel)
+        else:
+            batches = self._channels(plan)
+        async for batch in batches:
+            items = await aside(len(batch), lambda batch=batch: self._in_scope(batch, scope))  # type: ignore[misc]
+            if plan.is_civil:
+                civil.update(item.civil_code for item in items)
+            for level, some in (await levels.sort(items)).items():
+                await asyncio.to_thread(rendering.lay_aside, level, some)
+        chosen = [plan.entry_shown(entry) for entry in plan.entries.values() if scope.takes_entry(entry)]
+        regions = self._regions(plan, civil, (shown.item for shown in chosen)) if plan.is_civil else []
+        added = [Shown(item, True) for item in regions if scope.takes_region(item)]
+        chosen += added
+        if added:
+            chosen.sort(key=lambda shown: _rank(plan, shown.item.code))
+        rendering.head = [shown.whole() for shown in chosen]
+
+    def _in_scope(self, batch: Seen, scope: Scope) -> list[Item]:
+        seen = (shown.whole() for theirs in batch.values() for shown in theirs.values())
+        return list(seen) if scope is WHOLE else [item for item in seen if scope.takes_channel(item)]
+
+    def _regions(self, plan: Plan, civil: set[str], entries: Iterable[Item]) -> list[Item]:
+        return plan.regions_of({*civil, *(item.civil_code for item in entries if item.civil_code)})
+
+    # Channels, streamed.
+
+    async def _channels(self, plan: Plan) -> AsyncIterator[Seen]:
+        """All channels that are seen, in order of our code."""
+        after = ("", "")
+        kept: list[ChannelRow] = []
+        more = True
+        while more:
+            rows = await self._directory.rows_in_order(after, PAGE)
+            more = len(rows) == PAGE
+            after = (rows[-1].code, rows[-1].owner) if rows else after
+            rows = kept + rows
+            kept = []
+            if more:
+                # Those who share the last code may not all have come yet.
+                last = rows[-1].code
+                kept = [row for row in rows if row.code == last]
+                rows = rows[: len(rows) - len(kept)]
+            yield await aside(len(rows), lambda rows=rows: _seen(plan, rows))  # type: ignore[misc]
+
+    async def _channels_of(self, plan: Plan, owner: str) -> AsyncIterator[Seen]:
+        """The same for the codes that one neighbour has; they are seen as all have them."""
+        after, more = "", True
+        while more:
+            rows = await self._directory.rows_of(owner, after, PAGE)
+            more = len(rows) == PAGE
+            if rows:
+                after = rows[-1].code
+                yield await self.seen_of(plan, [row.code for row in rows])
+
+    async def _near(self, plan: Plan, there: str) -> AsyncIterator[Seen]:
+        """A channel, and all its owners' channels when it says that others hang on it."""
+        seen = await self._channel_seen(plan, there)
+        if seen is None:
+            return
+        code, shown = seen
+        if shown.item.parental:
+            for owner in shown.owners[:1]:
+                async for batch in self._channels_of(plan, owner):
+                    yield batch
+        else:
+            yield {code: {there: shown}}
+
+    async def seen_of(self, plan: Plan, codes: Sequence[str]) -> Seen:
+        """Channels with these codes of ours, as they are seen there."""
+        rows = await self._directory.rows_alike(codes)
+        return await aside(len(rows), lambda: _seen(plan, sorted(rows, key=lambda row: (row.code, row.owner))))
+
+    async def _channel_seen(self, plan: Plan, there: str) -> tuple[str, Shown] | None:
+        code = self._code_here(plan, there, {})
+        shown = (await self.seen_of(plan, [code])).get(code, {}).get(there)
+        return (code, shown) if shown is not None else None
+
+    # News.
+
+    def has_changes(self, upper: Upper) -> bool:
+        """Whether there may be news; never false when there are."""
+        view = self._view(upper)
+        return bool(view.dirt or view.pending)
+
+    async def changes(self, upper: Upper, limit: int = MOST_CHANGES) -> list[Item]:
+        """What it must be told, each item with its event: ADD and UPDATE parents first, then states, then DEL.
+
+        Nothing counts as told before `mark_sent`. More than `limit` come with the next call.
+        """
+        view = self._view(upper)
+        async with view.lock:
+            await self._write(upper.code, view)
+            taken, view.dirt = view.dirt, Dirt()
+            taken.codes |= view.pending
+            try:
+                plan = await self._plan(upper, view)
+                news = await self._compare(upper, plan, taken, limit)
+                items = await self._in_order(plan, news)
+            except BaseException:
+                view.dirt.add(taken)
+                raise
+            if news.is_cut:
+                view.dirt.add(taken)
+            view.codes = news.codes
+            view.pending = {news.codes[item.code] for item in items}
+            if view.renderings:
+                view.told_late.update(view.pending)
+            return items
+
+    async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None:
+        """It has confirmed these: news, or pages of a catalog (which have no event)."""
+        view = self._view(upper)
+        for item in items:
+            code = self._code_here(view.plan, item.code, view.codes)
+            view.told.take(upper.code, code, item)
+            view.pending.discard(code)
+            if item.event is None and code in view.told_late:
+                view.dirt.codes.add(code)  # a page of before came after the news
+        if len(view.told) >= WRITE_AFTER:
+            async with view.lock:
+                await self._write(upper.code, view)
+
+    async def forget_sent(self, upper: Upper) -> None:
+        """It knows nothing of us: all is news again. For before a whole catalog is sent."""
+        view = self._view(upper)
+        async with view.lock:
+            view.told = Told()
+            view.pending.clear()
+            view.dirt = Dirt(everything=True)
+            await self._directory.forget_sent(upper.code)
+
+    async def diff(self, upper: Upper) -> ExportDiff:
+        """What it does not know yet, for eyes; nothing counts as told by this."""
+        view = self._view(upper)
+        async with view.lock:
+            await self._write(upper.code, view)
+            plan = await self._plan(upper, view)
+            news = await self._compare(upper, plan, Dirt(everything=True), LISTED)
+        named = [(item.code, item.name, item.event) for item in news.told]
+        changed = [(code, name) for code, name, event in named if event == "UPDATE"]
+        changed += [(item.code, await self._name(plan, item.code)) for item in news.states[: LISTED - len(changed)]]
+        return ExportDiff(
+            tuple((code, name) for code, name, event in named if event == "ADD"),
+            tuple(changed),
+            tuple(news.names_gone),
+            news.told_count["ADD"],
+            news.told_count["UPDATE"] + news.state_count,
+            news.gone_count,
+            news.seen,
+            await self._directory.sent_count(upper.code),
+        )
+
+    async def _name(self, plan: Plan, there: str) -> str:
+        entry = plan.entries.get(there)
+        if entry is not None:
+            return entry.item.name
+        seen = await self._channel_seen(plan, there)
+        return seen[1].item.name if seen is not None else ""
+
+    async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int) -> News:
+        if dirt.everything or len(dirt.codes) > MOST_CODES:
+            return await self._compare_all(upper, plan, limit)
+        news = News(limit)
+        codes = dirt.codes | {entry.code for entry in plan.entries.values()} if dirt.entries else dirt.codes
+        in_order = sorted(codes, key=lambda code: (not plan.entries_of(code), code))  # directories are told first
+        for start in range(0, len(in_order), PAGE):
+            some = in_order[start : start + PAGE]
+            await self._compare_some(upper, plan, news, some, await self.seen_of(plan, some))
+        for owner in sorted(dirt.owners):
+            async for seen in self._channels_of(plan, owner):
+                fresh = {code: theirs for code, theirs in seen.items() if code not in codes}
+                await self._compare_some(upper, plan, news, list(fresh), fresh)
+        if plan.is_civil and (any(news.told_count.values()) or news.gone_count):
+            return await self._compare_all(upper, plan, limit)  # divisions may have come or gone
+        return news
+
+    async def _compare_some(self, upper: Upper, plan: Plan, news: News, codes: Sequence[str], seen: Seen) -> None:
+        rows = await self._directory.sent_of(upper.code, codes)
+        for row in await aside(len(codes), lambda: _lay_beside(plan, news, codes, seen, rows)):
+            await self._lose(plan, news, row)
+
+    async def _lose(self, plan: Plan, news: News, row: SentRow) -> None:
+        """It is not seen by the code it had; unless another thing is now called so there, it is gone."""
+        code = self._code_here(plan, row.code_there, {})
+        if code == row.code or row.code_there not in (await self._seen_with_entries(plan, code)):
+            news.lose(row)
+
+    async def _seen_with_entries(self, plan: Plan, code: str) -> dict[str, Shown]:
+        return _all_seen(plan, code, (await self.seen_of(plan, [code])).get(code, {}))
+
+    async def _compare_all(self, upper: Upper, plan: Plan, limit: int) -> News:
+        """Everything, in one pass over the channels and what was told, both in order of our code."""
+        news = News(limit)
+        regions = await self._all_regions(plan) if plan.is_civil else {}
+        heads = [*dict.fromkeys(entry.code for entry in plan.entries.values())]
+        for start in range(0, len(heads), PAGE):
+            some = heads[start : start + PAGE]
+            await self._compare_some(upper, plan, news, some, await self.seen_of(plan, some))
+        done = {*heads, *regions}
+        await self._compare_some(upper, plan, news, list(regions), regions)
+        told = _Told(self._directory, upper.code)
+        async for seen in self._channels(plan):
+            if not seen:
+                continue
+            rows: list[SentRow] = []
+            async for page in told.upto(max(seen)):
+                rows += [row for row in page if row.code in seen]
+                await self._join(plan, news, {}, [row for row in page if row.code not in seen], done)
+            await self._join(plan, news, seen, rows, done)
+        async for page in told.rest():
+            await self._join(plan, news, {}, page, done)
+        return news
+
+    async def _join(self, plan: Plan, news: News, seen: Seen, rows: Sequence[SentRow], done: set[str]) -> None:
+        theirs = [row for row in rows if row.code not in done]
+        seen = {code: shown for code, shown in seen.items() if code not in done}
+        codes = [*dict.fromkeys((*seen, *(row.code for row in theirs)))]
+        for row in await aside(len(codes), lambda: _lay_beside(plan, news, codes, seen, theirs)):
+            await self._lose(plan, news, row)
+
+    async def _all_regions(self, plan: Plan) -> Seen:
+        civil: set[str] = set()
+        async for seen in self._channels(plan):
+            civil.update(shown.item.civil_code for theirs in seen.values() for shown in theirs.values())
+        regions = self._regions(plan, civil, (entry.item for entry in plan.entries.values()))
+        return {item.code: {item.code: Shown(item, True)} for item in regions}
+
+    async def _in_order(self, plan: Plan, news: News) -> list[Item]:
+        heads = [item for item in news.told if _rank(plan, item.code)[0] < len(RANKS)]
+        leaves = [item for item in news.told if _rank(plan, item.code)[0] == len(RANKS)]
+        heads.sort(key=lambda item: _rank(plan, item.code))
+        levels = await _Levels(self, plan).sort(leaves)
+        # A child must not come before its parent, and the parents may be among those for whom there was no room.
+        told = [item for level in sorted(levels) if not (level and news.is_cut) for item in levels[level]]
+        gone = sorted(news.gone, key=lambda item: -_rank(plan, item.code)[0])
+        return [*heads, *told, *news.states, *(() if news.is_cut else gone)]
+
+    async def _write(self, upper: str, view: _View) -> None:
+        told, view.told = view.told, Told()
+        if len(told):
+            await self._directory.keep_sent(upper, list(told.rows.values()), told.states, list(told.gone))
+
+    # Codes, both ways.
+
+    async def resolve(self, upper: Upper, code_there: str) -> Shared | None:
+        """What a code of theirs stands for; None when it is nothing that is shared."""
+        plan = await self._plan(upper, self._view(upper))
+        entry = plan.entries.get(code_there)
+        if entry is not None:
+            if entry.kind == OWN:
+                return Shared("", entry.code, OWN)
+            owners = tuple(dict.fromkeys(owner for owner, _ in entry.sources))
+            return Shared(owners[0], entry.code, entry.kind, self._online_first(owners))
+        if plan.is_civil and is_division(code_there):
+            return Shared("", code_there, str(NodeKind.DIVISION))
+        seen = await self._channel_seen(plan, code_there)
+        if seen is None:
+            return None
+        owners = self._online_first(seen[1].owners)
+        return Shared(owners[0], seen[0], str(NodeKind.CHANNEL), owners)
+
+    async def code_there(self, upper: Upper, owner: str, code: str) -> str:
+        """How it calls a thing of ours; "" when it cannot name it. Whether it is shared at all is not asked."""
+        return (await self._plan(upper, self._view(upper))).code_there(owner, code)
+
+    async def shared_as(self, upper: Upper, owner: str, code: str) -> str | None:
+        """How it calls a thing of ours; None when that is not shared."""
+        plan = await self._plan(upper, self._view(upper))
+        there = plan.code_there(owner, code)
+        seen = await self._seen_with_entries(plan, code) if there else {}
+        return there if there in seen and (owner in seen[there].owners or not seen[there].owners) else None
+
+    def _online_first(self, owners: Sequence[str]) -> tuple[str, ...]:
+        return tuple(sorted(owners, key=lambda owner: not self._directory.is_lit(owner)))
+
+    def _code_here(self, plan: Plan | None, there: str, told: dict[str, str]) -> str:
+        if there in told:
+            return told[there]
+        if plan is None:
+            return there
+        return plan.code_here(there)
+
+    # Plans.
+
+    def _view(self, upper: Upper) -> _View:
+        return self._views.setdefault(upper.code, _View())
+
+    async def _plan(self, upper: Upper, view: _View) -> Plan:
+        """The plan of now. It is made anew when the directories, the sharing or the platform changed."""
+        if view.plan is not None and view.planned == view.version:
+            return view.plan
+        version, directory = view.version, self._directory
+        sharing = await directory.sharing(upper.code)
+        ruled = {(owner, code) for owner, code in _channels_of_rules(sharing.rules)}
+        rows = await directory.rows_alike(sorted({code for _, code in ruled}))
+        house = House(
+            self.own,
+            directory.upper(upper.code) or upper,
+            sharing,
+            {device.code: device for device in directory.all_devices()},
+            dict(directory.directories()),
+            directory.divisions,
+            directory.chain,
+            directory.is_lit,
+            directory.says_on,
+            tuple((row.owner, row.places) for row in rows if (row.owner, row.code) in ruled),
+        )
+        plan = await aside(sum(map(len, house.directories.values())), lambda: Plan(house))
+        # What was told of the house meanwhile has raised `version`, and the next who asks gets another plan.
+        view.plan, view.planned, view.ruled = plan, version, frozenset(ruled)
+        return plan
+
+    # What happens in the house.
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case CatalogChanged():
+                self._hear_catalog(event)
+            case DeviceCameOnline(code=code) | DeviceWentOffline(code=code) | DeviceChanged(code=code):
+                self._hear_device(code)
+            case DeviceRemoved(code=code):
+                self._signs.pop(code, None)
+                self._known.pop(code, None)
+                self._soil(Dirt(everything=True), replan=True)
+            case SharingChanged(upper=code):
+                self._soil(Dirt(everything=True), replan=True, only=code)
+            case UpperChanged(code=code) if self._directory.upper(code) is None:
+                self._views.pop(code, None)
+            case _:
+                pass
+
+    def _hear_catalog(self, event: CatalogChanged) -> None:
+        """One channel's state touches one code; a directory that moved, all that its neighbour has."""
+        owner = event.owner
+        before, now = self._known.get(owner, {}), self._directory.directories().get(owner, {})
+        self._known[owner] = now
+        named = (*event.added, *event.changed, *event.removed)
+        whole = len(named) == event.added_count + event.changed_count + event.removed_count
+        dirt = Dirt(codes=set(named))
+        if not whole:
+            dirt.owners.add(owner)
+            dirt.everything = len(event.removed) < event.removed_count
+        moved = _moved(before, now, named if whole else (*before, *now)) if before is not now else []
+        if moved:
+            dirt.owners.add(owner)
+            dirt.entries = True
+            dirt.codes.update(before, now)
+            dirt.everything |= REGION in moved
+        elif not whole and before is not now:
+            dirt.codes.update(now)
+        self._soil(dirt, replan=bool(moved))
+        for code, view in self._views.items():
+            if view.ruled and (not whole or any((owner, name) in view.ruled for name in named)):
+                # The way to it is shown, whatever the rules say of that: it may lead elsewhere now.
+                self._soil(Dirt({*now}, {owner}, entries=True), replan=True, only=code)
+
+    def _hear_device(self, code: str) -> None:
+        device = self._directory.device(code)
+        if device is None:
+            return
+        before, now = self._signs.get(code), self._sign(device)
+        if before == now:
+            return
+        self._signs[code] = now
+        dirt = Dirt(codes={code})
+        if before is None:
+            self._soil(dirt, replan=True)
+            return
+        if before[0] != now[0]:
+            dirt.owners.add(code)
+            dirt.codes.update(self._known.get(code, {}))
+        if before[1:] != now[1:]:
+            dirt.owners.add(code)
+            dirt.entries = before[1] != now[1]
+        self._soil(dirt, replan=before[1:] != now[1:])
+
+    def _sign(self, device: Device) -> tuple[object, ...]:
+        """What of a neighbour is seen above: whether it is within reach, what it is, and how it is called."""
+        return (
+            self._directory.is_lit(device.code),
+            device.kind,
+            device.name_here,
+            device.name,
+            device.manufacturer,
+            device.model,
+        )
+
+    def _soil(self, dirt: Dirt, *, replan: bool = False, only: str | None = None) -> None:
+        for upper in self._directory.uppers():
+            if only is not None and upper.code != only:
+                continue
+            view = self._views.get(upper.code)
+            if view is not None:
+                view.version += replan
+                if not view.dirt.everything:
+                    view.dirt.add(dirt)
+                    view.dirt.everything |= len(view.dirt.codes) > MOST_CODES
+                if view.dirt.everything:
+                    view.dirt = Dirt(everything=True)
+            if dirt and self.on_dirty is not None:
+                self.on_dirty(upper.code)
+
+
+class _Told:
+    """What a platform above was told, read in order of our code."""
+
+    def __init__(self, directory: Directory, upper: str) -> None:
+        self._directory = directory
+        self._upper = upper
+        self._after = ("", "")
+        self._rows: list[SentRow] = []
+        self._at_end = False
+
+    async def upto(self, code: str) -> AsyncIterator[list[SentRow]]:
+        """Pages of rows with codes up to and with this one."""
+        while await self._is_more() and self._rows[0].code <= code:
+            end = bisect_right(self._rows, code, key=lambda row: row.code)
+            page, self._rows = self._rows[:end], self._rows[end:]
+            yield page
+
+    async def rest(self) -> AsyncIterator[list[SentRow]]:
+        while await self._is_more():
+            page, self._rows = self._rows, []
+            yield page
+
+    async def _is_more(self) -> bool:
+        if not self._rows and not self._at_end:
+            self._rows = await self._directory.sent(self._upper, self._after, PAGE)
+            self._at_end = len(self._rows) < PAGE
+            if self._rows:
+                self._after = (self._rows[-1].code, self._rows[-1].code_there)
+        return bool(self._rows)
+
+
+class _Levels:
+    """Sorts channels by how many channels they hang on, one on the other: few do, and none twice."""
+
+    def __init__(self, exporter: Exporter, plan: Plan) -> None:
+        self._exporter = exporter
+        self._plan = plan
+        self._known: dict[str, int] = {}
+
+    async def sort(self, items: Sequence[Item]) -> dict[int, list[Item]]:
+        """By level; items that hang on no channel are on level 0."""
+        above = {item.code: self._channels_above(item) for item in items}
+        await self._learn({part for parts in above.values() for part in parts})
+        levels: dict[int, list[Item]] = {}
+        for item in items:
+            levels.setdefault(self._level(above[item.code]), []).append(item)
+        return levels
+
+    def _channels_above(self, item: Item) -> list[str]:
+        entries = self._plan.entries
+        return [part for part in item.parent_ids if part not in entries]
+
+    def _level(self, above: Sequence[str]) -> int:
+        return min(DEEPEST_LEVEL, max((self._known[part] + 1 for part in above), default=0))
+
+    async def _learn(self, wanted: set[str], depth: int = DEEPEST_LEVEL) -> None:
+        """The levels of these, -1 for those that are not seen."""
+        if len(self._known) > MOST_CODES:
+            self._known.clear()
+        new = sorted(code for code in wanted if code not in self._known)
+        if not new:
+            return
+        here = {there: self._plan.code_here(there) for there in new}
+        seen = await self._exporter.seen_of(self._plan, sorted({*here.values()}))
+        above: dict[str, list[str]] = {}
+        for there, code in here.items():
+            shown = seen.get(code, {}).get(there)
+            self._known[there] = -1 if shown is None else 0
+            if shown is not None:
+                above[there] = self._channels_above(shown.item)
+        if depth > 1:
+            await self._learn({part for parts in above.values() for part in parts}, depth - 1)
+        for there, parts in above.items():
+            self._known[there] = self._level([part for part in parts if part in self._known])
+
+
+def _seen(plan: Plan, rows: Sequence[ChannelRow]) -> Seen:
+    """`rows` in order of code."""
+    found = ((code, plan.leaves(list(some))) for code, some in groupby(rows, key=lambda row: row.code))
+    return {code: theirs for code, theirs in found if theirs}
+
+
+def _all_seen(plan: Plan, code: str, theirs: dict[str, Shown]) -> dict[str, Shown]:
+    entries = plan.entries_of(code)
+    return theirs | {entry.there: plan.entry_shown(entry) for entry in entries} if entries else theirs
+
+
+def _lay_beside(plan: Plan, news: News, codes: Iterable[str], seen: Seen, rows: Iterable[SentRow]) -> list[SentRow]:
+    """Compare what is seen of some codes with what was told of them; what is seen no more comes back."""
+    told: dict[str, list[SentRow]] = {}
+    for row in rows:
+        told.setdefault(row.code, []).append(row)
+    left: list[SentRow] = []
+    for code in codes:
+        left += news.compare(code, _all_seen(plan, code, seen.get(code, {})), told.get(code, ()))
+    return left
+
+
+def _rank(plan: Plan, there: str) -> tuple[int, int, str]:
+    """The order in which things are told; channels come last, all alike."""
+    entry = plan.entries.get(there)
+    if (entry is None and is_division(there)) or (entry is not None and entry.kind == NodeKind.DIVISION):
+        return (RANKS[NodeKind.DIVISION], len(there), there)
+    if entry is not None:
+        return (RANKS[entry.kind], plan.positions[there], "")
+    kind = _RANK_OF_TYPE.get(type_code(there) or 0)
+    return (RANKS[kind] if kind is not None else len(RANKS), len(plan.positions), "")
+
+
+_RANK_OF_TYPE = {200: NodeKind.SYSTEM, 215: NodeKind.GROUP, 216: NodeKind.ORGANISATION}
+"""For what is gone: of it only the code is left."""
+
+
+def _moved(before: Directories, now: Directories, codes: Iterable[str]) -> list[str]:
+    """Kinds of the directories that are new, gone, or say more than another state of theirs."""
+    moved: list[str] = []
+    for code in codes:
+        old, new = before.get(code), now.get(code)
+        if old is new:
+            continue
+        if old is None or new is None or old[0] != new[0] or replace(old[1], status_on=new[1].status_on) != new[1]:
+            moved += [entry[0] for entry in (old, new) if entry is not None]
+    return moved
+
+
+def _channels_of_rules(rules: Iterable[ShareRule]) -> Iterable[tuple[str, str]]:
+    for rule in rules:
+        owner, _, code = rule.node.removeprefix("channel:").partition("/")
+        if rule.include and code and rule.node.startswith("channel:"):
+            yield owner, code
