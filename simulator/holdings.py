@@ -112,7 +112,7 @@ def division_tree(own: str, name: str, division: str, division_name: str, *, cam
     group = f"{own[:8]}002150000001"
     units = [f"{own[:8]}00216000000{number}" for number in range(1, 5)]
     items = [
-        Item(code=own, name=name, manufacturer="Lianwang", model="Simulator", owner="Lianwang", civil_code=division,
+        Item(code=own, name=name, manufacturer="Lianwang", model="Simulator", civil_code=division,
              address=division_name),
         Item(code=division, name=division_name),
         Item(code=f"{division}01", name=f"{division_name}一街道"),
@@ -131,7 +131,6 @@ def division_tree(own: str, name: str, division: str, division_name: str, *, cam
                 name=f"{division_name}路口 {number:02d}",
                 manufacturer="Lianwang",
                 model="Simulator",
-                owner="Lianwang",
                 civil_code=f"{division}0{1 + number % 2}",
                 address=f"{division_name}路 {number} 号",
                 parent_ids=(own, *dict.fromkeys(units_of)),

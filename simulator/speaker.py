@@ -27,7 +27,6 @@ log = logging.getLogger(__name__)
 
 MANSCDP = "Application/MANSCDP+xml"
 _BEIJING = timezone(timedelta(hours=8))
-_ANSWER_S = 5.0
 _GOODBYE_S = 2.0
 _MOST_UNSAID = 2000
 
@@ -51,6 +50,8 @@ class SpeakerSettings:
     keepalive_s: float = 60.0
     keepalive_count: int = 3
     retry_s: float = 60.0
+    answer_s: float = 5.0
+    """How long an answer by SIP is waited for."""
     user_agent: str = "Lianwang simulator"
 
     def __post_init__(self) -> None:
@@ -158,7 +159,7 @@ class Speaker:
             body=self.encode(value),
             content_type=MANSCDP,
         )
-        return await self.stack.ask(request, path, timeout_s=_ANSWER_S)
+        return await self.stack.ask(request, path, timeout_s=settings.answer_s)
 
     def _encode(self, value: Manscdp) -> bytes:
         return serialise(value, charset_for(self.settings.edition), self.settings.edition)
@@ -202,7 +203,7 @@ class Speaker:
             call_id=self._call_id,
             cseq=self._cseq,
         )
-        return await self.stack.ask(request, path, timeout_s=_ANSWER_S)
+        return await self.stack.ask(request, path, timeout_s=settings.answer_s)
 
     def _credentials(self, challenged: Response, uri: str) -> Credentials:
         settings = self.settings
