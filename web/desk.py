@@ -12,6 +12,7 @@ from web.errors import denied
 from web.feed import Feed
 from web.leases import Leases
 from web.passwords import Passwords
+from web.preview import Previews
 from web.settings import WebSettings
 from web.throttle import Throttle
 from web.views import Catalogs
@@ -33,6 +34,7 @@ class Desk:
     leases: Leases
     openapi: bytes
     catalogs: Catalogs
+    previews: Previews
     spoken: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """When a repeated write (a hand on the PTZ stick) was last audited, see `Route.audit_every_s`."""
 

@@ -82,6 +82,7 @@ def _watch_failed(error: WatchFailed) -> Problem:
         "hops": hops_of(error.hops),
         "seen": msgspec.to_builtins(error.seen) if error.seen is not None else None,
         "call_id": error.call_id,
+        "path": error.path,
     }
     return Problem(WATCH_STATUS.get(error.code, _gateway_status(error)), error.code, str(error), details)
 

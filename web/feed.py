@@ -20,6 +20,7 @@ from web.auth import Proof, Who
 from web.errors import denied
 from web.news import News, news_of
 from web.settings import WebSettings
+from web.uppers import PlatformView, platform_view
 from web.views import Catalogs, DeviceView, device_view
 from web.wishes import Services
 
@@ -132,7 +133,7 @@ class Feed:
                 self._counts[node] = (online, total)
             news = [News("counts", "", self._tell_counts)]
         else:
-            news = news_of(event, self._view)
+            news = news_of(event, self._view, self._view_platform)
         for item in news:
             # A later one about the same thing takes the earlier one's place at the end of the line.
             self._gathered.pop((item.kind, item.key), None)
@@ -174,6 +175,13 @@ class Feed:
     def _view(self, code: str) -> DeviceView | None:
         device = self._services.directory.device(code)
         return None if device is None else device_view(device, self._catalogs.of(code))
+
+    def _view_platform(self, code: str) -> PlatformView | None:
+        directory = self._services.directory
+        upper = directory.upper(code)
+        return (
+            None if upper is None else platform_view(upper, directory.upper_state(code), self._services.system().code)
+        )
 
     def _tell_counts(self) -> object:
         counts, self._counts = self._counts, {}

@@ -16,15 +16,21 @@ from registry.events import (
     DeviceWentOffline,
     Event,
     RegistrationRefused,
+    SharingChanged,
     StreamChanged,
+    UpperChanged,
+    UpperStateChanged,
 )
 from web.auth import Role
+from web.uppers import PlatformView
 from web.views import DeviceView, refusal_view
 
 MOST_CODES = 200
 
 Viewer = Callable[[str], DeviceView | None]
 """Shows a device as it stands; None when it is gone."""
+PlatformViewer = Callable[[str], PlatformView | None]
+"""Shows a platform above as it stands; None when it is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +43,8 @@ class News:
     role: Role = Role.VIEWER
 
 
-def news_of(event: Event, view: Viewer) -> list[News]:
-    """What a fact is to a console. A device is told as it stands when the line is sent."""
+def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[News]:
+    """What a fact is to a console. A device or platform is told as it stands when the line is sent."""
     match event:
         case DeviceCameOnline(code=code) | DeviceWentOffline(code=code) | DeviceChanged(code=code):
             return [_device(code, view)]
@@ -60,6 +66,12 @@ def news_of(event: Event, view: Viewer) -> list[News]:
             return [News("channel", (owner, code), lambda: event)]
         case StreamChanged(id=stream):
             return [News("stream", stream, lambda: event)]
+        case UpperChanged(code=code) if view_platform(code) is None:
+            return [News("platform-removed", code, lambda: {"code": code}, Role.OPERATOR)]
+        case UpperChanged(code=code) | UpperStateChanged(code=code):
+            return [News("platform", code, lambda: view_platform(code), Role.OPERATOR)]
+        case SharingChanged(upper=code):
+            return [News("sharing", code, lambda: {"platform": code}, Role.OPERATOR)]
         case AlarmRaised():
             return [News("alarm", object(), lambda: event)]
         case _:

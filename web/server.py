@@ -20,6 +20,7 @@ from web.headers import put_headers
 from web.leases import Leases
 from web.openapi import document
 from web.passwords import Passwords
+from web.preview import Previews
 from web.routing import handler_of
 from web.settings import WebSettings
 from web.static import ConsoleFiles
@@ -75,6 +76,7 @@ def make_app(
         leases=Leases(services.broker, settings.most_leases_per_session),
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,
+        previews=Previews(services.bus),
     )
     app[DOORS] = Doors(declared, signed, frozenset({health, console.serve}))
     app.on_response_prepare.append(put_headers)
@@ -99,6 +101,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
         await sweeper
     desk.feed.stop()
     desk.catalogs.close()
+    desk.previews.close()
     desk.passwords.close()
 
 
@@ -112,11 +115,12 @@ async def _sweep_for_ever(desk: Desk) -> None:
 
 
 async def sweep(desk: Desk) -> None:
-    """End the news and the pictures of sessions and keys that no longer live.
+    """End the news and the pictures of sessions and keys that no longer live, and let go of old previews.
 
     An open console is use: its session slides on. Pictures alone are not, because a browser that was closed leaves
     their names behind.
     """
+    desk.previews.sweep()
     listening = {who.id: who for who in desk.feed.holders()}
     for who in listening.values():
         if not await _lives(desk, who):

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.watch import InletStatistics, Lease, StreamView, Watch
-from gb28181.peer import Neighbours
+from gb28181.manscdp.catalog import Item
+from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from registry.platform import Upper
 
 
 class Watching(Protocol):
@@ -92,6 +95,75 @@ class Resync(Protocol):
         """Begin to ask a device for its catalog anew; comes back at once. Raises PeerOffline."""
 
 
+class ConnectReport(Protocol):
+    """What a platform above really answered to a trial registration."""
+
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def steps(self) -> Sequence[Hop]: ...
+    @property
+    def said_code(self) -> str | None:
+        """What it calls itself; "" or None when it did not say."""
+
+    @property
+    def said_realm(self) -> str: ...
+    @property
+    def said_version(self) -> str: ...
+
+
+class Uppers(Protocol):
+    """`sipserver.above.above.Above`, as far as people need it."""
+
+    async def test(self, upper: Upper) -> ConnectReport:
+        """Register on trial with a platform, kept or not, and leave no trace there. Has a deadline; never raises."""
+
+    async def resend_catalog(self, code: str) -> None:
+        """Begin to tell a platform our whole catalog anew; comes back at once, and `UpperState.catalog_sent` tells
+        how far it has got. Raises PeerOffline when it has not taken us."""
+
+
+class Rendering(Protocol):
+    """The whole catalog for one platform above, as it was at one moment."""
+
+    @property
+    def total(self) -> int: ...
+
+    def pages(self, size: int) -> AsyncIterator[Sequence[Item]]: ...
+
+
+class ExportDiff(Protocol):
+    """How what a platform above is to see differs from what it was sent. Long lists may be cut, counts are whole.
+
+    What changed is (its code there, its name).
+    """
+
+    @property
+    def added(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def changed(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def removed(self) -> Sequence[tuple[str, str]]: ...
+    @property
+    def added_count(self) -> int: ...
+    @property
+    def changed_count(self) -> int: ...
+    @property
+    def removed_count(self) -> int: ...
+    @property
+    def total(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
+
+
+class Exporting(Protocol):
+    """`registry.exporting.Exporter`: the one renderer of what a platform above sees."""
+
+    def rendering(self, upper: Upper, scope: str | None = None) -> AbstractAsyncContextManager[Rendering]: ...
+
+    async def diff(self, upper: Upper) -> ExportDiff: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SystemInfo:
     """Who we are, for the console's head line and for the form that sets up a camera."""
@@ -123,3 +195,6 @@ class Services:
     stream_statistics: Callable[[str], InletStatistics | None]
     """Figures of one stream by its id (`StreamView.id`), None when it has none."""
     divisions: Divisions
+    uppers: Uppers | None = None
+    """None while we register with nobody."""
+    exporter: Exporting | None = None

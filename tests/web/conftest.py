@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,7 @@ from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from registry.platform import Upper
 from web.desk import DESK
 from web.passwords import Passwords
 from web.server import make_app
@@ -126,6 +128,47 @@ class FakeLadder:
         ][:limit]
 
 
+class FakeUppers:
+    """The side above: answers every trial as it was told to, and writes down what it shall resend."""
+
+    def __init__(self) -> None:
+        self.tried: list[Upper] = []
+        self.resent: list[str] = []
+        self.report = SimpleNamespace(ok=True, steps=(), said_code="", said_realm="", said_version="")
+
+    async def test(self, upper: Upper) -> Any:
+        self.tried.append(upper)
+        return self.report
+
+    async def resend_catalog(self, code: str) -> None:
+        self.resent.append(code)
+
+
+class FakeExporter:
+    """The renderer: the same items for every platform above, and the diff it was given."""
+
+    def __init__(self) -> None:
+        self.items: list[Item] = []
+        self.renderings = 0
+        self.found = SimpleNamespace(
+            added=(), changed=(), removed=(), added_count=0, changed_count=0, removed_count=0, total=0, sent=0
+        )
+
+    @asynccontextmanager
+    async def rendering(self, upper: Upper, scope: str | None = None) -> AsyncIterator[Any]:
+        self.renderings += 1
+        items = list(self.items)
+
+        async def pages(size: int) -> AsyncIterator[tuple[Item, ...]]:
+            for at in range(0, len(items), size):
+                yield tuple(items[at : at + size])
+
+        yield SimpleNamespace(total=len(items), pages=pages)
+
+    async def diff(self, upper: Upper) -> Any:
+        return self.found
+
+
 class Client:
     """Somebody with a browser or a program: plain requests, JSON in and out."""
 
@@ -161,6 +204,8 @@ class House:
     app: web.Application
     port: int
     resynced: list[str]
+    uppers: FakeUppers
+    exporter: FakeExporter
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -242,6 +287,7 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
     directory = Directory(bus)
     await directory.open(store)
     broker, neighbours, ladder = FakeBroker(), FakeNeighbours(), FakeLadder()
+    uppers, exporter = FakeUppers(), FakeExporter()
     resynced: list[str] = []
 
     async def resync(code: str) -> None:
@@ -262,13 +308,15 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
         plane_statistics=lambda: {"inlets": 0},
         stream_statistics=lambda stream: replace(figures, inlet=stream),
         divisions=Divisions.load(),
+        uppers=uppers,
+        exporter=exporter,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     await web.TCPSite(runner, settings.host, settings.port).start()
-    house = House(directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced)
+    house = House(directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced, uppers, exporter)
     yield house
     for session in house.clients:
         await session.close()

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -31,6 +31,7 @@ from web.server import sweep
 from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
+ALARM = AlarmRaised("x", "y", 1, 5, "2", 9.0, "motion")
 WANG = Who("wang", Role.VIEWER, Proof.SESSION, "s1")
 
 
@@ -96,19 +97,7 @@ async def test_the_first_word_says_who_hears_and_which_server_this_is(house):
             "stream",
             {"id": "s1", "owner": "x", "channel": "y", "state": "flowing", "note": ""},
         ),
-        (
-            AlarmRaised("x", "y", 1, 5, "2", 9.0, "motion"),
-            "alarm",
-            {
-                "owner": "x",
-                "channel": "y",
-                "priority": 1,
-                "method": 5,
-                "alarm_type": "2",
-                "at": 9.0,
-                "description": "motion",
-            },
-        ),
+        (ALARM, "alarm", asdict(ALARM)),
     ],
 )
 async def test_each_fact_is_news_of_its_kind(house, event, kind, data):

@@ -1,0 +1,227 @@
+"""What each platform above may see: rules on the tree, and other codes and names."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from gb28181.code import GbCode
+from registry.platform import Upper
+from registry.sharing import ShareAs, ShareRule, Sharing
+from registry.tree import NodeKind
+from web.api.platforms import ArrangementWord, known_upper
+from web.auth import Role
+from web.desk import Visit
+from web.errors import Problem
+from web.routing import route
+from web.texts import Code, Ident, Label
+
+MOST_LINES = 10_000
+MOST_NAMED = 50
+"""Unknown nodes that a refusal names."""
+
+
+class RuleWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whether a node of our tree and all below it is shared; the nearest rule up the tree wins."""
+
+    node: Ident
+    include: bool
+
+
+class NameWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Another code or name for a thing, there; "" leaves it as it is."""
+
+    owner: Annotated[str, Meta(max_length=64)]
+    code: Code
+    code_there: Annotated[str, Meta(max_length=20)] = ""
+    name_there: Label = ""
+
+
+class SharingWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """In place of all rules and names before. `share_all` speaks where no rule does."""
+
+    share_all: bool
+    rules: Annotated[list[RuleWish], Meta(max_length=MOST_LINES)]
+    names: Annotated[list[NameWish], Meta(max_length=MOST_LINES)] = []
+    arrangement: ArrangementWord | UnsetType = UNSET
+    secrecy: bool | UnsetType = UNSET
+
+
+class RuleLine(msgspec.Struct, frozen=True):
+    """A rule; `known` is false while its node is not in our tree."""
+
+    node: str
+    include: bool
+    known: bool
+    kind: NodeKind | None
+    name: str | None
+
+
+class NameLine(msgspec.Struct, frozen=True):
+    """A thing under another code or name there; `name` is what we call it."""
+
+    owner: str
+    code: str
+    code_there: str
+    name_there: str
+    known: bool
+    name: str | None
+
+
+class SharingView(msgspec.Struct, frozen=True):
+    share_all: bool
+    secrecy: bool
+    arrangement: str
+    rules: list[RuleLine]
+    names: list[NameLine]
+
+
+class SharingChanges(msgspec.Struct, frozen=True):
+    """`changed` names what is other than before; none, and nothing was done at all."""
+
+    changed: list[str]
+    sharing: SharingView
+
+
+CAMERA = "34020000001320000001"
+EXAMPLE = SharingView(
+    False,
+    False,
+    "civil",
+    [
+        RuleLine("division:3402", True, True, NodeKind.DIVISION, "芜湖市"),
+        RuleLine(f"channel:{CAMERA}/{CAMERA}", False, True, NodeKind.CHANNEL, "North gate"),
+    ],
+    [NameLine(CAMERA, CAMERA, "34010000001320000777", "市局北门", True, "North gate")],
+)
+WISH_EXAMPLE = SharingWish(
+    share_all=False,
+    rules=[RuleWish("division:3402", True), RuleWish(f"channel:{CAMERA}/{CAMERA}", False)],
+    names=[NameWish(CAMERA, CAMERA, "34010000001320000777", "市局北门")],
+    arrangement="civil",
+)
+
+
+@route("GET", "/platforms/{code}/sharing", role=Role.OPERATOR, problems=(404,), example=EXAMPLE)
+async def sharing(visit: Visit, code: Code) -> SharingView:
+    """What a platform above may see."""
+    upper = known_upper(visit, code)
+    return await _view(visit, upper, await visit.services.directory.sharing(code))
+
+
+@route(
+    "PUT",
+    "/platforms/{code}/sharing",
+    problems=(404,),
+    body_example=WISH_EXAMPLE,
+    example=SharingChanges(["arrangement", "rules"], EXAMPLE),
+)
+async def share(visit: Visit, code: Code, body: SharingWish) -> SharingChanges:
+    """Decide what a platform above may see. It hears of the difference alone."""
+    directory = visit.services.directory
+    upper = known_upper(visit, code)
+    before = await directory.sharing(code)
+    wished = _wished(upper, body)
+    await _check_nodes(visit, wished, before)
+    switches = {
+        name: value
+        for name, value in (("share_all", body.share_all), ("arrangement", body.arrangement), ("secrecy", body.secrecy))
+        if value is not UNSET and getattr(upper, name) != value
+    }
+    changed = [*switches, *_changed(before, wished)]
+    if switches:
+        upper = await directory.change_upper(code, **switches)
+    if len(changed) > len(switches):
+        await directory.share(code, wished.rules, wished.names)
+    return SharingChanges(changed, await _view(visit, upper, await directory.sharing(code)))
+
+
+def _wished(upper: Upper, body: SharingWish) -> Sharing:
+    """The rules and names of a form. Raises a 400 problem."""
+    for name in body.names:
+        _check_code_there(name.code_there)
+    rules = (ShareRule(rule.node, rule.include) for rule in body.rules)
+    # A line that renames nothing is no line.
+    names = (
+        ShareAs(name.owner, name.code, name.code_there, name.name_there.strip())
+        for name in body.names
+        if name.code_there or name.name_there.strip()
+    )
+    try:
+        return Sharing(rules, names, share_all=body.share_all, secrecy=upper.secrecy)
+    except ValueError as error:
+        raise Problem(400, "sharing-contradiction", f"This cannot be shared: {error}.") from None
+
+
+def _changed(before: Sharing, after: Sharing) -> list[str]:
+    return [
+        name
+        for name, differs in (("rules", before.rules != after.rules), ("names", before.names != after.names))
+        if differs
+    ]
+
+
+def _check_code_there(code: str) -> None:
+    try:
+        fits = not code or bool(GbCode(code))
+    except ValueError:
+        fits = False
+    if not fits:
+        text = f"A code has 20 digits, or 2 to 8 for a civil division, not {code!r}."
+        raise Problem(400, "code-malformed", text, {"digits": 20, "field": "code_there"})
+
+
+async def _check_nodes(visit: Visit, wished: Sharing, before: Sharing) -> None:
+    """A rule on nothing is a slip, unless it stood there already: what is gone for now may come back."""
+    stood = {rule.node for rule in before.rules}
+    unknown = [
+        rule.node
+        for rule in wished.rules
+        if rule.node not in stood and await visit.services.directory.node(rule.node) is None
+    ]
+    if unknown:
+        text = f"There is no node {unknown[0]}."
+        raise Problem(400, "unknown-node", text, {"nodes": unknown[:MOST_NAMED], "count": len(unknown)})
+
+
+async def _view(visit: Visit, upper: Upper, shared: Sharing) -> SharingView:
+    return SharingView(
+        share_all=upper.share_all,
+        secrecy=upper.secrecy,
+        arrangement=upper.arrangement,
+        rules=[await _rule_line(visit, rule) for rule in shared.rules],
+        names=[await _name_line(visit, name) for name in shared.names],
+    )
+
+
+async def _rule_line(visit: Visit, rule: ShareRule) -> RuleLine:
+    node = await visit.services.directory.node(rule.node)
+    if node is None:
+        return RuleLine(rule.node, rule.include, False, None, None)
+    return RuleLine(rule.node, rule.include, True, node.kind, node.name)
+
+
+async def _name_line(visit: Visit, name: ShareAs) -> NameLine:
+    here = await _name_here(visit, name.owner, name.code)
+    return NameLine(name.owner, name.code, name.code_there, name.name_there, here is not None, here)
+
+
+async def _name_here(visit: Visit, owner: str, code: str) -> str | None:
+    """What we call a thing; None when we know nothing of it."""
+    directory = visit.services.directory
+    channel = await directory.channel(owner, code)
+    if channel is not None:
+        return channel.name
+    device = directory.device(code) if owner in ("", code) else None
+    if device is not None:
+        return device.shown_name
+    inner = ([f"division:{code}"] if not owner else []) + [
+        f"{kind}:{owner}/{code}" for kind in ("system", "group", "organisation", "device")
+    ]
+    for node in inner:
+        found = await directory.node(node)
+        if found is not None:
+            return found.name
+    return None
