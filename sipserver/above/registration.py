@@ -270,7 +270,7 @@ class Registration:
         self, what: Heard, now: float, *, reason: str = "", expires_s: float | None = None, place: Place | None = None
     ) -> tuple[Effect, ...]:
         """Something happened. `expires_s` comes with GRANTED and TOO_BRIEF, `place` with MOVED."""
-        event = self._as_counted(what, now, place)
+        event = self._as_counted(what, now, expires_s, place)
         cell = TABLE[self.standing].get(event)
         if cell is None:
             return ()
@@ -291,7 +291,7 @@ class Registration:
             return (Effect.CAME,)
         return (Effect.RENEWED,) if deed is Deed.RENEW else ()
 
-    def _as_counted(self, what: Heard, now: float, place: Place | None) -> Heard:
+    def _as_counted(self, what: Heard, now: float, expires_s: float | None, place: Place | None) -> Heard:
         """What was heard, seen with what went before: the third silence is more than a silence."""
         if what is Heard.UNHEARD and self.missed + 1 >= self.pace.keepalive_count:
             return Heard.GONE
@@ -299,6 +299,8 @@ class Registration:
             return Heard.GONE
         if what is Heard.STALE and self._proofs >= MOST_PROOFS:
             return Heard.CHALLENGED
+        if what is Heard.TOO_BRIEF and not self.expires_s < (expires_s or 0) <= LONGEST_EXPIRY_S:
+            return Heard.REFUSED
         if what is Heard.MOVED and (place is None or self._moves >= MOST_MOVES):
             return Heard.REFUSED
         return what
@@ -335,14 +337,8 @@ class Registration:
         self._proofs = 0
 
     def _lengthen(self, now: float, expires_s: float | None, place: Place | None) -> None:
-        """423: ask for what the upper wants at least; when it does not say, or wants too much, it refused."""
-        wanted = int(expires_s or 0)
-        if self.expires_s < wanted <= LONGEST_EXPIRY_S:
-            self.expires_s = wanted
-            self._proofs = 0
-            return
-        self.standing = Standing.WAITING
-        self._back_off(now, None, None)
+        self.expires_s = int(expires_s or self.expires_s)
+        self._proofs = 0
 
     def _back_off(self, now: float, expires_s: float | None, place: Place | None) -> None:
         self.failures += 1
