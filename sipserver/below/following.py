@@ -9,6 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
+from gb28181.code import Kind, kind_of
 from registry.device import Device, DeviceKind
 
 
@@ -190,8 +191,9 @@ class Following:
         cell = _TABLE[self.standing].get(fact)
         if cell is None:
             return Deed.NOTHING
-        self.standing, deed = cell
-        self.reason = reason
+        before, (self.standing, deed) = self.standing, cell
+        if reason or self.standing is not before:
+            self.reason = reason
         self.due_at = self._next_look(now, granted_s)
         if fact is Fact.GRANTED:
             self.grants += 1
@@ -232,12 +234,19 @@ _UNSUPPORTED = frozenset((400, 403, 405, 406, 415, 488, 489, 501))
 """489 and 501 by the book; the others are what devices that know no subscription answer."""
 
 
+def is_platform(device: Device) -> bool:
+    """Whether a neighbour is a platform, by what was set or, when nothing was, by its code (2022 annex E)."""
+    if device.kind is DeviceKind.OTHER:
+        return kind_of(device.code) is Kind.SERVER
+    return device.kind is DeviceKind.PLATFORM
+
+
 def wanted(device: Device, whom: dict[Subject, Whom], *, is_2022: bool, guards: bool) -> Collection[Subject]:
     """What is followed of a neighbour by the settings. `guards`: it sends alarms to who subscribed to them only."""
     found = [
         subject
         for subject, those in whom.items()
-        if those is Whom.ALL or (those is Whom.PLATFORMS and device.kind is DeviceKind.PLATFORM)
+        if those is Whom.ALL or (those is Whom.PLATFORMS and is_platform(device))
     ]
     if guards and Subject.ALARM not in found and whom.get(Subject.ALARM) is not Whom.NOBODY:
         found.append(Subject.ALARM)
