@@ -22,6 +22,11 @@ export const router = createRouter({
   ],
 })
 
+// After an update of the server the old console's lazy parts are gone: take the new console.
+router.onError((error, to) => {
+  if (error instanceof TypeError && error.message.includes('import')) location.assign(to.fullPath)
+})
+
 router.beforeEach(async (to) => {
   const session = useSession()
   try {

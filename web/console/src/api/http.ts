@@ -23,6 +23,15 @@ export function whenSignedOut(listener: () => void): void {
   onSignedOut = listener
 }
 
+/** Ask whether our session still stands; when it does not, the listener above is told. */
+export async function checkSession(): Promise<void> {
+  try {
+    await send('GET', '/session')
+  } catch (error) {
+    if (error instanceof ApiError && error.status === 401) onSignedOut()
+  }
+}
+
 /** A path with its query; empty values are left out. */
 export function withQuery(path: string, query: Query = {}): string {
   const said = new URLSearchParams()

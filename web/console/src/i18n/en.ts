@@ -71,6 +71,7 @@ export const en: Record<MessageKey, string> = {
   'password.changed': 'Password changed',
 
   'tree.label': 'Device tree',
+  'tree.resize': 'Width of the tree',
   'tree.search': 'Name, code, pinyin',
   'tree.searching': 'Searching',
   'tree.nothing': 'No channel matches',
@@ -241,7 +242,7 @@ export const en: Record<MessageKey, string> = {
   'devices.col.address': 'Address',
   'devices.col.media': 'Media',
   'devices.col.edition': 'Edition',
-  'devices.col.channels': 'Online / channels',
+  'devices.col.channels': 'Channels',
   'devices.col.heard': 'Last heard',
   'devices.col.refusal': 'Last refusal',
   'devices.filter.presence': 'State',

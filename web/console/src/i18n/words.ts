@@ -24,6 +24,7 @@ export function span(seconds: number): string {
 
 /** Short lengths, for ladders: 12 ms, 1.25 s, 31.0 s. */
 export function shortSpan(seconds: number): string {
+  if (seconds < 0.001) return '<1 ms'
   if (seconds < 0.9995) return `${Math.round(seconds * 1000)} ms`
   if (seconds < 10) return `${seconds.toFixed(2)} s`
   return seconds < 100 ? `${seconds.toFixed(1)} s` : span(seconds)

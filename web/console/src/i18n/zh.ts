@@ -70,6 +70,7 @@ export const zh = {
   'password.changed': '密码已修改',
 
   'tree.label': '设备树',
+  'tree.resize': '设备树宽度',
   'tree.search': '名称、编码、拼音',
   'tree.searching': '搜索中',
   'tree.nothing': '没有匹配的通道',

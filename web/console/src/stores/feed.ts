@@ -1,6 +1,7 @@
 /** One stream of news from the server for the whole console; screens listen by kind. */
 import { defineStore } from 'pinia'
 import { ref } from 'vue'
+import { checkSession } from '@/api/http'
 import { NEWS_KINDS, readNews, type News, type NewsKind } from '@/api/feed'
 
 type Listener<K extends NewsKind> = (news: News[K]) => void
@@ -39,6 +40,8 @@ export const useFeed = defineStore('feed', () => {
       isOpen.value = false
       source?.close()
       source = null
+      // An event source does not say why it failed: perhaps we were shown out.
+      if (failures === 1) void checkSession()
       timer = window.setTimeout(open, RETRY_MS[Math.min(failures++, RETRY_MS.length - 1)])
     }
     for (const kind of NEWS_KINDS) {
