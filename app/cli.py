@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import getpass
-import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
 from app import settings_file
+from app.cli_platform import platform_command
 from app.demo import demo as run_demo
+from app.options import address, checked, password, until_stopped
 from app.serving import run, serve, set_up_log
 from app.settings import WrongSetting, load
 from app.simulating import simulate_camera, simulate_town
@@ -67,15 +65,11 @@ def simulate_group() -> None:
     """Neighbours to try a platform with, ours or another maker's."""
 
 
-def _address(_: click.Context, __: click.Parameter, value: str) -> tuple[str, int]:
-    host, _colon, port = value.rpartition(":")
-    if not port.isdecimal() or not 0 < int(port) < 65536:
-        raise click.BadParameter("write host:port, for example 192.0.2.10:5060")
-    return host.strip("[]"), int(port)
+simulate_group.add_command(platform_command)
 
 
 @simulate_group.command("camera")
-@click.option("--server", required=True, callback=_address, metavar="HOST:PORT", help="the platform's SIP address")
+@click.option("--server", required=True, callback=address, metavar="HOST:PORT", help="the platform's SIP address")
 @click.option("--server-code", required=True, metavar="DIGITS", help="the platform's 20 digits")
 @click.option(
     "--code", default="34020000001320000001", show_default=True, metavar="DIGITS", help="the camera's 20 digits"
@@ -107,19 +101,17 @@ def camera_command(**given: Any) -> None:
 
     Its picture is a painted town; PTZ turns the head, presets are kept. With --channels it is a recorder.
     """
-    if given["password"] is None:
-        given["password"] = getpass.getpass("SIP password: ") if sys.stdin.isatty() else sys.stdin.readline().strip()
-    settings = _refused(lambda: _camera_settings(given))
-    sys.exit(_until_stopped(simulate_camera(settings)))
+    given["password"] = password(given["password"])
+    settings = checked(lambda: _camera_settings(given))
+    sys.exit(until_stopped(simulate_camera(settings)))
 
 
 @simulate_group.command("town", hidden=True)
-@click.option("--server", required=True, callback=_address)
+@click.option("--server", required=True, callback=address)
 @click.option("--server-code", required=True)
 def town_command(server: tuple[str, int], server_code: str) -> None:
     """The demonstration's cameras; the password comes on standard input."""
-    password = sys.stdin.readline().strip()
-    sys.exit(_until_stopped(simulate_town(server, server_code, password)))
+    sys.exit(until_stopped(simulate_town(server, server_code, sys.stdin.readline().strip())))
 
 
 def _camera_settings(given: dict[str, Any]) -> CameraSettings:
@@ -169,27 +161,3 @@ def channels_of(code: str, name: str, count: int, *, ptz: bool = True) -> tuple[
         ChannelSettings(f"{code[:10]}132{code[13]}{(first + number) % 1_000_000:06d}", f"{name} {number:02d}", ptz=ptz)
         for number in range(1, count + 1)
     )
-
-
-def _refused(make: Callable[[], CameraSettings]) -> CameraSettings:
-    try:
-        return make()
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-
-
-def _until_stopped(work: Any) -> int:
-    async def stoppable() -> int:
-        task = asyncio.create_task(work)
-        for name in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(name, task.cancel)
-        try:
-            await task
-        except asyncio.CancelledError:
-            return 0
-        except OSError as error:
-            click.echo(f"Cannot start: {error}", err=True)
-            return 1
-        return 0
-
-    return run(stoppable())
