@@ -353,7 +353,7 @@ class Link:
                 reason=response.reason,
                 hops=(
                     Hop(self.code, what, response.status, response.reason),
-                    *read_warnings(response.headers.all("Warning"), what),
+                    *read_warnings(response.headers.items_of("Warning"), what),
                 ),
             )
 

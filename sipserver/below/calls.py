@@ -215,7 +215,7 @@ async def place_call(
             reason=response.reason,
             hops=(
                 Hop(owner, what, response.status, response.reason),
-                *read_warnings(response.headers.all("Warning"), what),
+                *read_warnings(response.headers.items_of("Warning"), what),
             ),
             headers=told_beside(response),
         )

@@ -9,9 +9,10 @@ import pytest
 
 from gb28181.charset import Charset
 from gb28181.edition import Edition
+from gb28181.hops import write_warnings
 from gb28181.manscdp.message import serialise
 from gb28181.manscdp.status import MediaStatus
-from gb28181.peer import PeerOffline, PeerRefused, PeerSilent
+from gb28181.peer import Hop, PeerOffline, PeerRefused, PeerSilent
 from gb28181.sdp import Offer, answer_to, live_offer, parse_offer
 from gb28181.sdp import serialise as sdp_bytes
 from gb28181.subject import Subject
@@ -277,3 +278,33 @@ async def test_a_camera_that_calls_us_unasked_is_declined(pair):
     _, called, _ = pair
     assert (await called.camera.send("INVITE")).status == 488
     assert (await called.camera.send("SUBSCRIBE")).status == 489
+
+
+async def test_a_call_takes_a_wished_path_along_and_brings_the_path_taken_back(pair):
+    _, called, link = pair
+    paths: list[str | None] = []
+
+    def accept(incoming) -> None:
+        paths.append(incoming.request.headers.get("X-PreferredPath"))
+        asked = parse_offer(incoming.request.body)
+        answer = answer_to(asked, owner=CHANNEL, host="127.0.0.1", port=15_060, ssrc=102_000_001)
+        incoming.accept(sdp_bytes(answer), SDP, CHANNEL, headers=(("X-RoutePath", f"{CODE}-{OUR_CODE}"),))
+
+    called.camera.on_invite = accept
+    call = await link.call(CHANNEL, offer(), headers=(("X-PreferredPath", CODE),))
+    assert paths == [CODE]
+    assert call.headers["X-RoutePath"] == f"{CODE}-{OUR_CODE}"
+    call = await link.call(CHANNEL, offer())
+    assert paths[1] is None, "CAS-12: a path nobody wished for is not written"
+
+
+async def test_a_refusal_from_far_below_names_every_hop(pair):
+    _, called, link = pair
+    below = "34010200002000000001"
+    hops = write_warnings(CODE, (Hop(below, "", 480, "Temporarily Unavailable"), Hop(CHANNEL, "", 0, "no answer")))
+    headers = (*(("Warning", value) for value in hops), ("X-RoutePath", f"{CODE}-{below}"))
+    called.camera.on_invite = lambda incoming: incoming.respond(480, headers=headers)
+    with pytest.raises(PeerRefused) as failure:
+        await link.call(CHANNEL, offer())
+    assert [(hop.who, hop.status) for hop in failure.value.hops] == [(CODE, 480), (below, 480), (CHANNEL, 0)]
+    assert failure.value.headers["X-RoutePath"] == f"{CODE}-{below}"
