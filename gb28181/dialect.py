@@ -7,6 +7,7 @@ the maker. Habits come from the field tolerance list of our signalling reference
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ DIALECTS: dict[str, Dialect] = {
 }
 
 
+@lru_cache(maxsize=1024)
 def dialect_for(name: str = "", manufacturer: str = "", user_agent: str = "") -> Dialect:
     """The dialect called `name`, else the one its maker or User-Agent points to, else the standard. Never raises."""
     if name in DIALECTS:

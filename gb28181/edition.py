@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 
 class Edition(StrEnum):
@@ -24,6 +25,7 @@ class Edition(StrEnum):
         return self.number >= 30
 
 
+@lru_cache(maxsize=64)
 def parse_edition(header: str | None) -> Edition:
     """The edition an X-GB-Ver header names; never raises.
 

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from msgspec import structs
+
 from registry.device import Device, DeviceKind, Presence
 from registry.refusal import Refusal, RefusalSeen
 from registry.store.promise import Row
@@ -15,7 +17,8 @@ from registry.tree import Page
 MOST_REFUSALS = 2_000
 """Codes whose last refusal is kept; the one not refused for longest goes first."""
 
-_FIELDS = tuple(field.name for field in fields(Device))
+_FIELDS = Device.__struct_fields__
+_CHANGEABLE = frozenset(_FIELDS) - {"code"}
 _REFUSAL_FIELDS = tuple(field.name for field in fields(RefusalSeen))
 
 _SORTS: Mapping[str, Callable[[Device], Any]] = {  # keys of one sort are of one type, whichever
@@ -55,7 +58,7 @@ class DeviceBook:
         for row in devices:
             device = device_of(row)
             if device.presence is Presence.ONLINE:
-                device = replace(device, presence=Presence.UNCONFIRMED)
+                device = structs.replace(device, presence=Presence.UNCONFIRMED)
             self.devices[device.code] = device
         for seen in sorted((refusal_of(row) for row in refusals), key=lambda seen: seen.at):
             self.refusals[seen.code] = seen
@@ -66,10 +69,9 @@ class DeviceBook:
         if device is None:
             raise LookupError(f"no device {code}")
         # The fields' types are the caller's promise; a wrong name is refused here.
-        odd = changes.keys() - set(_FIELDS) | changes.keys() & {"code"}
-        if odd:
-            raise ValueError(f"a device has no field {', '.join(sorted(odd))} to change")
-        changed: Device = replace(device, **changes)  # type: ignore[arg-type]
+        if not _CHANGEABLE.issuperset(changes):
+            raise ValueError(f"a device has no field {', '.join(sorted(changes.keys() - _CHANGEABLE))} to change")
+        changed = structs.replace(device, **changes)
         if changed != device:
             self.devices[code] = changed
             self.dirty.add(code)
@@ -79,7 +81,7 @@ class DeviceBook:
         for code, at in heard.items():
             device = self.devices.get(code)
             if device is not None:
-                self.devices[code] = replace(device, heard_at=at)
+                self.devices[code] = structs.replace(device, heard_at=at)
                 self.heard[code] = at
 
     def note_refusal(self, seen: RefusalSeen) -> RefusalSeen:

@@ -191,7 +191,7 @@ class Directory:
         if device.code in self._book.devices:
             raise ValueError(f"device {device.code} is known already")
         if device.added_at is None:
-            device = replace(device, added_at=self._clock())
+            device = msgspec.structs.replace(device, added_at=self._clock())
         async with self._change() as (writing, draft):
             if device.code in self._book.devices:
                 raise ValueError(f"device {device.code} is known already")

@@ -33,6 +33,7 @@ class Attendance:
         self._wall_clock = wall_clock
         self._came = came
         self._went = went
+        self._usual_rhythm = Rhythm(settings.keepalive_interval_s, settings.keepalive_count, settings.keepalive_grace_s)
         self._book = PresenceBook(now=clock(), stall_s=settings.stall_s, restart_grace_s=settings.restart_grace_s)
 
     def __repr__(self) -> str:
@@ -111,6 +112,8 @@ class Attendance:
             self._went(code, change.reason.value)
 
     def _rhythm_of(self, device: Device) -> Rhythm:
+        if not device.keepalive_interval_s and not device.keepalive_count:
+            return self._usual_rhythm
         return Rhythm(
             device.keepalive_interval_s or self._settings.keepalive_interval_s,
             device.keepalive_count or self._settings.keepalive_count,

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from gb28181.edition import Edition
 from sipserver.sip.path import Path
 
 
-@dataclass(frozen=True, slots=True)
-class Binding:
+class Binding(NamedTuple):
     """A neighbour and the way to it. `path` is None when it came by a TCP connection that is gone.
 
     `last_host` remembers where that was. `said_edition` is X-GB-Ver as it was sent, "" when it was not.
@@ -65,7 +64,7 @@ class Bindings:
 
     def move(self, code: str, path: Path) -> None:
         """The same neighbour at another address. Raises KeyError for one that is not bound."""
-        self.bind(replace(self._by_code[code], path=path, last_host=path.remote[0]))
+        self.bind(self._by_code[code]._replace(path=path, last_host=path.remote[0]))
 
     def loose(self, code: str) -> Binding | None:
         """Forget where a neighbour is; where it was comes back."""
@@ -83,7 +82,7 @@ class Bindings:
         """A connection broke: its neighbours stay known and have no way to them. Their codes come back."""
         codes = list(self.at(path))
         for code in codes:
-            self.bind(replace(self._by_code[code], path=None))
+            self.bind(self._by_code[code]._replace(path=None))
         return codes
 
 

@@ -10,7 +10,7 @@ import hmac
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import StrEnum
-from hashlib import sha256
+from hashlib import blake2b
 
 _TIME_DIGITS = 12
 _NOISE_DIGITS = 8
@@ -81,7 +81,8 @@ class NonceMint:
         return _birth(nonce)
 
     def _seal(self, head: str, source: str) -> str:
-        return hmac.digest(self._key, f"{head}|{source}".encode(), sha256().name).hex()[:_SEAL_DIGITS]
+        # BLAKE2 takes a key by itself: a quarter of the time of an HMAC, twice a registration.
+        return blake2b(f"{head}|{source}".encode(), key=self._key, digest_size=_SEAL_DIGITS // 2).hexdigest()
 
 
 def _birth(nonce: str) -> float:

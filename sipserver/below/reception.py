@@ -196,7 +196,7 @@ class Reception:
 
 def attempt_of(request: Request, path: Path, code: str) -> Attempt:
     """What admission reads of a REGISTER. Raises ValueError when To or Via cannot be read."""
-    via = request.via
+    sent_by = request.hop.sent_by
     return Attempt(
         code,
         request.uri,
@@ -206,12 +206,14 @@ def attempt_of(request: Request, path: Path, code: str) -> Attempt:
         request.to.user,
         tuple(request.headers.all("Authorization")),
         request.user_agent[:SHOWN_AGENT],
-        f"{via.host}:{via.port or 5060}",
+        sent_by if ":" in sent_by else f"{sent_by}:5060",
     )
 
 
 def contact_expiry(request: Request) -> str | None:
     """The `expires=` of the first Contact, None when it has none or cannot be read."""
+    if "expires" not in (request.headers.get("Contact") or "").lower():
+        return None
     try:
         contact = request.contact
     except ValueError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry.device import Device
 from registry.refusal import Refusal, RefusalSeen
@@ -23,8 +24,7 @@ LONGEST_SHOWN = 64
 REGISTER = "REGISTER"
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A REGISTER, as far as admission reads it. `host` and `port` are where it really came from."""
 
     code: str

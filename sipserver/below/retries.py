@@ -6,11 +6,10 @@ Both look like silence, and the operator must hear of it in other words than of 
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Unanswered:
+class Unanswered(NamedTuple):
     """A challenge that was sent and that brought nothing."""
 
     code: str
@@ -42,10 +41,7 @@ class RetryWatch:
         kept = self._open.get(key)
         if kept is not None:
             deadline, before = kept
-            told = Unanswered(
-                what.code, what.host, what.port, what.transport, what.via, what.user_agent, before.times + 1
-            )
-            self._open[key] = (deadline, told)
+            self._open[key] = (deadline, what._replace(times=before.times + 1))
         elif len(self._open) < self._size:
             deadline = now + self._patience_s
             self._open[key] = (deadline, what)

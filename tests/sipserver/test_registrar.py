@@ -40,7 +40,7 @@ class House:
 
     def ask(self, **fields: object):
         at_home = bool(fields.pop("at_home", False))
-        attempt = dataclasses.replace(Attempt(CODE, SERVER, *HERE, "UDP", CODE), **fields)
+        attempt = Attempt(CODE, SERVER, *HERE, "UDP", CODE)._replace(**fields)
         return self.registrar.judge(attempt, self.device, self.now, AT, at_home=at_home)
 
     def challenged(self, **fields: object) -> Challenged:
