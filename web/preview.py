@@ -17,9 +17,9 @@ from registry.branch import REGION, Branch, directory_kind, parent_codes
 from registry.channel import is_main_device, is_playable
 from registry.divisions import short_code
 from registry.events import Bus, Event, SharingChanged, UpperChanged
+from registry.exporting import Exporter
 from registry.platform import Upper
 from registry.tree import NodeKind
-from web.wishes import Exporting
 
 OWN = "own"
 PAGE = 500
@@ -182,7 +182,7 @@ class Previews:
         self._changed = False
         self.close = bus.listen(self._hear)
 
-    async def of(self, exporter: Exporting, upper: Upper, own: str, name: str) -> Preview:
+    async def of(self, exporter: Exporter, upper: Upper, own: str, name: str) -> Preview:
         """What a platform above will see, to whom we are `own`."""
         async with self._rendering:
             preview, at = self._kept.get(upper.code, (None, 0.0))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.watch import InletStatistics, Lease, StreamView, Watch
-from gb28181.manscdp.catalog import Item
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from registry.exporting import Exporter
 from registry.platform import Upper
 
 
@@ -116,52 +115,11 @@ class Uppers(Protocol):
     """`sipserver.above.above.Above`, as far as people need it."""
 
     async def test(self, upper: Upper) -> ConnectReport:
-        """Register on trial with a platform, kept or not, and leave no trace there. Has a deadline; never raises."""
+        """Register on trial with a platform, kept or not, and leave no trace there. Has a deadline."""
 
-    async def resend_catalog(self, code: str) -> None:
+    def resend_catalog(self, code: str) -> None:
         """Begin to tell a platform our whole catalog anew; comes back at once, and `UpperState.catalog_sent` tells
         how far it has got. Raises PeerOffline when it has not taken us."""
-
-
-class Rendering(Protocol):
-    """The whole catalog for one platform above, as it was at one moment."""
-
-    @property
-    def total(self) -> int: ...
-
-    def pages(self, size: int) -> AsyncIterator[Sequence[Item]]: ...
-
-
-class ExportDiff(Protocol):
-    """How what a platform above is to see differs from what it was sent. Long lists may be cut, counts are whole.
-
-    What changed is (its code there, its name).
-    """
-
-    @property
-    def added(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def changed(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def removed(self) -> Sequence[tuple[str, str]]: ...
-    @property
-    def added_count(self) -> int: ...
-    @property
-    def changed_count(self) -> int: ...
-    @property
-    def removed_count(self) -> int: ...
-    @property
-    def total(self) -> int: ...
-    @property
-    def sent(self) -> int: ...
-
-
-class Exporting(Protocol):
-    """`registry.exporting.Exporter`: the one renderer of what a platform above sees."""
-
-    def rendering(self, upper: Upper, scope: str | None = None) -> AbstractAsyncContextManager[Rendering]: ...
-
-    async def diff(self, upper: Upper) -> ExportDiff: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,4 +155,5 @@ class Services:
     divisions: Divisions
     uppers: Uppers | None = None
     """None while we register with nobody."""
-    exporter: Exporting | None = None
+    exporter: Exporter | None = None
+    """Renders what platforms above see; None together with `uppers`."""

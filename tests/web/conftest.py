@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,12 +16,14 @@ from argon2 import PasswordHasher
 from broker.watch import AudioTrack, InletStatistics, Lease, StreamView, VideoTrack, Watch
 from gb28181.dialect import STANDARD
 from gb28181.manscdp.catalog import Item
+from gb28181.peer import PeerOffline
 from media.frame import Codec
 from registry.accounts import User
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from registry.exporting import Exporter, OwnSystem
 from registry.platform import Upper
 from web.desk import DESK
 from web.passwords import Passwords
@@ -134,39 +135,17 @@ class FakeUppers:
     def __init__(self) -> None:
         self.tried: list[Upper] = []
         self.resent: list[str] = []
+        self.up: set[str] = set()
         self.report = SimpleNamespace(ok=True, steps=(), said_code="", said_realm="", said_version="")
 
     async def test(self, upper: Upper) -> Any:
         self.tried.append(upper)
         return self.report
 
-    async def resend_catalog(self, code: str) -> None:
+    def resend_catalog(self, code: str) -> None:
+        if code not in self.up:
+            raise PeerOffline(f"{code} is not registered with")
         self.resent.append(code)
-
-
-class FakeExporter:
-    """The renderer: the same items for every platform above, and the diff it was given."""
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-        self.renderings = 0
-        self.found = SimpleNamespace(
-            added=(), changed=(), removed=(), added_count=0, changed_count=0, removed_count=0, total=0, sent=0
-        )
-
-    @asynccontextmanager
-    async def rendering(self, upper: Upper, scope: str | None = None) -> AsyncIterator[Any]:
-        self.renderings += 1
-        items = list(self.items)
-
-        async def pages(size: int) -> AsyncIterator[tuple[Item, ...]]:
-            for at in range(0, len(items), size):
-                yield tuple(items[at : at + size])
-
-        yield SimpleNamespace(total=len(items), pages=pages)
-
-    async def diff(self, upper: Upper) -> Any:
-        return self.found
 
 
 class Client:
@@ -205,7 +184,7 @@ class House:
     port: int
     resynced: list[str]
     uppers: FakeUppers
-    exporter: FakeExporter
+    exporter: Exporter
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -287,7 +266,7 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
     directory = Directory(bus)
     await directory.open(store)
     broker, neighbours, ladder = FakeBroker(), FakeNeighbours(), FakeLadder()
-    uppers, exporter = FakeUppers(), FakeExporter()
+    uppers, exporter = FakeUppers(), Exporter(directory, OwnSystem(PLATFORM, "Lianwang"))
     resynced: list[str] = []
 
     async def resync(code: str) -> None:
@@ -321,4 +300,5 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
     for session in house.clients:
         await session.close()
     await runner.cleanup()
+    await exporter.close()
     await directory.close()

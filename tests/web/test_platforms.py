@@ -284,7 +284,7 @@ class TestResending:
         operator = await house.person("operator")
         status, said = await operator.ask("POST", f"/api/v1/platforms/{UPPER}/resend")
         assert (status, said["error"]["code"]) == (409, "not-registered")
-        house.directory.note_upper_state(UpperState(UPPER, "registered"))
+        house.uppers.up.add(UPPER)
         assert (await operator.ask("POST", f"/api/v1/platforms/{UPPER}/resend"))[0] == 202
         assert house.uppers.resent == [UPPER]
 

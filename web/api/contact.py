@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gb28181.code import is_digits
+from gb28181.peer import PeerOffline
 from registry.platform import EDITIONS, Upper
 from web.api.platforms import OWN_CODE, UPPER_CODE, PlatformNew, as_upper, known_upper
 from web.auth import Role
@@ -96,11 +97,10 @@ async def try_known(visit: Visit, code: Code) -> ConnectView:
 async def resend(visit: Visit, code: Code) -> None:
     """Tell a platform above our whole catalog anew; its state says how far it has got."""
     known_upper(visit, code)
-    uppers = _above(visit)
-    state = visit.services.directory.upper_state(code)
-    if state is None or state.state != "registered":
-        raise Problem(409, "not-registered", f"{code} has not taken us.", {"state": state.state if state else None})
-    await uppers.resend_catalog(code)
+    try:
+        _above(visit).resend_catalog(code)
+    except PeerOffline as error:
+        raise Problem(409, "not-registered", f"{code} has not taken us: {error}.") from None
 
 
 async def _try(visit: Visit, upper: Upper) -> ConnectView:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from registry.exporting import Exporter
 from registry.tree import NodeKind
 from web.api.platforms import OWN_CODE, known_upper
 from web.auth import Role
@@ -16,7 +17,6 @@ from web.errors import Problem
 from web.preview import OWN, Entry, Preview
 from web.routing import route
 from web.texts import Code, Cursor, Limit, Wanted
-from web.wishes import Exporting
 
 FIRST = 50
 """Lines of each kind that a diff shows at first."""
@@ -171,7 +171,7 @@ async def _rendered(visit: Visit, code: str) -> Preview:
     return await visit.desk.previews.of(_exporter(visit), upper, upper.our_code or info.code, info.name)
 
 
-def _exporter(visit: Visit) -> Exporting:
+def _exporter(visit: Visit) -> Exporter:
     exporter = visit.services.exporter
     if exporter is None:
         raise Problem(503, "no-cascade", "This server registers with nobody.")
