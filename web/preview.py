@@ -75,7 +75,7 @@ class Preview:
             self._named.update(parents)
             if item.code in self.entries:
                 if item.code == self.own:
-                    self.entries[self.own].name = item.name or item.code
+                    self.entries[self.own].name = item.name or self.entries[self.own].name
                 continue
             self.entries[item.code] = Entry(
                 item.code, item.name or item.code, NodeKind.CHANNEL, item.status_on, item.secrecy
