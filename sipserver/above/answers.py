@@ -164,7 +164,7 @@ class Answers:
 
     async def _look_up(self, wish: _Wish, incoming: Incoming) -> None:
         try:
-            shared = await self._exporter.resolve(wish.liaison.upper.code, wish.value.device)
+            shared = await self._exporter.resolve(wish.liaison.upper, wish.value.device)
         except Exception:
             incoming.respond(500)
             raise
@@ -245,9 +245,9 @@ class Answers:
         device = value.device or way.us
         self.tally.catalogs += 1
         try:
-            async with self._exporter.rendering(upper.code, scope) as rendering:
+            async with self._exporter.rendering(upper, scope) as rendering:
                 if scope is None:
-                    await self._exporter.forget_sent(upper.code)
+                    await self._exporter.forget_sent(upper)
                 sent, total = 0, rendering.total
                 if not total:
                     await insist(lambda page: self._put(liaison, page), way.written(Catalog(value.sn, device)), again)
@@ -255,7 +255,7 @@ class Answers:
                     self._progress(liaison, (sent, total))
                     body = way.written(Catalog(value.sn, device, total, items))
                     await insist(lambda page: self._put(liaison, page), body, again)
-                    await self._exporter.mark_sent(upper.code, items)
+                    await self._exporter.mark_sent(upper, items)
                     sent += len(items)
                 self.tally.catalog_items += sent
         except LookupError:
@@ -302,7 +302,7 @@ class Answers:
         way, upper = wish.liaison.way, wish.liaison.upper
 
         async def upward(code: str) -> str:
-            return self._exporter.code_there(upper.code, shared.owner, code) or code
+            return await self._exporter.code_there(upper, shared.owner, code) or code
 
         for answer in answers:
             body = await recoded(answer, upward, sn=value.sn, charset=way.charset, edition=way.edition, known=known)
@@ -327,7 +327,7 @@ class Answers:
         way, upper = liaison.way, liaison.upper
 
         async def upward(code: str) -> str:
-            return self._exporter.code_there(upper.code, event.owner, code) or code
+            return await self._exporter.code_there(upper, event.owner, code) or code
 
         body = await recoded(event.body, upward, sn=way.next_sn(), charset=way.charset, edition=way.edition, known={})
         await self._send(liaison, body)
@@ -342,7 +342,7 @@ class Answers:
         manners = peer.manners
 
         async def downward(code: str) -> str:
-            found = await self._exporter.resolve(upper.code, code)
+            found = await self._exporter.resolve(upper, code)
             return code if found is None else found.code
 
         known = {value.device: shared.code}

@@ -246,7 +246,7 @@ class Calls:
         liaison, offer, request = call.liaison, call.offer, call.incoming.request
         upper = liaison.upper
         target = target_of(call, (liaison.way.us, self._settings.code))
-        shared = await self._exporter.resolve(upper.code, target)
+        shared = await self._exporter.resolve(upper, target)
         if shared is None or not shared.owner:
             self._refuse(call.incoming, 404, f"{target} is not shared with you")
             return None

@@ -43,6 +43,7 @@ from sipserver.above.subscriptions import (
 )
 from sipserver.above.way import MANSCDP
 from sipserver.above.wishes import Exporter, Following, Shared
+from sipserver.below.following import Subject
 from sipserver.sip.message import Field, Response
 from sipserver.stack import Dialog, Incoming
 
@@ -214,7 +215,7 @@ class Desk:
         is_all = target in ("", way.us, self._settings.code)
         if not is_all:
             try:
-                shared = await self._exporter.resolve(self._code, target)
+                shared = await self._exporter.resolve(self._liaison.upper, target)
             except Exception:
                 incoming.respond(500)
                 raise
@@ -262,10 +263,15 @@ class Desk:
     def _follow_below(self, subscription: Subscription, shared: Shared) -> None:
         """Places and looks are told only to those who ask for them: so we ask below."""
         if self._following is not None and subscription.subject in (Followed.POSITION, Followed.PTZ):
+            subject = Subject(subscription.subject)
+            try:
+                self._following.follow(
+                    shared.owner, subject, target=shared.code, interval_s=int(subscription.interval_s)
+                )
+            except (LookupError, ValueError) as wrong:
+                log.info("%s of %s is not followed below: %s", subject, shared.code, wrong)
+                return
             self._followed[subscription.number] = (shared.owner, shared.code)
-            self._following.follow(
-                shared.owner, str(subscription.subject), target=shared.code, interval_s=int(subscription.interval_s)
-            )
 
     # The ends.
 
@@ -279,7 +285,7 @@ class Desk:
             dialog.forget()
         below = self._followed.pop(subscription.number, None)
         if below is not None and self._following is not None and below not in self._followed.values():
-            self._following.unfollow(below[0], str(subscription.subject), target=below[1])
+            self._following.unfollow(below[0], Subject(subscription.subject), target=below[1])
         self._changed(self._liaison)
 
     async def _happened(self, subscription: Subscription, what: Happening) -> None:
@@ -342,10 +348,7 @@ class Desk:
             if scope is not None:
                 await self._survey(subscription, scope)
             if subscription.subject is Followed.CATALOG and self._liaison.upper.initial_report:
-                offline = await self._exporter.offline(self._code, scope)
-                chunks = list(self._chunks(offline)) or [()]
-                for chunk in chunks:
-                    await self._notify_items(subscription, chunk)
+                await self._tell_offline(subscription, scope)
         except LookupError:
             await self._happened(subscription, Happening.WITHDRAWN)
             return
@@ -354,9 +357,18 @@ class Desk:
             # What changed while nobody followed is told now.
             self.dirty()
 
+    async def _tell_offline(self, subscription: Subscription, scope: str | None) -> None:
+        told = 0
+        async for page in self._exporter.offline(self._liaison.upper, scope, self._settings.batch_items):
+            for chunk in self._chunks(page):
+                await self._notify_items(subscription, chunk)
+            told += len(page)
+        if not told:
+            await self._notify_items(subscription, ())
+
     async def _survey(self, subscription: Subscription, scope: str) -> None:
         covered = {subscription.target}
-        async with self._exporter.rendering(self._code, scope) as rendering:
+        async with self._exporter.rendering(self._liaison.upper, scope) as rendering:
             async for page in rendering.pages(SCOPE_PAGE):
                 covered.update(item.code for item in page)
                 if len(covered) > SCOPE_LIMIT:
@@ -369,14 +381,14 @@ class Desk:
         self._is_dirty = False
         began = self._clock()
         while self._book.of(Followed.CATALOG):
-            changes = await self._exporter.changes(self._code)
+            changes = await self._exporter.changes(self._liaison.upper)
             if not changes:
                 break
             for chunk in self._chunks(changes):
                 await self._tell_chunk(chunk)
                 if not self._book.of(Followed.CATALOG):
                     return
-                await self._exporter.mark_sent(self._code, chunk)
+                await self._exporter.mark_sent(self._liaison.upper, chunk)
         # Where looking for changes is dear, it is done less often.
         self._calm_until = self._clock() + min(LONGEST_CALM_S, CALM_FACTOR * (self._clock() - began))
         self._changed(self._liaison)
@@ -395,8 +407,8 @@ class Desk:
         followers = [each for each in self._book.of(Followed.CATALOG) if each.covered is None]
         size = page_size(liaison.upper, self._settings)
         try:
-            async with self._exporter.rendering(self._code, None) as rendering:
-                await self._exporter.forget_sent(self._code)
+            async with self._exporter.rendering(self._liaison.upper, None) as rendering:
+                await self._exporter.forget_sent(self._liaison.upper)
                 sent = 0
                 async for page in rendering.pages(size):
                     liaison.catalog_sent = (sent, rendering.total)
@@ -407,7 +419,7 @@ class Desk:
                             await self._notify_items(subscription, items)
                     else:
                         await self._push(CatalogNotice(way.next_sn(), way.us, len(items), items))
-                    await self._exporter.mark_sent(self._code, page)
+                    await self._exporter.mark_sent(self._liaison.upper, page)
                     sent += len(page)
         except Declined as declined:
             log.warning("%s refused the catalog we sent unasked: %s", self._code, declined)
@@ -450,7 +462,7 @@ class Desk:
                 await self._note_look(event)
 
     async def _tell_alarm(self, event: AlarmRaised) -> None:
-        device = await self._exporter.shared_as(self._code, event.owner, event.channel)
+        device = await self._exporter.shared_as(self._liaison.upper, event.owner, event.channel)
         if device is None:
             return
         kind = event.alarm_type
@@ -471,7 +483,7 @@ class Desk:
             await self._push(alarm)
 
     async def _note_fix(self, event: PositionReported) -> None:
-        device = await self._exporter.shared_as(self._code, event.owner, event.channel)
+        device = await self._exporter.shared_as(self._liaison.upper, event.owner, event.channel)
         if device is None:
             return
         fix = Fix(
@@ -492,7 +504,7 @@ class Desk:
             await self._push(self._positions((fix,), device))
 
     async def _note_look(self, event: PtzPositionReported) -> None:
-        device = await self._exporter.shared_as(self._code, event.owner, event.channel)
+        device = await self._exporter.shared_as(self._liaison.upper, event.owner, event.channel)
         if device is None:
             return
         look = Look(event.pan, event.tilt, event.zoom, event.horizontal_angle, event.vertical_angle, event.max_distance)

@@ -10,6 +10,7 @@ from broker.watch import Lease, Watch
 from gb28181.manscdp.catalog import Item
 from registry.device import Device
 from registry.platform import Upper, UpperState
+from sipserver.below.following import Subject
 from sipserver.link import Manners
 
 
@@ -44,30 +45,30 @@ class Rendering(Protocol):
 class Exporter(Protocol):
     """The one renderer of what an upper sees; `registry.exporting.Exporter` keeps this.
 
-    `upper` is its code; `scope` and `code_there` are codes as the upper knows them.
+    `scope` and `code_there` are codes as the upper knows them.
     """
 
     on_dirty: Callable[[str], None] | None
     """Told the code of an upper that may see something new."""
 
-    def rendering(self, upper: str, scope: str | None = None) -> AbstractAsyncContextManager[Rendering]:
+    def rendering(self, upper: Upper, scope: str | None = None) -> AbstractAsyncContextManager[Rendering]:
         """Raises LookupError on entering for a scope that is not shared."""
 
-    async def offline(self, upper: str, scope: str | None = None) -> Sequence[Item]:
-        """What does not work now, each with the event OFF."""
+    def offline(self, upper: Upper, scope: str | None = None, size: int = 100) -> AsyncIterator[tuple[Item, ...]]:
+        """What does not work now, each with the event OFF. Raises LookupError as `rendering`."""
 
-    async def changes(self, upper: str) -> Sequence[Item]:
+    async def changes(self, upper: Upper) -> list[Item]:
         """What differs from what the upper was told last, each with its event; empty when it knows all."""
 
-    async def mark_sent(self, upper: str, items: Sequence[Item]) -> None: ...
+    async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None: ...
 
-    async def forget_sent(self, upper: str) -> None: ...
+    async def forget_sent(self, upper: Upper) -> None: ...
 
-    async def resolve(self, upper: str, code_there: str) -> Shared | None: ...
+    async def resolve(self, upper: Upper, code_there: str) -> Shared | None: ...
 
-    def code_there(self, upper: str, owner: str, code: str) -> str: ...
+    async def code_there(self, upper: Upper, owner: str, code: str) -> str: ...
 
-    async def shared_as(self, upper: str, owner: str, code: str) -> str | None: ...
+    async def shared_as(self, upper: Upper, owner: str, code: str) -> str | None: ...
 
 
 class Uppers(Protocol):
@@ -93,10 +94,10 @@ class PeerBelow(Protocol):
 
     async def relay(
         self,
-        build: Callable[[int], bytes],
+        body_builder: Callable[[int], bytes],
         *,
         timeout_s: float | None = None,
-        many: bool,
+        many: bool = False,
         answer: bool = True,
         headers: Iterable[tuple[str, str]] = (),
     ) -> list[bytes]: ...
@@ -125,6 +126,7 @@ class Hall(Protocol):
 class Following(Protocol):
     """Who subscribes below for what is followed above; `sipserver.below.below.Below` keeps this."""
 
-    def follow(self, code: str, subject: str, *, target: str = "", interval_s: int = 5) -> None: ...
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
+        """Raises LookupError, ValueError."""
 
-    def unfollow(self, code: str, subject: str, *, target: str = "") -> None: ...
+    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None: ...
