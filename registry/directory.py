@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -357,18 +357,50 @@ class Directory:
         news = await asyncio.to_thread(sort_catalog, items)
         return await self._whole(self._lay_in(owner, news, complete=complete, told=told))
 
+    async def conclude(
+        self, owner: str, seen: Collection[str], *, at: float, expected: int | None = None, note: str = ""
+    ) -> Diff:
+        """A whole catalog was taken in piece by piece (`merge`, not complete): remove what is not among those `seen`.
+
+        LookupError when the owner is unknown.
+        """
+        told: dict[str, object] = {
+            "catalog_at": at,
+            "catalog_complete": True,
+            "catalog_note": note,
+            "channels_said": expected if expected is not None else len(seen),
+        }
+        return await self._whole(self._conclude(owner, seen, told))
+
+    async def _conclude(self, owner: str, seen: Collection[str], told: Mapping[str, object]) -> Diff:
+        gone = {code for code in self._directories.get(owner, ()) if code not in seen}
+        after: str | None = ""
+        while after is not None:
+            rows = await self._store.channels_of(owner, after, LINES_PAGE)
+            gone.update(row.code for row in rows if row.code not in seen)
+            after = rows[-1].code if len(rows) == LINES_PAGE else None
+        diff = await self._lay_in(owner, News(gone=gone), complete=False, told=told, anew=owner not in self._seen_whole)
+        self._seen_whole.add(owner)
+        return diff
+
     async def apply_notice(self, owner: str, items: Sequence[Item], *, at: float | None = None) -> Diff:
         """Take in news of a catalog (GB/T 28181-2022 9.11.4); `Diff.unknown` asks for a catalog query."""
         return await self._whole(self._lay_in(owner, sort_notice(items), complete=False))
 
     async def _lay_in(
-        self, owner: str, news: News, *, complete: bool, told: Mapping[str, object] | None = None
+        self,
+        owner: str,
+        news: News,
+        *,
+        complete: bool,
+        told: Mapping[str, object] | None = None,
+        anew: bool = False,
     ) -> Diff:
         async with self._change() as (writing, draft):
             if owner not in self._book.devices:
                 raise LookupError(f"no device {owner} whose catalog this could be")
             before = self._directories.get(owner, {})
-            anew = complete and owner not in self._seen_whole
+            anew = anew or (complete and owner not in self._seen_whole)
             outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete, anew=anew)
         self._directories[owner] = outcome.directories
         if complete:
@@ -378,7 +410,7 @@ class Directory:
             self._book.change(owner, told)
         self._recount(owner)
         if not outcome.diff.is_empty or told:
-            self._tell_catalog(owner, outcome.diff, complete=complete)
+            self._tell_catalog(owner, outcome.diff, complete=complete or bool(told and told.get("catalog_complete")))
             self.bus.tell(DeviceChanged(owner))
         for code, online in list(outcome.flipped.items())[:MOST_TOLD]:
             self.bus.tell(ChannelStatusChanged(owner, code, online))

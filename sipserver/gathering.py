@@ -31,15 +31,24 @@ class Gathering:
     """Collects the parts of one answer until SumNum distinct items are there or the sender falls silent.
 
     `key` names an item; items with one name are one. What was damaged in a part counts as come, for waiting will not
-    mend it. At most `limit` items are kept.
+    mend it. At most `limit` items are kept. Where the parts go elsewhere as they come, `keeps` is false, and only the
+    names of the items are held here.
     """
 
     def __init__(
-        self, key: Callable[[object], Hashable], patience: Patience, now: float, *, limit: int = 1_000_000
+        self,
+        key: Callable[[object], Hashable],
+        patience: Patience,
+        now: float,
+        *,
+        limit: int = 1_000_000,
+        keeps: bool = True,
     ) -> None:
         self._key = key
         self._patience = patience
         self._limit = limit
+        self._keeps = keeps
+        self._heard = False
         self._parts: list[object] = []
         self._seen: set[Hashable] = set()
         self._expected = 0
@@ -61,9 +70,11 @@ class Gathering:
             return self.progress
         before = len(self._seen)
         self._seen.update(map(self._key, items))
-        if len(self._seen) > before or damaged or not self._parts:
-            self._parts.append(part)
+        if len(self._seen) > before or damaged or not self._heard:
             self._damaged += damaged
+            if self._keeps:
+                self._parts.append(part)
+        self._heard = True
         # SumNum that changes between parts is taken at its highest: waiting too long costs less than too short.
         self._expected = max(self._expected, sum_num)
         self.deadline = now + self._patience.between_s
@@ -81,7 +92,7 @@ class Gathering:
 
     @property
     def heard_any(self) -> bool:
-        return bool(self._parts)
+        return self._heard
 
     def result(self) -> Gathered:
         return Gathered(

@@ -25,7 +25,7 @@ from gb28181.peer import Call, Gathered, Hop, PeerOffline, PeerRefused, PeerSile
 from gb28181.sdp import Offer
 from sipserver.below.calls import CallBook, place_call
 from sipserver.gathering import Gathering, Patience
-from sipserver.questions import Collection, Handed, ProgressListener, Question, item_key, record_key, same_key
+from sipserver.questions import Collection, Handed, PartListener, ProgressListener, Question, item_key, record_key, same_key
 from sipserver.sip.message import Field
 from sipserver.stack import Path, RequestTimedOut, Stack, TransportLost
 
@@ -108,14 +108,23 @@ class Link:
         return await self.ask_and_follow(query, timeout_s=timeout_s)
 
     async def ask_and_follow(
-        self, query: object, *, timeout_s: float | None = None, progress: ProgressListener | None = None
+        self,
+        query: object,
+        *,
+        timeout_s: float | None = None,
+        progress: ProgressListener | None = None,
+        to_whom: PartListener | None = None,
     ) -> object:
-        """As `ask`; `progress` hears how far the gathering of a many-part answer has come."""
+        """As `ask`; `progress` hears how far the gathering of a many-part answer has come.
+
+        With `to_whom` each part is given there as it comes, and the `Gathered` has none: how a tree of a hundred
+        thousand things passes without being held.
+        """
         message = _askable(query)
         if not isinstance(message, CatalogQuery):
-            return await self._ask(message, timeout_s, progress)
+            return await self._ask(message, timeout_s, progress, to_whom)
         async with self._turn(timeout_s or self._settings.catalog_patience_s):
-            return await self._ask(message, timeout_s, progress)
+            return await self._ask(message, timeout_s, progress, to_whom)
 
     @asynccontextmanager
     async def _turn(self, patience: float) -> AsyncIterator[None]:
@@ -250,10 +259,16 @@ class Link:
         fitting[0].take(value, body, now)
         return True
 
-    async def _ask(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> object:
+    async def _ask(
+        self,
+        message: Manscdp,
+        timeout_s: float | None,
+        progress: ProgressListener | None,
+        to_whom: PartListener | None,
+    ) -> object:
         path = self._path()
         sn = self._free_sn()
-        question = self._question_for(message, timeout_s, progress)
+        question = self._question_for(message, timeout_s, progress, to_whom)
         body = self._printed(with_sn(message, sn))
         patience = timeout_s or self._settings.ask_patience_s
         return await self._exchange(question, sn, message.cmd_type, body, path, patience)
@@ -303,7 +318,13 @@ class Link:
         except TimeoutError:
             raise PeerSilent(f"{self.code} took {what} and did not answer in {patience:g} s") from None
 
-    def _question_for(self, message: Manscdp, timeout_s: float | None, progress: ProgressListener | None) -> Question:
+    def _question_for(
+        self,
+        message: Manscdp,
+        timeout_s: float | None,
+        progress: ProgressListener | None,
+        to_whom: PartListener | None,
+    ) -> Question:
         loop = asyncio.get_running_loop()
         wanted: type = getattr(type(message), "answer_type")  # noqa: B009 - a ClassVar that not every kind has
         settings = self._settings
@@ -316,8 +337,9 @@ class Link:
             case _:
                 return Question(wanted, loop)
         patience = Patience(timeout_s or first, settings.part_patience_s)
-        gathering = Gathering(key, patience, loop.time(), limit=settings.catalog_items_limit)
-        return Collection(wanted, loop, gathering, progress)
+        limit = settings.catalog_items_limit
+        gathering = Gathering(key, patience, loop.time(), limit=limit, keeps=to_whom is None)
+        return Collection(wanted, loop, gathering, progress, to_whom)
 
     def _printed(self, message: Manscdp) -> bytes:
         manners = self._manners()

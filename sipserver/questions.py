@@ -19,6 +19,9 @@ from sipserver.gathering import Gathering, Progress
 ProgressListener = Callable[[int, int], None]
 """Told (got, expected) after each part."""
 
+PartListener = Callable[[Catalog | RecordInfo], None]
+"""Given each part as it comes; the answer then keeps none."""
+
 
 class Question:
     """Somebody waits for an answer of one part."""
@@ -58,7 +61,7 @@ class Question:
 class Collection(Question):
     """Somebody waits for an answer of many parts; a `Gathered` of them is the answer."""
 
-    __slots__ = ("gathering", "progress", "timer")
+    __slots__ = ("gathering", "progress", "timer", "to_whom")
 
     def __init__(
         self,
@@ -66,10 +69,12 @@ class Collection(Question):
         loop: asyncio.AbstractEventLoop,
         gathering: Gathering,
         progress: ProgressListener | None,
+        to_whom: PartListener | None = None,
     ) -> None:
         super().__init__(wanted, loop)
         self.gathering = gathering
         self.progress = progress
+        self.to_whom = to_whom
         self.timer = loop.call_at(gathering.deadline, self._look)
 
     @property
@@ -82,6 +87,8 @@ class Collection(Question):
 
     def take(self, value: Manscdp, body: bytes, now: float) -> None:
         if isinstance(value, Catalog | RecordInfo):
+            if self.to_whom is not None and not self.answer.done():
+                self.to_whom(value)
             self.add(value, value.sum_num, value.items, value.damaged, now)
 
     def add(self, part: object, sum_num: int, items: Sequence[object], damaged: int, now: float) -> None:
