@@ -200,7 +200,7 @@ export const zh = {
   'keys.title': '键盘操作',
   'keys.any': '任何页面',
   'keys.search': '搜索摄像机',
-  'keys.type': '直接输入字母或汉字即开始搜索',
+  'keys.type': '直接输入字母或数字即开始搜索',
   'keys.play': '在当前窗格播放',
   'keys.next': '在下一个空窗格播放',
   'keys.pages': '切换页面',

@@ -13,6 +13,8 @@ export const HURRY_S = 1.2
 export const CALM_S = 0.6
 /** Where a jump lands, before the edge. */
 export const LANDING_S = 0.4
+/** A picture that stands (a hidden tab pauses it) and falls back so far is set to the edge, or the buffer would overflow. */
+export const RUNAWAY_S = 8
 /** What stays in the buffer behind the picture. */
 export const KEEP_BEHIND_S = 10
 /** What may be behind before it is worth an eviction. */

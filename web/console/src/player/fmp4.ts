@@ -1,6 +1,6 @@
 /** fMP4 over WebSocket into Media Source Extensions: text announces an init, binary brings it and its fragments. */
 import type { Engine, EngineMaker } from './engine'
-import { chase, evictable, overGap, type Span } from './edge'
+import { chase, evictable, LANDING_S, overGap, RUNAWAY_S, type Span } from './edge'
 import { AppendQueue, type Item } from './queue'
 
 /** No byte for so long: the stream is gone although the socket is not. */
@@ -71,7 +71,10 @@ export const playFmp4: EngineMaker = (live, video, events) => {
     if (over || source.readyState !== 'open' || buffer?.updating) return
     if (buffer) {
       begin(buffer.buffered)
-      const old = evictable(video.currentTime, spansOf(buffer.buffered))
+      const spans = spansOf(buffer.buffered)
+      const edge = spans.at(-1)?.end ?? 0
+      if (started && edge - video.currentTime > RUNAWAY_S) video.currentTime = edge - LANDING_S
+      const old = evictable(video.currentTime, spans)
       if (old) {
         buffer.remove(old.start, old.end)
         return
@@ -82,9 +85,10 @@ export const playFmp4: EngineMaker = (live, video, events) => {
     try {
       append(item)
     } catch (error) {
-      if (error instanceof DOMException && error.name === 'QuotaExceededError' && buffer) {
+      const past = buffer?.buffered.length ? video.currentTime - 1 - buffer.buffered.start(0) : 0
+      if (error instanceof DOMException && error.name === 'QuotaExceededError' && buffer && past > 0) {
         queue.untake(item)
-        buffer.remove(0, Math.max(video.currentTime - 1, 0.1))
+        buffer.remove(buffer.buffered.start(0), video.currentTime - 1)
       } else {
         end('append')
       }

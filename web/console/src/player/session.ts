@@ -24,7 +24,8 @@ export interface SessionView {
 }
 
 export interface SessionWorld {
-  open(wish: LiveWish, signal: AbortSignal): Promise<Live>
+  /** `urgent`: a person asked, not a timer. */
+  open(wish: LiveWish, signal: AbortSignal, urgent: boolean): Promise<Live>
   close(lease: string): Promise<unknown>
   engineFor(format: Live['format']): EngineMaker
   support(video: VideoTrack): Support
@@ -73,12 +74,12 @@ export class PlaySession {
     this.#wish = wish
     this.#losses = 0
     this.#failures = 0
-    void this.#ask()
+    void this.#ask(true)
   }
 
   /** Try again now. */
   retry(): void {
-    if (this.#wish) void this.#ask()
+    if (this.#wish) void this.#ask(true)
   }
 
   stop(): void {
@@ -92,7 +93,7 @@ export class PlaySession {
     if (this.#view.state === 'waiting' || this.#view.state === 'failed') this.retry()
   }
 
-  async #ask(): Promise<void> {
+  async #ask(urgent: boolean): Promise<void> {
     const wish = this.#wish
     if (!wish) return
     this.#letGo()
@@ -101,7 +102,7 @@ export class PlaySession {
     this.#show({ state: 'asking', live: null, trouble: null, unsupported: null, retryAt: null })
     let live: Live
     try {
-      live = await this.#world.open(wish, abort.signal)
+      live = await this.#world.open(wish, abort.signal, urgent)
     } catch (error) {
       if (abort.signal.aborted) return
       this.#failed(error)
@@ -154,7 +155,7 @@ export class PlaySession {
   #again(state: PlayerState, waitS: number | null, trouble: Trouble | null): void {
     const waitMs = waitS === null ? null : waitS * 1000 * (1 + SPREAD * Math.random())
     this.#show({ state, live: null, trouble, unsupported: null, retryAt: waitMs === null ? null : Date.now() + waitMs })
-    if (waitMs !== null) this.#timer = globalThis.setTimeout(() => void this.#ask(), waitMs) as unknown as number
+    if (waitMs !== null) this.#timer = globalThis.setTimeout(() => void this.#ask(false), waitMs) as unknown as number
   }
 
   /** Give back what we hold: the wait, the question, the engine, the lease. */

@@ -8,6 +8,7 @@ import { playFmp4 } from './fmp4'
 import { Meter } from './meter'
 import { PlaySession, type SessionView } from './session'
 import { supportOf } from './support'
+import { Turns } from './turns'
 
 export interface Figures {
   fps: number
@@ -17,6 +18,9 @@ export interface Figures {
   height: number
   dropped: number
 }
+
+/** one line for all panes */
+const turns = new Turns()
 
 const ENGINES: Record<Live['format'], EngineMaker> = { 'ws-fmp4': playFmp4, 'http-flv': playFlv, 'ws-flv': playFlv }
 
@@ -47,7 +51,7 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
   }
 
   const session = new PlaySession({
-    open: (wish, signal) => api.open(wish, signal),
+    open: (wish, signal, urgent) => turns.take(urgent, signal, () => api.open(wish, signal)),
     close: (lease) => api.close(lease),
     engineFor: (format) => ENGINES[format],
     support: supportOf,

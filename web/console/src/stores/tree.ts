@@ -17,6 +17,7 @@ export const useTree = defineStore('tree', () => {
   const rows = computed(() => rowsOf(state))
   const failed = ref(false)
   const stale = new Set<string>()
+  const presences = new Map<string, string>()
   let sweeping = 0
   let hasOpenedTrunk = false
 
@@ -159,6 +160,10 @@ export const useTree = defineStore('tree', () => {
       feed.hear('device', (device) => {
         const id = `device:${device.code}`
         const node = state.nodes.get(id)
+        const changed = presences.has(device.code) && presences.get(device.code) !== device.presence
+        presences.set(device.code, device.presence)
+        // Its channels went with it; the counts are told, the rows are read anew.
+        if (changed) mark(branchesOf(device.code))
         if (!node) mark([ROOT], 5000)
         else if (node.name !== device.shown_name) state.nodes.set(id, { ...node, name: device.shown_name })
       }),
