@@ -13,6 +13,7 @@ import msgspec
 from broker.broker import BrokerSettings
 from gb28181.code import GbCode
 from media.local import PlaneSettings
+from sipserver.above.settings import AboveSettings
 from sipserver.below.settings import BelowSettings
 from sipserver.stack import StackSettings
 from web.settings import WebSettings
@@ -55,6 +56,7 @@ class Settings:
     platform: PlatformSettings = field(default_factory=PlatformSettings)
     sip: StackSettings = field(default_factory=StackSettings)
     below: BelowSettings = field(default_factory=BelowSettings)
+    above: AboveSettings = field(default_factory=AboveSettings)
     media: PlaneSettings = field(default_factory=PlaneSettings)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     web: WebSettings = field(default_factory=WebSettings)
@@ -65,6 +67,7 @@ class Settings:
 DERIVED: dict[str, frozenset[str]] = {
     "sip": frozenset({"limits"}),
     "below": frozenset({"code", "domain", "edition"}),
+    "above": frozenset({"code", "name", "manufacturer", "model", "firmware"}),
     "media": frozenset({"secret", "prefix"}),
     "broker": frozenset({"domain"}),
     "web": frozenset({"console"}),
@@ -94,6 +97,7 @@ def joined(settings: Settings) -> Settings:
     return replace(
         settings,
         below=replace(settings.below, code=platform.code, domain=platform.domain, edition=platform.edition),
+        above=replace(settings.above, code=platform.code, name=platform.name),
         broker=replace(settings.broker, domain=platform.code),
     )
 

@@ -20,8 +20,12 @@ from media.plane import InletStatistics
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
+from registry.export_plan import OwnSystem
+from registry.exporting import Exporter
+from sipserver.above.above import Above
 from sipserver.below.below import Below
 from sipserver.stack import Stack
+from sipserver.switchboard import Switchboard
 from web.passwords import ensure_first_administrator
 from web.server import Services, SystemInfo, make_app
 
@@ -35,6 +39,7 @@ class House:
     settings: Settings
     directory: Directory
     below: Below
+    above: Above
     broker: Broker
     plane: LocalPlane
     stack: Stack
@@ -67,6 +72,14 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await stack.start()
     taken.push_async_callback(broker.close)
 
+    exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
+    taken.push_async_callback(exporter.close)
+    above = Above(stack, directory, exporter, broker, below, bus, settings.above)
+    switchboard = Switchboard(stack, above)
+    taken.callback(switchboard.close)
+    await above.start()
+    taken.push_async_callback(above.close)
+
     def system() -> SystemInfo:
         return SystemInfo(
             name=settings.platform.name,
@@ -88,10 +101,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         resync=below.resync,
         bus=bus,
         system=system,
-        sip_statistics=lambda: _facts(below.statistics()),
+        sip_statistics=lambda: {**_facts(below.statistics()), "above": _facts(above.statistics())},
         plane_statistics=lambda: _facts(plane.totals()),
         stream_statistics=lambda stream: _of_stream(broker, plane, stream),
         divisions=Divisions.load(),
+        uppers=above,
+        exporter=exporter,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
@@ -102,7 +117,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await site.start()
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    return House(settings, directory, below, broker, plane, stack, f"http://{shown}:{port}", first_password)
+    return House(settings, directory, below, above, broker, plane, stack, f"http://{shown}:{port}", first_password)
 
 
 def _of_stream(broker: Broker, plane: LocalPlane, stream: str) -> InletStatistics | None:

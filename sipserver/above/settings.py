@@ -40,6 +40,7 @@ class AboveSettings:
     page_items_udp: int = 4
     """Catalog items a message over UDP: it stays below what a path carries in one piece (signalling 3.1)."""
     page_items_tcp: int = 50
+    """The same over TCP."""
     catalogs_at_once: int = 4
     """Catalogs that are sent at the same time, over all uppers."""
 
@@ -50,6 +51,7 @@ class AboveSettings:
     questions: int = 256
     """Queries from above that wait for those below at once; more are refused with 503."""
     questions_at_once: int = 32
+    """So many of them are asked below side by side."""
     repeats_s: float = 10.0
     """A body that comes again from the same upper within this time is answered and not acted upon."""
 
@@ -58,14 +60,18 @@ class AboveSettings:
     bye_patience_s: float = 10.0
     """After the end of a recording was told, how long the upper has for its BYE before ours goes."""
     ack_patience_s: float = 32.0
+    """How long an answered call waits for its ACK before it is given up."""
 
     subscriptions: int = 256
     """Subscriptions of one upper at once; more are refused with 503."""
     subscription_longest_s: int = 86400
+    """Longer wishes are granted this."""
     subscription_default_s: int = 600
+    """When a SUBSCRIBE names no time (signalling 3.13)."""
     batch_s: float = 2.0
     """Changes of the catalog within this time go up together (2022 annex N: about 100 changes or a minute)."""
     batch_items: int = 100
+    """And so many at most in one NOTIFY."""
     news: int = 1000
     """Alarms and positions that may wait for one upper; the oldest gives way."""
 
