@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from app.options import address, checked, password, until_stopped
 from app.serving import run, serve, set_up_log
 from app.settings import WrongSetting, load
 from app.simulating import simulate_camera, simulate_town
+from app.welcome import welcome
+from app.wiring import House
 from gb28181.edition import Edition
 from media.frame import Codec
 from simulator.camera import CameraSettings, ChannelSettings
@@ -39,7 +42,11 @@ def serve_command(config: Path | None, data: Path) -> None:
         settings = load(config)
     except WrongSetting as error:
         raise click.ClickException(str(error)) from error
-    sys.exit(run(serve(settings, data)))
+
+    async def ready(house: House, _: AsyncExitStack) -> None:
+        click.echo(welcome(house))
+
+    sys.exit(run(serve(settings, data, ready=ready)))
 
 
 @main.command("demo")
