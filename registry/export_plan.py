@@ -323,6 +323,10 @@ class Plan:
         """Where hangs what a neighbour hangs nowhere."""
         return self._known[owner].get(owner, self.own_there)
 
+    def _system_above(self, owner: str) -> str:
+        """The same for groups and their kin, which belong to systems only (signalling 2.8)."""
+        return self._root(owner) if self._kinds[owner].get(owner) == NodeKind.SYSTEM else self.own_there
+
     def _group_there(self, owner: str, item: Item) -> str:
         if self.is_civil or not item.business_group:
             return ""
@@ -342,7 +346,7 @@ class Plan:
             return parents
         # An organisation may name its group as its parent: then that is where it belongs.
         groups = tuple(known[part] for part in parent_codes(item) if kinds.get(part) == NodeKind.GROUP)
-        return groups if kind == NodeKind.ORGANISATION and groups else (self._root(owner),)
+        return groups if kind == NodeKind.ORGANISATION and groups else (self._system_above(owner),)
 
     def _parents(self, owner: str, item: Item) -> tuple[str, ...]:
         """ParentID of a device there: its organisations and its system or recorder, which is put in front when none is
@@ -389,7 +393,7 @@ class Plan:
         if not circle:
             return entry
         parents = tuple(parent for parent in entry.item.parent_ids if parent not in circle)
-        item = replace(entry.item, parent_ids=parents or (self._root(entry.sources[0][0]),))
+        item = replace(entry.item, parent_ids=parents or (self._system_above(entry.sources[0][0]),))
         return Entry(entry.code, item, entry.kind, entry.sources)
 
     # Reading the plan.

@@ -326,7 +326,9 @@ class Exporter:
         return seen[1].item.name if seen is not None else ""
 
     async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int) -> News:
-        if dirt.everything or len(dirt.codes) > MOST_CODES:
+        # Divisions of which nobody told are known only from all that stand in them.
+        regions = plan.is_civil and any(is_division(code) for code in dirt.codes)
+        if dirt.everything or regions or len(dirt.codes) > MOST_CODES:
             return await self._compare_all(upper, plan, limit)
         news = News(limit)
         codes = dirt.codes | {entry.code for entry in plan.entries.values()} if dirt.entries else dirt.codes
