@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from broker.watch import AudioTrack, InletStatistics, StreamView, VideoTrack
+from broker.watch import AudioTrack, InletStatistics, SenderStatistics, StreamView, VideoTrack, WatchKind
 from registry.channel import Channel
 from registry.device import Device, DeviceKind, Presence
 from registry.events import Bus, CatalogChanged, CatalogProgress, DeviceRemoved, DeviceWentOffline, Event
@@ -231,8 +231,22 @@ class Figures(msgspec.Struct, frozen=True):
     audio: Audio | None
 
 
+class SenderItem(msgspec.Struct, frozen=True):
+    """One way out to a platform above; `lost_there` is what it reports to have lost, 0 to 1."""
+
+    target: str
+    transport: str
+    state: str
+    packets: int
+    bytes: int
+    queued_bytes: int
+    skips: int
+    dropped_bytes: int
+    lost_there: float | None
+
+
 class StreamItem(msgspec.Struct, frozen=True):
-    """A stream that flows, rings or has failed."""
+    """A stream that flows, rings or has failed. `path` are the platforms it comes by, ours first."""
 
     id: str
     owner: str
@@ -246,6 +260,9 @@ class StreamItem(msgspec.Struct, frozen=True):
     started_at: float
     failure: str | None
     statistics: Figures | None
+    kind: WatchKind = WatchKind.LIVE
+    path: tuple[str, ...] = ()
+    senders: tuple[SenderItem, ...] = ()
 
 
 def stream_view(stream: StreamView, counted: InletStatistics | None) -> StreamItem:
@@ -262,7 +279,15 @@ def stream_view(stream: StreamView, counted: InletStatistics | None) -> StreamIt
         started_at=stream.started_at,
         failure=stream.failure,
         statistics=None if counted is None else _figures(counted),
+        kind=stream.kind,
+        path=stream.path,
+        senders=tuple(_sender(sender) for sender in stream.senders),
     )
+
+
+def _sender(sender: SenderStatistics) -> SenderItem:
+    same: dict[str, Any] = {name: getattr(sender, name) for name in SenderItem.__struct_fields__}
+    return SenderItem(**{**same, "transport": str(sender.transport)})
 
 
 def _figures(counted: InletStatistics) -> Figures:

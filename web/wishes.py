@@ -14,6 +14,7 @@ from registry.divisions import Divisions
 from registry.events import Bus
 from registry.exporting import Exporter
 from registry.platform import Upper
+from registry.routes import Routes
 
 
 class Watching(Protocol):
@@ -157,3 +158,5 @@ class Services:
     """None while we register with nobody."""
     exporter: Exporter | None = None
     """Renders what platforms above see; None together with `uppers`."""
+    routes: Routes | None = None
+    """Which ways to a channel failed lately; None while nobody remembers."""

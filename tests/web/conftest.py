@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 
-from broker.watch import AudioTrack, InletStatistics, Lease, StreamView, VideoTrack, Watch
+from broker.watch import AudioTrack, InletStatistics, Lease, SenderStatistics, StreamView, VideoTrack, Watch
 from gb28181.dialect import STANDARD
 from gb28181.manscdp.catalog import Item
 from gb28181.peer import PeerOffline
@@ -25,6 +25,7 @@ from registry.divisions import Divisions
 from registry.events import Bus
 from registry.exporting import Exporter, OwnSystem
 from registry.platform import Upper
+from registry.routes import Routes
 from web.desk import DESK
 from web.passwords import Passwords
 from web.server import make_app
@@ -48,6 +49,7 @@ class FakeBroker:
         self.before_granting: Callable[[], Any] | None = None
         self.made = 0
         self.stopped: list[str] = []
+        self.path: tuple[str, ...] = ()
 
     async def watch(self, watch: Watch) -> Lease:
         if self.before_granting is not None:
@@ -55,7 +57,7 @@ class FakeBroker:
         if self.failure is not None:
             raise self.failure
         self.made += 1
-        lease = Lease(f"lease-{self.made}", watch, "/media/i1/o1.mp4?e=1&s=abc", "call-1", VIDEO, AUDIO)
+        lease = Lease(f"lease-{self.made}", watch, "/media/i1/o1.mp4?e=1&s=abc", "call-1", VIDEO, AUDIO, path=self.path)
         self.leases[lease.id] = watch
         return lease
 
@@ -65,7 +67,19 @@ class FakeBroker:
     def streams(self) -> list[StreamView]:
         seen = dict.fromkeys((watch.owner, watch.channel) for watch in self.leases.values())
         return [
-            StreamView(f"{owner}-{channel}", owner, channel, "flowing", 0, "udp", 200000001, "call-1", ("wang",))
+            StreamView(
+                f"{owner}-{channel}",
+                owner,
+                channel,
+                "flowing",
+                0,
+                "udp",
+                200000001,
+                "call-1",
+                ("wang",),
+                path=self.path,
+                senders=(SenderStatistics("o2", "10.0.0.1:30000", "udp", "sending", 9, 900, 0, 0, 0, 0, 0.01),),
+            )
             for owner, channel in seen
         ]
 
@@ -185,6 +199,7 @@ class House:
     resynced: list[str]
     uppers: FakeUppers
     exporter: Exporter
+    routes: Routes
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -267,6 +282,7 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
     await directory.open(store)
     broker, neighbours, ladder = FakeBroker(), FakeNeighbours(), FakeLadder()
     uppers, exporter = FakeUppers(), Exporter(directory, OwnSystem(PLATFORM, "Lianwang"))
+    routes = Routes()
     resynced: list[str] = []
 
     async def resync(code: str) -> None:
@@ -289,13 +305,16 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
         divisions=Divisions.load(),
         uppers=uppers,
         exporter=exporter,
+        routes=routes,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     await web.TCPSite(runner, settings.host, settings.port).start()
-    house = House(directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced, uppers, exporter)
+    house = House(
+        directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced, uppers, exporter, routes
+    )
     yield house
     for session in house.clients:
         await session.close()

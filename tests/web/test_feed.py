@@ -23,7 +23,9 @@ from registry.events import (
     RegistrationRefused,
     StreamChanged,
 )
+from registry.platform import Upper, UpperState
 from registry.refusal import Refusal, RefusalSeen
+from registry.sharing import ShareRule
 from web.auth import Proof, Role, Who
 from web.desk import DESK
 from web.feed import MOST_GATHERED, RESYNC, Listener, line
@@ -31,6 +33,7 @@ from web.server import sweep
 from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
+UPPER = "34000000002000000001"
 ALARM = AlarmRaised("x", "y", 1, 5, "2", 9.0, "motion")
 WANG = Who("wang", Role.VIEWER, Proof.SESSION, "s1")
 
@@ -115,6 +118,23 @@ async def test_a_device_is_told_as_it_stands(house):
         said = await ear.hear_kind("device")
         assert said["code"] == CAMERA and said["has_password"] is True and "a secret" not in str(said)
         assert said == await viewer.get(f"/devices/{CAMERA}")
+
+
+async def test_a_platform_above_is_told_as_it_stands_to_operators_only(house):
+    operator, viewer = await house.person("operator"), await house.person("viewer")
+    async with listening(operator) as ear, listening(viewer) as other:
+        await house.directory.add_upper(Upper(UPPER, host="10.0.0.1", password="a secret"))
+        assert (await ear.hear_kind("platform"))["state"]["state"] == "unknown"
+        house.directory.note_upper_state(UpperState(UPPER, "registered", catalog_sent=(4, 9)))
+        said = await ear.hear_kind("platform")
+        assert said["state"]["catalog_sent"] == {"sent": 4, "total": 9} and "a secret" not in str(said)
+        assert said == await operator.get(f"/platforms/{UPPER}")
+        await house.directory.share(UPPER, [ShareRule("division:34", True)])
+        assert await ear.hear_kind("sharing") == {"platform": UPPER}
+        await house.directory.remove_upper(UPPER)
+        assert await ear.hear_kind("platform-removed") == {"code": UPPER}
+        house.bus.tell(DeviceRemoved("x"))
+        assert await other.hear() == ("device-removed", {"code": "x"})
 
 
 async def test_a_long_catalog_is_cut_and_its_counts_are_whole(house):

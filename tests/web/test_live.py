@@ -6,13 +6,15 @@ import asyncio
 
 import pytest
 
-from broker.watch import OutletKind, Seen, WatchFailed
+from broker.watch import OutletKind, Seen, WatchFailed, WatchKind
 from gb28181.peer import Hop
 from media.plane import Verdict
 from web.desk import DESK
 from web.server import sweep
 
 CAMERA = "34020000001320000001"
+OWN = "34020000002000000002"
+LOWER = "34020200002000000001"
 WISH = {"owner": CAMERA, "channel": CAMERA}
 
 
@@ -27,10 +29,32 @@ async def test_a_viewer_gets_an_address_and_what_to_expect_there(house):
         "call_id": "call-1",
         "video": {"codec": "H.264", "width": 1920, "height": 1080, "fps": 25.0, "mime": "avc1.64001F"},
         "audio": {"codec": "G.711A", "rate_hz": 8000, "channels": 1, "playable_as": "mp4a.40.2"},
+        "owner": CAMERA,
+        "path": [],
     }
     watch = house.broker.leases["lease-1"]
     assert (watch.owner, watch.channel, watch.outlet) == (CAMERA, CAMERA, OutletKind.FLV_HTTP)
     assert (watch.stream_number, watch.audio, watch.viewer) == (1, False, "viewer")
+
+
+async def test_a_wished_way_goes_to_the_hall_and_the_taken_one_comes_back(house):
+    viewer = await house.person("viewer")
+    house.broker.path = (OWN, LOWER)
+    status, said = await viewer.ask("POST", "/api/v1/live", {"channel": CAMERA, "via": [OWN, LOWER]})
+    assert (status, said["path"], said["owner"]) == (201, [OWN, LOWER], "")
+    watch = house.broker.leases["lease-1"]
+    assert (watch.owner, watch.via, watch.kind) == ("", (OWN, LOWER), WatchKind.LIVE)
+
+
+async def test_a_recording_is_watched_from_a_start_to_a_stop(house):
+    viewer = await house.person("viewer")
+    wish = WISH | {"kind": "playback", "start": 1795226400, "stop": 1795230000}
+    assert (await viewer.ask("POST", "/api/v1/live", wish))[0] == 201
+    watch = house.broker.leases["lease-1"]
+    assert (watch.kind, watch.start, watch.stop) == (WatchKind.PLAYBACK, 1795226400, 1795230000)
+    for wrong in ({"stop": 0}, {"start": 0}, {"stop": wish["start"]}):
+        status, said = await viewer.ask("POST", "/api/v1/live", wish | wrong)
+        assert (status, said["error"]["code"]) == (400, "recording-span")
 
 
 async def test_leaving_gives_the_lease_back(house):
@@ -58,10 +82,12 @@ async def test_a_failure_says_at_which_hop_and_what_was_on_the_port(house):
         hops=(Hop(CAMERA, "INVITE", 200, "OK"), Hop("media", "first frame", 0, "nothing in 8 s")),
         seen=Seen(Verdict.NOTHING),
         call_id="call-9",
+        path=(OWN, LOWER),
     )
     status, said = await viewer.ask("POST", "/api/v1/live", WISH)
     assert status == 504
     details = said["error"]["details"]
+    assert details["path"] == [OWN, LOWER]
     assert [hop["what"] for hop in details["hops"]] == ["INVITE", "first frame"]
     assert details["seen"]["verdict"] == "nothing" and details["call_id"] == "call-9"
     assert house.app[DESK].leases.holders() == ()
@@ -69,7 +95,16 @@ async def test_a_failure_says_at_which_hop_and_what_was_on_the_port(house):
 
 @pytest.mark.parametrize(
     "wish",
-    [{}, {"owner": CAMERA}, WISH | {"format": "rtsp"}, WISH | {"stream": 9}, WISH | {"channel": ""}, WISH | {"x": 1}],
+    [
+        {},
+        {"owner": CAMERA},
+        WISH | {"format": "rtsp"},
+        WISH | {"stream": 9},
+        WISH | {"channel": ""},
+        WISH | {"x": 1},
+        WISH | {"kind": "download"},
+        WISH | {"via": [""]},
+    ],
 )
 async def test_a_wish_that_makes_no_sense_is_refused(house, wish):
     viewer = await house.person("viewer")

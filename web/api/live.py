@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from broker.watch import OutletKind, Watch
+from broker.watch import OutletKind, Watch, WatchKind
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -16,20 +16,33 @@ from web.texts import Code, Ident
 from web.views import Audio, Figures, StreamItem, Video, audio_view, stream_view, video_view
 
 StreamNumber = Annotated[int, Meta(ge=0, le=3)]
+Owner = Annotated[str, Meta(max_length=64)]
+Moment = Annotated[int, Meta(ge=0, le=2**32)]
 
 
-class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`stream` 0 is the main stream, 1 the first sub stream. `audio` false spares the way the sound."""
+class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`stream` 0 is the main stream, 1 the first sub stream. `audio` false spares the way the sound.
 
-    owner: Code
+    Without `owner` the house chooses whom to ask, and asks a second one when the first fails. `via` are the platforms
+    to come by, from us down; they are a wish. Of a recording, `start` and `stop` are UNIX seconds.
+    """
+
     channel: Code
+    owner: Owner = ""
+    kind: Literal["live", "playback"] = "live"
+    start: Moment = 0
+    stop: Moment = 0
+    via: Annotated[tuple[Code, ...], Meta(max_length=8)] = ()
     format: OutletKind = OutletKind.FMP4_WS
     stream: StreamNumber = 0
     audio: bool = True
 
 
 class LiveView(msgspec.Struct, frozen=True):
-    """A place at a stream. `url` is a path on this server, signed, and good for one player for a short while."""
+    """A place at a stream. `url` is a path on this server, signed, and good for one player for a short while.
+
+    `path` are the platforms the stream comes by, ours first; `owner` is whom we asked.
+    """
 
     lease: str
     url: str
@@ -37,6 +50,8 @@ class LiveView(msgspec.Struct, frozen=True):
     call_id: str
     video: Video
     audio: Audio | None
+    owner: str = ""
+    path: tuple[str, ...] = ()
 
 
 class StreamList(msgspec.Struct, frozen=True):
@@ -52,6 +67,8 @@ LIVE_EXAMPLE = LiveView(
     "5e0c@10.0.0.9",
     VIDEO,
     AUDIO,
+    "34020200002000000001",
+    ("34020000002000000001", "34020200002000000001"),
 )
 STREAM_EXAMPLE = StreamItem(
     id="s-7",
@@ -75,25 +92,41 @@ STREAM_EXAMPLE = StreamItem(
     role=Role.VIEWER,
     status=201,
     problems=(404, 409, 429, 502, 503, 504),
-    body_example=LiveWish("34020000001320000001", "34020000001320000001"),
+    body_example=LiveWish(owner="34020000001320000001", channel="34020000001320000001"),
     example=LIVE_EXAMPLE,
 )
 async def watch(visit: Visit, body: LiveWish) -> LiveView:
     """See a channel live. Waits for the first picture; a failure says at which hop, and what was on the port."""
     visit.target = f"{body.owner}/{body.channel}"
+    kind = WatchKind(body.kind)
+    if not kind.is_live and not 0 < body.start < body.stop:
+        raise Problem(400, "recording-span", "A recording has a start and a later stop.")
     wish = Watch(
         owner=body.owner,
         channel=body.channel,
         outlet=body.format,
         stream_number=body.stream,
         audio=body.audio,
+        kind=kind,
+        start=0 if kind.is_live else body.start,
+        stop=0 if kind.is_live else body.stop,
+        via=body.via,
         viewer=visit.who.shown,
     )
     lease = await visit.desk.leases.watch(visit.who, wish)
     if visit.has_left:
         await visit.desk.leases.release(visit.who, lease.id)
     video = video_view(lease.video)
-    return LiveView(lease.id, lease.address, body.format, lease.call_id, video, audio_view(lease.audio))
+    return LiveView(
+        lease=lease.id,
+        url=lease.address,
+        format=body.format,
+        call_id=lease.call_id,
+        video=video,
+        audio=audio_view(lease.audio),
+        owner=lease.watch.owner,
+        path=lease.path,
+    )
 
 
 @route("DELETE", "/live/{lease}", role=Role.VIEWER, problems=(404,))

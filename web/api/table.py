@@ -21,6 +21,7 @@ from web.api import (
     system,
     tree,
     users,
+    ways,
 )
 from web.routing import Route, routes_of
 
@@ -32,6 +33,7 @@ ROUTES: tuple[Route, ...] = routes_of(
     tree,
     devices,
     channels,
+    ways,
     refusals,
     live,
     ptz,
