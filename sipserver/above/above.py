@@ -317,7 +317,8 @@ class Above:
             liaison.registered_at = self._wall_clock()
             log.info("registered with %s at %s", code, liaison.way.place)
         elif effect is Effect.WENT:
-            log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
+            if liaison.agent.registration.standing is not Standing.LEAVING:
+                log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
             self.calls.end_all(code)
             desk = self._desks.get(code)
             if desk is not None:

@@ -451,7 +451,7 @@ class UpperPlatform:
 
     def notified(self, incoming: Incoming) -> None:
         """What comes in the dialog of a subscription."""
-        if self.notify_status == 200:
+        if self.notify_status == 200 and incoming.request.body:
             headers = incoming.request.headers
             self.heard.notices.append(
                 Notified(

@@ -241,7 +241,7 @@ async def test_a_test_of_an_upper_in_use_leaves_it_registered(joined):
 
 
 async def test_who_is_no_upper_goes_below_and_an_upper_from_elsewhere_too(joined, make_upper):
-    upper, house = await joined()
+    _, house = await joined()
     stranger = await make_upper(OTHER_UPPER)
     stranger.bindings[OUR_CODE] = stranger.stack.udp_path(("127.0.0.1", house.stack.port))
     response = await stranger.say(Keepalive(1, OTHER_UPPER))
