@@ -1,0 +1,101 @@
+"""Pictures through two hops: county, city, province, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.journeys.cascade.tiers import chain, until
+from tests.journeys.viewer import is_a_picture, watch
+
+
+@pytest.mark.parametrize(
+    ("to_city", "to_county", "to_camera"),
+    [("tcp-passive", "udp", "tcp-passive"), ("udp", "tcp-active", "udp")],
+)
+async def test_a_live_picture_crosses_two_hops_over_mixed_transports(
+    tmp_path: Path, to_city: str, to_county: str, to_camera: str
+):
+    async with chain(tmp_path) as (province, city, county, ground):
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        await until(lambda: province.sees(code), 30)
+        await province.patch(f"/api/v1/devices/{city.code}", {"media_transport": to_city})
+        await city.patch(f"/api/v1/devices/{county.code}", {"media_transport": to_county})
+        await county.patch(f"/api/v1/devices/{code}", {"media_transport": to_camera})
+        live = await province.live(code)
+        pictures = (await watch(province.http, live, 2.0)).pictures()
+        assert len(pictures) > 15
+        assert all(is_a_picture(picture) for picture in pictures)
+        assert [stream["transport"] for stream in await province.streams()] == [to_city]
+        assert [stream["transport"] for stream in await city.streams()] == [to_county]
+        assert [stream["transport"] for stream in await county.streams()] == [to_camera]
+        status, _ = await province.ask("DELETE", f"/api/v1/live/{live['lease']}", None)
+        assert status == 204
+        # Stop goes down hop by hop, and each tier lets go of what nobody watches.
+        await until(lambda: not camera.calls, 20)
+        for tier in (province, city, county):
+            await until(lambda tier=tier: nothing_flows(tier), 10)
+
+
+async def nothing_flows(tier) -> bool:
+    return not await tier.streams()
+
+
+async def test_operators_at_three_tiers_share_one_call_and_leaving_detaches_only_oneself(tmp_path: Path):
+    async with chain(tmp_path) as (province, city, county, ground):
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        await until(lambda: province.sees(code), 30)
+        at_top, at_city, at_county = await asyncio.gather(province.live(code), city.live(code), county.live(code))
+        seen = await asyncio.gather(
+            watch(province.http, at_top, 1.5), watch(city.http, at_city, 1.5), watch(county.http, at_county, 4.0)
+        )
+        assert all(len(each.pictures()) > 10 for each in seen)
+        assert len(seen[2].pictures()) > 40
+        assert camera.calls_taken == 1
+        await until(lambda: not camera.calls, 20)
+
+
+async def test_a_city_killed_in_the_middle_of_a_call_leaves_nothing_behind_and_plays_again_after_its_restart(
+    tmp_path: Path,
+):
+    async with chain(tmp_path) as (province, city, county, ground):
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        await until(lambda: province.sees(code), 30)
+        live = await province.live(code)
+        assert (await watch(province.http, live, 0.5)).data
+        watching = asyncio.create_task(watch(province.http, await province.live(code), 60.0))
+        await asyncio.sleep(1.0)
+        city.kill()
+        # The county notices that nobody takes its media and lets the camera go.
+        await until(lambda: not camera.calls, 40)
+        await until(lambda: nothing_flows(county), 20)
+        await city.start()
+        await until(lambda: province.sees(code), 60)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        again = await province.live(code)
+        assert (await watch(province.http, again, 1.0)).pictures()
+
+
+async def test_a_camera_lost_in_the_middle_of_a_call_releases_every_tier(tmp_path: Path):
+    async with chain(tmp_path) as (province, city, county, ground):
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        await until(lambda: province.sees(code), 30)
+        watching = asyncio.create_task(watch(province.http, await province.live(code), 60.0))
+        await asyncio.sleep(1.0)
+        await ground.take_away(camera)
+        watching_ends = asyncio.gather(watching, return_exceptions=True)
+        for tier in (county, city, province):
+            await until(lambda tier=tier: no_picture_flows(tier), 40)
+        watching.cancel()
+        await watching_ends
+
+
+async def no_picture_flows(tier) -> bool:
+    return all(stream["failure"] or stream["state"] != "flowing" for stream in await tier.streams())
