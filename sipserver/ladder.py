@@ -121,7 +121,7 @@ class Ladder:
     def record(self, traffic: Traffic) -> None:
         """Write one message down; given to the stack as `on_traffic`."""
         self._recorded += 1
-        path, raw, message = traffic.path, traffic.raw, traffic.message
+        direction, path, message, raw, at, repeated = traffic
         owners = self._owners_at(path)
         if len(owners) == 1:
             (peer,) = owners
@@ -131,17 +131,7 @@ class Ladder:
             is_bound = peer in owners
         size = len(raw)
         kept = raw if size <= LONGEST_KEPT else raw[:LONGEST_KEPT]
-        note: _Note = (
-            traffic.at,
-            traffic.direction,
-            path.transport,
-            path.local,
-            path.remote,
-            peer,
-            kept,
-            size,
-            traffic.repeated,
-        )
+        note: _Note = (at, direction, path.transport, path.local, path.remote, peer, kept, size, repeated)
         call_id = message.call_id
         calm = self._calm.get(peer)
         if isinstance(message, Response):
@@ -204,13 +194,14 @@ class Ladder:
         ring.notes.append(note)
         ring.bytes += size
         self._bytes += size
-        while len(ring.notes) > most or self._is_greedy(ring):
+        while len(ring.notes) > most or (self._bytes > self._most_bytes and self._is_greedy(ring)):
             gone = len(ring.notes.popleft()[6])
             ring.bytes -= gone
             self._bytes -= gone
 
     def _is_greedy(self, ring: _Ring) -> bool:
-        if self._bytes <= self._most_bytes or len(ring.notes) <= FEWEST_KEPT:
+        """Whether it holds more than its fair share, now that all together hold too much."""
+        if len(ring.notes) <= FEWEST_KEPT:
             return False
         return ring.bytes > self._most_bytes // sum(map(len, self._all_rings))
 

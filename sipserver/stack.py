@@ -786,15 +786,11 @@ class Stack:
         self._is_pumping = True
         endpoint = self.endpoint
         try:
-            while True:
-                events = endpoint.take_events()
-                for event in events:
+            while not endpoint.is_idle:
+                for event in endpoint.take_events():
                     TOLD[type(event)](self, event)
-                outgoing = endpoint.take_outgoing()
-                for out in outgoing:
+                for out in endpoint.take_outgoing():
                     self._put(out)
-                if not events and not outgoing:
-                    return
         finally:
             self._is_pumping = False
 

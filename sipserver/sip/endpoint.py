@@ -217,10 +217,8 @@ class Endpoint:
         nothing and the rest must do."""
         sent_by, branch, _ = request.hop
         first = request.headers._first
-        rest = f"{method} {request.cseq.number} {sent_by} {path.remote[0]} {first['Call-ID']}"
-        if branch.startswith(MAGIC_COOKIE):
-            return f"{branch} {rest}"
-        return f"{request.uri} {first['From']} {rest}"
+        what = branch if branch.startswith(MAGIC_COOKIE) else f"{request.uri} {first['From']}"
+        return f"{what} {method} {request.cseq.number} {sent_by} {path.remote[0]} {first['Call-ID']}"
 
     def _receive_ack(self, request: Request, path: Path) -> None:
         try:
@@ -398,6 +396,11 @@ class Endpoint:
             transaction = self._clients.get(f"{message.hop.branch} {message.method}")
             if transaction is not None:
                 self._step(transaction, BROKEN, now)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is to be told and nothing to be sent."""
+        return not self._events and not self._outgoing
 
     def take_events(self) -> list[Event]:
         """What happened since the last time."""

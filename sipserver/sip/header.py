@@ -5,6 +5,7 @@ Nothing here uses a pattern on network text: everything is found with find, part
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 # fmt: off
@@ -180,16 +181,22 @@ class CSeq(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> CSeq:
         """Raises ValueError. Lower-case methods are taken: the samples of GB/T 28181-2016 print them."""
-        number, blank, method = text.partition(" ")
-        if not blank or " " in method or "\t" in text:
-            words = text.split()
-            if len(words) != 2:
-                raise ValueError(f"CSeq is a number and a method, not {text[:60]!r}")
-            number, method = words
-        return cls(small_number(number, HIGHEST_CSEQ), method.upper())
+        return parse_cseq(text)
 
     def __str__(self) -> str:
         return f"{self.number} {self.method}"
+
+
+@lru_cache(maxsize=4096)
+def parse_cseq(text: str) -> CSeq:
+    """A place in a sequence; kept, because every device counts from 1."""
+    number, blank, method = text.partition(" ")
+    if not blank or " " in method or "\t" in text:
+        words = text.split()
+        if len(words) != 2:
+            raise ValueError(f"CSeq is a number and a method, not {text[:60]!r}")
+        number, method = words
+    return CSeq(small_number(number, HIGHEST_CSEQ), method.upper())
 
 
 class Via(NamedTuple):
@@ -260,9 +267,8 @@ class Hop(NamedTuple):
     def parse(cls, text: str) -> Hop:
         """One Via value, no list. Raises ValueError. Quick for what is written as usual, exact for the rest."""
         head, semicolon, rest = text.partition(";")
-        protocol, _, sent_by = head.partition(" ")
-        host, _, port = sent_by.partition(":")
-        if protocol in VIA_PROTOCOLS and host and is_port(port) and " " not in host and '"' not in text:
+        sent_by = usual_sender(head)
+        if sent_by and '"' not in text:
             branch = ""
             bare = head
             for param in rest.split(";") if semicolon else ():
@@ -290,6 +296,15 @@ class Hop(NamedTuple):
 
 
 VIA_PROTOCOLS = {f"{sip}/2.0/{name}": name for name in ("UDP", "TCP", "TLS", "SCTP", "WS", "WSS") for sip in ("SIP",)}
+
+
+@lru_cache(maxsize=8192)
+def usual_sender(head: str) -> str:
+    """The sent-by of `SIP/2.0/UDP host:port` when it is written as usual, else "". Kept: devices stay in place."""
+    protocol, _, sent_by = head.partition(" ")
+    host, _, port = sent_by.partition(":")
+    is_usual = protocol in VIA_PROTOCOLS and host and is_port(port) and " " not in host and '"' not in head
+    return sent_by if is_usual else ""
 
 
 def loose_via_head(head: str) -> tuple[str, str]:

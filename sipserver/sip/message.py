@@ -315,7 +315,9 @@ def response_to(
     `to_tag` is added to To unless To has a tag or the status is 100. Record-Route is copied to what makes a dialog.
     """
     asked = request.headers._first
-    if "Record-Route" in asked and 100 < status < 300:
+    if len(asked) == len(request.headers) and "Via" in asked and "Record-Route" not in asked:
+        fields = [("Via", asked["Via"])]  # no name stands twice, so this is all of them
+    elif 100 < status < 300:
         fields = [field for field in request.headers._fields if field[0] == "Via" or field[0] == "Record-Route"]
     else:
         fields = [field for field in request.headers._fields if field[0] == "Via"]

@@ -8,6 +8,7 @@ where tolerance would let one reader see another message than the next: contradi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 
 from sipserver.sip.header import NAMES, CSeq, Hop, canonical, is_token, list_items, small_number
 from sipserver.sip.limits import DEFAULT_LIMITS, Limits
@@ -79,11 +80,10 @@ def parse_datagram(data: bytes, limits: Limits = DEFAULT_LIMITS) -> Request | Re
         if rest:
             message.body = data[body_start:]
     else:
-        length = declared_length(message, declared)
-        if length == rest:
-            if rest:
-                message.body = data[body_start:]
+        if declared == str(rest):
+            message.body = data[body_start:]
         else:
+            length = declared_length(message, declared)
             message.body = body_of_wrong_length(message, length, data[body_start:])
     return message
 
@@ -148,7 +148,7 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS, raw: bytes = b"") -
         start_line = lines[0]
         try:
             del lines[0]
-            fields = [(NAMES[name], value.strip()) for name, _, value in [line.partition(":") for line in lines]]
+            fields = [(NAMES[name], value.strip()) for name, _, value in map(str.partition, lines, COLONS)]
         except KeyError:
             fields = []
     if not fields:
@@ -165,6 +165,9 @@ def parse_head(head: bytes, limits: Limits = DEFAULT_LIMITS, raw: bytes = b"") -
     if start_line[:4].upper() == "SIP/":
         return finish_response(start_line, headers, charset, complaint, raw)
     return finish_request(start_line, headers, charset, complaint, limits, raw)
+
+
+COLONS = repeat(":")
 
 
 def parse_unusual(text: str) -> tuple[str, list[Field], str]:
