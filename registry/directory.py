@@ -358,11 +358,19 @@ class Directory:
         return await self._whole(self._lay_in(owner, news, complete=complete, told=told))
 
     async def conclude(
-        self, owner: str, seen: Collection[str], *, at: float, expected: int | None = None, note: str = ""
+        self,
+        owner: str,
+        seen: Collection[str],
+        named: Collection[str],
+        *,
+        at: float,
+        expected: int | None = None,
+        note: str = "",
     ) -> Diff:
         """A whole catalog was taken in piece by piece (`merge`, not complete): remove what is not among those `seen`.
 
-        LookupError when the owner is unknown.
+        `named` are the codes that its items name as parents, which makes recorders nodes of the tree whichever piece
+        they came in. LookupError when the owner is unknown.
         """
         told: dict[str, object] = {
             "catalog_at": at,
@@ -370,16 +378,25 @@ class Directory:
             "catalog_note": note,
             "channels_said": expected if expected is not None else len(seen),
         }
-        return await self._whole(self._conclude(owner, seen, told))
+        return await self._whole(self._conclude(owner, seen, named, told))
 
-    async def _conclude(self, owner: str, seen: Collection[str], told: Mapping[str, object]) -> Diff:
-        gone = {code for code in self._directories.get(owner, ()) if code not in seen}
+    async def _conclude(
+        self, owner: str, seen: Collection[str], named: Collection[str], told: Mapping[str, object]
+    ) -> Diff:
+        directories = self._directories.get(owner, {})
+        gone = {code for code in directories if code not in seen}
+        bare = {
+            code: item
+            for code, (kind, item) in directories.items()
+            if kind == NodeKind.DEVICE and code in seen and code not in named
+        }
         after: str | None = ""
         while after is not None:
             rows = await self._store.channels_of(owner, after, LINES_PAGE)
             gone.update(row.code for row in rows if row.code not in seen)
             after = rows[-1].code if len(rows) == LINES_PAGE else None
-        diff = await self._lay_in(owner, News(gone=gone), complete=False, told=told, anew=owner not in self._seen_whole)
+        news = News(items=bare, gone=gone, named=set(named), bare=set(bare))
+        diff = await self._lay_in(owner, news, complete=False, told=told, anew=owner not in self._seen_whole)
         self._seen_whole.add(owner)
         return diff
 

@@ -47,6 +47,10 @@ class News:
     items: dict[str, Item] = field(default_factory=dict)
     gone: set[str] = field(default_factory=set)
     online: dict[str, bool] = field(default_factory=dict)
+    named: set[str] = field(default_factory=set)
+    """Codes known to be named as parents by items that are not among these."""
+    bare: set[str] = field(default_factory=set)
+    """Codes known to be named as parents by nobody any more."""
     refused: int = 0
 
 
@@ -180,16 +184,18 @@ async def write_draft(writing: Writing, draft: Draft) -> None:
 
 
 async def _directories(writing: Writing, owner: str, before: Directories, news: News, *, complete: bool) -> Directories:
+    known = {code: entry for code, entry in before.items() if code not in news.bare} if news.bare else before
+
     def find() -> tuple[set[str], Directories]:
-        named = parents_named(news.items)
-        return named, find_directories(owner, news.items, named, {} if complete else before)
+        named = parents_named(news.items) | news.named
+        return named, find_directories(owner, news.items, named, {} if complete else known)
 
     named, found = await aside(len(news.items), find)
     if complete:
         return found
-    for row in await writing.these(owner, likely_recorders(named, {*before, *news.items})):
+    for row in await writing.these(owner, likely_recorders(named, {*known, *news.items})):
         found[row.code] = (NodeKind.DEVICE, as_item(row.said))
-    kept = {code: entry for code, entry in before.items() if code not in news.gone and code not in news.items}
+    kept = {code: entry for code, entry in known.items() if code not in news.gone and code not in news.items}
     return kept | found
 
 

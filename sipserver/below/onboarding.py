@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
+from gb28181.manscdp.catalog import CatalogQuery, Item
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.peer import Gathered, PeerError
 from registry.directory import Directory
 from registry.events import CatalogProgress
+from sipserver.below.intake import Intake
 from sipserver.below.settings import BelowSettings
 from sipserver.link import Link
 
@@ -23,6 +24,7 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 0.25
 LONGEST_NAME = 128
+COMING = "its catalog is still coming"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Onboarding:
 
     async def _ask_what(self, link: Link) -> None:
         """The catalog, in as many tries as the settings allow."""
-        items: dict[str, Item] = {}
+        intake = Intake(lambda items: self._store(link.code, items, complete=False, expected=0, note=COMING))
         notes: list[str] = []
         for number in range(1, self._settings.catalog_tries + 1):
             if number > 1:
@@ -146,40 +148,63 @@ class Onboarding:
                 if not link.is_online:
                     break
             try:
-                gathered = await link.ask_and_follow(
-                    CatalogQuery(0, link.code), progress=self._progress(link.code, len(items))
-                )
+                gathered = await self._gather(link, intake)
             except PeerError as silent:
                 notes.append(str(silent))
                 log.info("try %d for a catalog: %s", number, silent)
                 continue
-            assert isinstance(gathered, Gathered)
-            for part in gathered.parts:
-                if isinstance(part, Catalog):
-                    items.update((item.code, item) for item in part.items if item.code)
-                    await asyncio.sleep(0)  # a million items are many parts, and others want to be heard meanwhile
+            held = len(intake.seen)
             # Two tries that each lost other parts make one whole, if the neighbour did not change meanwhile.
-            whole = gathered.complete or (gathered.expected > 0 and len(items) == gathered.expected)
+            whole = gathered.complete or (gathered.expected > 0 and held == gathered.expected)
             if whole and not gathered.damaged:
-                await self._store(link.code, items, complete=True, expected=gathered.expected, note="")
+                await self._conclude(link.code, intake, gathered.expected)
                 self._finished += 1
                 return
-            note = _shortfall(link.code, gathered, len(items), self._settings.part_patience_s)
+            note = _shortfall(link.code, gathered, held, self._settings.part_patience_s)
             notes.append(note)
             log.warning("%s", note)
-            await self._store(link.code, items, complete=False, expected=gathered.expected, note=note)
+            await self._store(link.code, intake.items, complete=False, expected=gathered.expected, note=note)
             if gathered.damaged and gathered.complete:
                 break  # the same broken items would come again
         self._incomplete += 1
-        if not items and notes:
+        if notes and (not intake.seen or intake.is_laid):
             await self._note(link.code, notes[-1])
+
+    async def _gather(self, link: Link, intake: Intake) -> Gathered:
+        """One try. What is much is stored while it comes. Raises PeerError."""
+        intake.begin()
+        storing = asyncio.create_task(intake.store_meanwhile(), name=f"intake-{link.code}")
+        progress = self._progress(link.code, len(intake.seen))
+        try:
+            gathered = await link.ask_and_follow(CatalogQuery(0, link.code), progress=progress, to_whom=intake.take)
+        except asyncio.CancelledError:
+            storing.cancel()
+            raise
+        finally:
+            intake.end()
+            await storing
+        assert isinstance(gathered, Gathered)
+        return gathered
+
+    async def _conclude(self, code: str, intake: Intake, expected: int) -> None:
+        if not intake.is_laid:
+            await self._store(code, intake.items, complete=True, expected=expected, note="")
+        elif self._directory.device(code) is not None:
+            self._directory.bus.tell(CatalogProgress(code, len(intake.seen), max(expected, len(intake.seen))))
+            await self._directory.conclude(code, intake.seen, intake.named, at=self._wall_clock(), expected=expected)
 
     async def _store(self, code: str, items: dict[str, Item], *, complete: bool, expected: int, note: str) -> None:
         if self._directory.device(code) is None:
             return
-        self._directory.bus.tell(CatalogProgress(code, len(items), max(expected, len(items))))
+        if complete or note is not COMING:
+            self._directory.bus.tell(CatalogProgress(code, len(items), max(expected, len(items))))
         await self._directory.merge(
-            code, tuple(items.values()), complete=complete, at=self._wall_clock(), expected=expected, note=note
+            code,
+            tuple(items.values()),
+            complete=complete,
+            at=self._wall_clock(),
+            expected=expected if note is not COMING else None,
+            note=note,
         )
 
     async def _note(self, code: str, note: str) -> None:
