@@ -20,11 +20,14 @@ from registry.events import Bus, Event, SharingChanged, UpperChanged
 from registry.exporting import Exporter
 from registry.platform import Upper
 from registry.tree import NodeKind
+from web.errors import Problem
 
 OWN = "own"
 PAGE = 500
 KEPT_S = 30.0
 MOST_KEPT = 2
+MOST_DRAWN = 300_000
+"""Things of one preview; each takes about 600 bytes while it is kept."""
 
 _RANK = {kind: rank for rank, kind in enumerate((OWN, *NodeKind))}
 
@@ -85,8 +88,8 @@ class Preview:
             else:
                 self._leaves.append(_Leaf(item.code, parents, item.civil_code, item.business_group))
 
-    async def hang(self) -> None:
-        """Give everything its place, when all was taken. Lets others speak in between."""
+    def hang(self) -> None:
+        """Give everything its place, when all was taken. Long for many: do it on another thread."""
         kinds = {
             code: (kind, item)
             for code, item in self._directories.items()
@@ -102,9 +105,7 @@ class Preview:
         mere = (item for code, item in self._directories.items() if code not in kinds)
         leaves = [_Leaf(i.code, parent_codes(i), i.civil_code, i.business_group) for i in mere]
         chains: dict[str, frozenset[str]] = {}
-        for at, leaf in enumerate((*leaves, *self._leaves)):
-            if at % PAGE == PAGE - 1:
-                await asyncio.sleep(0)
+        for leaf in (*leaves, *self._leaves):
             stand_in = Item(
                 leaf.code,
                 parent_ids=leaf.parents,
@@ -183,7 +184,7 @@ class Previews:
         self.close = bus.listen(self._hear)
 
     async def of(self, exporter: Exporter, upper: Upper, own: str, name: str) -> Preview:
-        """What a platform above will see, to whom we are `own`."""
+        """What a platform above will see, to whom we are `own`. Raises a 409 problem when it is too much to draw."""
         async with self._rendering:
             preview, at = self._kept.get(upper.code, (None, 0.0))
             if preview is not None and preview.own == own and self._clock() - at < KEPT_S:
@@ -193,9 +194,12 @@ class Previews:
             self._kept.pop(upper.code, None)
             self._changed = False
             async with exporter.rendering(upper) as rendering:
+                if rendering.total > MOST_DRAWN:
+                    text = f"{upper.code} will see {rendering.total} things, too many to draw; its diff counts them."
+                    raise Problem(409, "too-many-to-draw", text, {"total": rendering.total, "most": MOST_DRAWN})
                 async for page in rendering.pages(PAGE):
                     preview.take(page)
-            await preview.hang()
+            await asyncio.to_thread(preview.hang)
             if not self._changed:
                 self._keep(upper.code, preview, began)
             return preview

@@ -276,7 +276,15 @@ def store() -> str:
 
 
 @pytest.fixture
-async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: str) -> AsyncIterator[House]:
+def cascades() -> bool:
+    """Whether the house has a side above."""
+    return True
+
+
+@pytest.fixture
+async def house(
+    settings: WebSettings, media_routes: list[web.RouteDef], store: str, cascades: bool
+) -> AsyncIterator[House]:
     bus = Bus()
     directory = Directory(bus)
     await directory.open(store)
@@ -303,9 +311,9 @@ async def house(settings: WebSettings, media_routes: list[web.RouteDef], store: 
         plane_statistics=lambda: {"inlets": 0},
         stream_statistics=lambda stream: replace(figures, inlet=stream),
         divisions=Divisions.load(),
-        uppers=uppers,
-        exporter=exporter,
-        routes=routes,
+        uppers=uppers if cascades else None,
+        exporter=exporter if cascades else None,
+        routes=routes if cascades else None,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)

@@ -319,3 +319,14 @@ class TestAddresses:
         except Problem:
             return
         assert read_address(write_address(*address)) == address
+
+
+@pytest.mark.parametrize("cascades", [False])
+async def test_a_server_that_registers_with_nobody_says_so(house):
+    await kept(house)
+    boss = await house.person("administrator")
+    for method, path in (("POST", "test"), ("POST", "resend"), ("GET", "preview"), ("GET", "diff")):
+        status, said = await boss.ask(method, f"/api/v1/platforms/{UPPER}/{path}")
+        assert (status, said["error"]["code"]) == (503, "no-cascade"), path
+    await house.camera()
+    assert (await boss.get(f"/channels/{CAMERA}/{CAMERA}/paths"))["items"][0]["trouble"] == 0

@@ -10,6 +10,7 @@ from gb28181.manscdp.catalog import Item
 from registry.device import Device, DeviceKind, Presence
 from registry.platform import Upper
 from registry.sharing import ShareRule
+from web import preview as preview_module
 from web.desk import DESK
 from web.preview import Preview
 
@@ -214,6 +215,13 @@ class TestPreview:
         previews.sweep()
         assert previews._kept == {}
 
+    async def test_more_than_can_be_drawn_is_counted_and_refused(self, shared, monkeypatch):
+        operator = await shared.person("operator")
+        monkeypatch.setattr(preview_module, "MOST_DRAWN", 0)
+        status, said = await operator.ask("GET", f"/api/v1/platforms/{UPPER}/preview")
+        assert (status, said["error"]["code"]) == (409, "too-many-to-draw")
+        assert said["error"]["details"] == {"total": 1, "most": 0}
+
     async def test_what_will_not_be_seen_is_not_found(self, shared):
         operator = await shared.person("operator")
         status, said = await operator.ask("GET", f"/api/v1/platforms/{UPPER}/preview?node={CAMERA}")
@@ -261,15 +269,15 @@ class TestDiff:
 class TestDrawing:
     """The tree from the items alone, without a house around it."""
 
-    async def drawn(self, *items: Item) -> Preview:
+    def drawn(self, *items: Item) -> Preview:
         preview = Preview(OWN, "we", 1.0)
         preview.take(items)
-        await preview.hang()
+        preview.hang()
         return preview
 
-    async def test_a_camera_stands_under_each_of_its_organisations_and_counts_once(self):
+    def test_a_camera_stands_under_each_of_its_organisations_and_counts_once(self):
         other = ORG[:-1] + "2"
-        preview = await self.drawn(
+        preview = self.drawn(
             Item(OWN),
             Item(GROUP),
             Item(ORG, business_group=GROUP),
@@ -279,25 +287,25 @@ class TestDrawing:
         assert preview.entries[CAMERA].parents == (ORG, other)
         assert [preview.entries[code].total for code in (ORG, other, GROUP, OWN)] == [1, 1, 1, 1]
 
-    async def test_a_division_stands_in_the_nearest_one_that_is_told_of(self):
-        preview = await self.drawn(Item(OWN), Item("34"), Item("340202"), Item(CAMERA, civil_code="34020210"))
+    def test_a_division_stands_in_the_nearest_one_that_is_told_of(self):
+        preview = self.drawn(Item(OWN), Item("34"), Item("340202"), Item(CAMERA, civil_code="34020210"))
         assert preview.entries["340202"].parents == ("34",)
         assert preview.entries[CAMERA].parents == ("340202",)
         assert [entry.code for entry in preview.path(CAMERA)] == [OWN, "34", "340202", CAMERA]
 
-    async def test_a_circle_of_parents_is_opened(self):
+    def test_a_circle_of_parents_is_opened(self):
         other = ORG[:-1] + "2"
-        preview = await self.drawn(Item(ORG, parent_ids=(other,)), Item(other, parent_ids=(ORG,)))
+        preview = self.drawn(Item(ORG, parent_ids=(other,)), Item(other, parent_ids=(ORG,)))
         assert {preview.entries[ORG].parents, preview.entries[other].parents} in (
             {(OWN,), (ORG,)},
             {(OWN,), (other,)},
         )
 
-    async def test_what_is_told_twice_is_drawn_once(self):
-        preview = await self.drawn(Item(CAMERA, "one"), Item(CAMERA, "two"))
+    def test_what_is_told_twice_is_drawn_once(self):
+        preview = self.drawn(Item(CAMERA, "one"), Item(CAMERA, "two"))
         children, _ = preview.children(OWN, None, 10)
         assert [(child.code, child.name) for child in children] == [(CAMERA, "one")] and preview.entries[OWN].total == 1
 
-    async def test_an_unknown_parent_is_passed_over(self):
-        preview = await self.drawn(Item(CAMERA, parent_ids=("34020000001180000009",)))
+    def test_an_unknown_parent_is_passed_over(self):
+        preview = self.drawn(Item(CAMERA, parent_ids=("34020000001180000009",)))
         assert preview.entries[CAMERA].parents == (OWN,)

@@ -107,7 +107,7 @@ CHILD = PreviewNode("34010200002000000001", "瑶海区", "system", (OWN_CODE,), 
     "GET",
     "/platforms/{code}/preview",
     role=Role.OPERATOR,
-    problems=(404, 503),
+    problems=(404, 409, 503),
     example=PreviewBranch(ROOT, [CHILD], None, 144, 1795226400.0),
 )
 async def preview(visit: Visit, code: Code, query: PreviewQuery) -> PreviewBranch:
@@ -126,7 +126,7 @@ async def preview(visit: Visit, code: Code, query: PreviewQuery) -> PreviewBranc
     "GET",
     "/platforms/{code}/preview/search",
     role=Role.OPERATOR,
-    problems=(404, 503),
+    problems=(404, 409, 503),
     example=PreviewHits([PreviewHit(CHILD, [ROOT])]),
 )
 async def find(visit: Visit, code: Code, query: PreviewSearch) -> PreviewHits:
