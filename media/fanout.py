@@ -64,6 +64,11 @@ class Fanout:
         return bool(self._kept)
 
     @property
+    def kept(self) -> tuple[Frame, ...]:
+        """From the last key frame on."""
+        return tuple(self._kept)
+
+    @property
     def viewers(self) -> int:
         return sum(len(rendition.viewers) for rendition in self._renditions.values())
 
@@ -88,6 +93,12 @@ class Fanout:
         self._wait_until = None
         self._sound = None
         self._transcoder = None
+        self._clock.restart()
+        self._forget_kept()
+
+    def doze(self) -> None:
+        """No frames come for a while, because nobody looks; the next key frame goes on from here."""
+        self._needs_key = True
         self._clock.restart()
         self._forget_kept()
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
+import ipaddress
 import logging
 import math
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +23,10 @@ from media.inlets.shared_port import SharedPort
 from media.outlets.chunk import Form
 from media.outlets.doors import EXTENSIONS, serve_http, serve_websocket
 from media.outlets.rendition import RenditionKey
+from media.outlets.road import Trying
+from media.outlets.rtp_sender import RtpSender
 from media.outlets.viewer import Tolerance, Viewer, Wire
+from media.passage import Passage
 from media.plane import (
     Aim,
     Inlet,
@@ -30,10 +36,13 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Sender,
+    SenderStatistics,
+    SenderWish,
     StreamFailed,
     Transport,
 )
-from media.ports import Ports
+from media.ports import BACKLOG, PortPair, Ports, bind_tcp, bind_udp
 from media.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -71,6 +80,8 @@ class PlaneSettings:
     """TCP active: the first try and at least three more."""
     connect_pause_s: float = 1.0
     """TCP active: the pause between tries, at least one second."""
+    receiver_came_s: float = 10.0
+    """How long a platform above that connects to us is waited for, and one that refuses our packets is borne with."""
     receive_buffer_bytes: int = 4 * 1024 * 1024
     """Wanted socket buffer: one key frame of a 4K camera overflows the usual 212 KB."""
     reorder_window: int = 256
@@ -125,6 +136,7 @@ class PlaneStatistics:
     inlets: int
     viewers: int
     reserved: int
+    senders: int
     ports_lent: int
     ports_free: int | None
     packets: int
@@ -165,6 +177,7 @@ class LocalPlane:
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, _Place] = {}
+        self._senders: dict[str, RtpSender] = {}
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -206,10 +219,12 @@ class LocalPlane:
 
     # --- inlets ----------------------------------------------------------------------------------------------
 
-    async def open(self, ssrc: int, transport: Transport, *, single_port: bool = False) -> Inlet:
+    async def open(
+        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+    ) -> Inlet:
         if self._is_stopped:
             raise NoCapacity("the media plane is stopping")
-        session = self._new_session(ssrc, transport)
+        session = self._new_session(ssrc, transport, is_recording)
         if single_port:
             port = self._open_shared(session)
         else:
@@ -229,6 +244,8 @@ class LocalPlane:
             return
         for place in [place for place in self._places.values() if place.inlet == inlet]:
             self._vacate(place, session, "the stream ended")
+        for sender in [sender for sender in self._senders.values() if sender.inlet == inlet]:
+            self._dismiss_sender(sender, "the stream ended")
         await session.close()
         if session.pair is not None:
             self._ports.give_back(session.pair, self._clock())
@@ -244,6 +261,7 @@ class LocalPlane:
             inlets=len(self._sessions),
             viewers=taken,
             reserved=len(self._places) - taken,
+            senders=len(self._senders),
             ports_lent=self._ports.lent,
             ports_free=self._ports.free,
             packets=sum(each.witness.packets for each in receivers),
@@ -257,19 +275,21 @@ class LocalPlane:
             late_ticks=self._late_ticks,
         )
 
-    def _new_session(self, ssrc: int, transport: Transport) -> Session:
+    def _new_session(self, ssrc: int, transport: Transport, is_recording: bool) -> Session:
         settings = self.settings
         session: Session
         fanout = Fanout(
             KeepLimits(settings.gop_frames, settings.gop_bytes, settings.gop_s, settings.audio_wait_s),
             lambda video, audio: session.tracks_ready(video, audio),
         )
+        passage = Passage(keep_bytes=settings.gop_bytes, keep_s=settings.gop_s, is_recording=is_recording)
         receiver = RtpReceiver(
             ssrc,
             transport,
             window=settings.reorder_window,
             hold_s=settings.reorder_hold_s,
             on_frame=lambda frame, now: session.frame_came(frame, now),
+            passage=passage,
         )
         patience = Patience(
             settings.never_came_s,
@@ -280,7 +300,7 @@ class LocalPlane:
             settings.connect_tries,
             settings.connect_pause_s,
         )
-        session = Session(secrets.token_hex(8), receiver, fanout, patience, self._tell, self._clock)
+        session = Session(secrets.token_hex(8), receiver, fanout, passage, patience, self._tell, self._clock)
         return session
 
     def _open_shared(self, session: Session) -> int:
@@ -299,10 +319,9 @@ class LocalPlane:
     # --- viewers ---------------------------------------------------------------------------------------------
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
-        if inlet not in self._sessions:
-            raise KeyError(inlet)
-        if len(self._places) >= self.settings.viewers:
-            raise NoCapacity(f"all {self.settings.viewers} viewer places are taken")
+        session = self._sessions[inlet]
+        self._check_places()
+        session.look()
         outlet = secrets.token_hex(8)
         expires_at = self._wall() + self.settings.address_life_s
         self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
@@ -313,6 +332,13 @@ class LocalPlane:
         place = self._places.get(outlet)
         if place is not None and place.inlet == inlet:
             self._vacate(place, self._sessions.get(inlet), "detached")
+        sender = self._senders.get(outlet)
+        if sender is not None and sender.inlet == inlet:
+            self._dismiss_sender(sender, "detached")
+
+    def _check_places(self) -> None:
+        if len(self._places) + len(self._senders) >= self.settings.viewers:
+            raise NoCapacity(f"all {self.settings.viewers} viewer places are taken")
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         place = self._place_of(request)
@@ -346,12 +372,7 @@ class LocalPlane:
         return place
 
     def _enter(self, place: _Place, session: Session, wire: Wire, form: Form) -> asyncio.Future[str]:
-        settings = self.settings
-        viewer = Viewer(
-            wire,
-            form,
-            Tolerance(settings.viewer_bytes, settings.viewer_age_s, settings.viewer_skips, settings.viewer_forgive_s),
-        )
+        viewer = Viewer(wire, form, self._tolerance())
         if place.outlet not in self._places or place.key is None:
             viewer.end("the stream ended")
         else:
@@ -364,6 +385,9 @@ class LocalPlane:
     def _vacate(self, place: _Place, session: Session | None, why: str) -> None:
         if self._places.pop(place.outlet, None) is None:
             return
+        of = self._sessions.get(place.inlet)
+        if of is not None:
+            of.look_away()
         viewer = place.viewer
         if viewer is not None:
             self._cut += viewer.is_cut
@@ -371,6 +395,95 @@ class LocalPlane:
             if session is not None and place.key is not None:
                 session.fanout.leave(place.key, viewer)
         self._tell(OutletClosed(place.inlet, place.outlet, why))
+
+    # --- senders ---------------------------------------------------------------------------------------------
+
+    async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
+        session = self._sessions[inlet]
+        host = str(ipaddress.ip_address(wish.host))
+        if ipaddress.ip_address(host).is_unspecified or not 0 < wish.port < 65536:
+            raise ValueError(f"nothing can be sent to {wish.host} port {wish.port}")
+        self._check_places()
+        settings = self.settings
+        pair = self._ports.lend(
+            self._clock(),
+            listen=wish.transport is Transport.TCP_ACTIVE,
+            holds_tcp=wish.transport is Transport.TCP_PASSIVE,
+        )
+        try:
+            if ":" in host:
+                _turn_to_six(pair, wish.transport)
+            sender = RtpSender(
+                secrets.token_hex(8),
+                inlet,
+                dataclasses.replace(wish, host=host),
+                pair,
+                session.passage,
+                tolerance=self._tolerance(),
+                trying=Trying(
+                    settings.connect_s, settings.connect_tries, settings.connect_pause_s, settings.receiver_came_s
+                ),
+                ended=self._dismiss_sender,
+                want_key=lambda why: self._tell(KeyFrameWanted(inlet, why)),
+                clock=self._clock,
+            )
+        except OSError as error:
+            self._ports.give_back(pair, self._clock())
+            raise NoCapacity(f"no way leads from here to {host}: {error}") from error
+        except BaseException:
+            self._ports.give_back(pair, self._clock())
+            raise
+        self._senders[sender.name] = sender
+        return Sender(sender.name, wish.local_host or self._own_host(host), pair.port, wish.ssrc)
+
+    def begin(self, outlet: str) -> None:
+        sender = self._senders.get(outlet)
+        if sender is not None:
+            sender.begin()
+
+    def sender_statistics(self, outlet: str) -> SenderStatistics | None:
+        sender = self._senders.get(outlet)
+        return sender.statistics() if sender is not None else None
+
+    def hold(self, inlet: str, is_held: bool) -> None:
+        session = self._sessions.get(inlet)
+        if session is not None:
+            session.hold(is_held)
+
+    def seek(self, inlet: str) -> None:
+        session = self._sessions.get(inlet)
+        if session is not None:
+            session.seek()
+
+    async def drain(self, inlet: str, within_s: float) -> None:
+        until = self._clock() + within_s
+        # What the network still carries, and what waits to be put in order, is not in any queue of ours yet.
+        await asyncio.sleep(min(self.settings.reorder_hold_s + 2 * TICK_S, within_s))
+        for sender in [each for each in self._senders.values() if each.inlet == inlet]:
+            await sender.drained(until)
+
+    def _own_host(self, host: str) -> str:
+        """By which address of ours a receiver hears from us: the announced one, else the one the system would use."""
+        announced = self.settings.announce_host
+        if announced and (":" in announced) == (":" in host):
+            return announced
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.connect((host, 9))  # tells the route; UDP sends nothing by it
+            except OSError:
+                return ""
+            return str(probe.getsockname()[0])
+
+    def _dismiss_sender(self, sender: RtpSender, why: str) -> None:
+        if self._senders.pop(sender.name, None) is None:
+            return
+        sender.close()
+        self._ports.give_back(sender.pair, self._clock())
+        self._tell(OutletClosed(sender.inlet, sender.name, why))
+
+    def _tolerance(self) -> Tolerance:
+        settings = self.settings
+        return Tolerance(settings.viewer_bytes, settings.viewer_age_s, settings.viewer_skips, settings.viewer_forgive_s)
 
     # --- clock and events ------------------------------------------------------------------------------------
 
@@ -399,6 +512,11 @@ class LocalPlane:
                 place.viewer.sweep()
             elif place.key is None and wall >= place.expires_at:
                 self._vacate(place, None, "nobody came to the address")
+        for sender in tuple(self._senders.values()):
+            try:
+                sender.watch(now)
+            except Exception:
+                log.exception("%r failed at its tick; it is tried again at the next one", sender)
         if self._shared is not None:
             self._shared.tick(now)
 
@@ -411,4 +529,19 @@ class LocalPlane:
                 log.exception("a listener failed at %r; the others still hear it", event)
 
     def __repr__(self) -> str:
-        return f"<LocalPlane {len(self._sessions)} inlets, {len(self._places)} viewer places>"
+        counts = f"{len(self._places)} viewer places, {len(self._senders)} senders"
+        return f"<LocalPlane {len(self._sessions)} inlets, {counts}>"
+
+
+def _turn_to_six(pair: PortPair, transport: Transport) -> None:
+    """The same numbers on IPv6: the lender's book knows only the numbers. Raises OSError, the pair then as it was."""
+    with contextlib.ExitStack() as bound:
+        rtp = bound.enter_context(bind_udp("::", pair.port, 0))
+        rtcp = bound.enter_context(bind_udp("::", pair.port + 1, 0))
+        listener = None
+        if pair.listener is not None:
+            backlog = BACKLOG if transport is Transport.TCP_ACTIVE else 0
+            listener = bound.enter_context(bind_tcp("::", pair.port, backlog))
+        bound.pop_all()
+    pair.close()
+    pair.rtp, pair.rtcp, pair.listener = rtp, rtcp, listener

@@ -135,8 +135,8 @@ class SenderWish:
     """Where a stream shall be sent as RTP/PS. `transport` is the receiver's word (media.md 1.9).
 
     `host` is an address, never a name; for TCP active it is from where the receiver will connect. `local_host` is
-    our address as the receiver knows it; it is told when the plane has no announced one. With `is_whole` nothing is
-    skipped for a slow receiver: the source is held back instead where it can be (recordings over TCP).
+    our address as the receiver knows it, "" leaves it to the plane. With `is_whole` nothing is skipped for a slow
+    receiver: the source is held back instead where it can be (recordings over TCP).
     """
 
     transport: Transport
@@ -173,7 +173,7 @@ class SenderStatistics:
     bytes: int
     queued_bytes: int
     skips: int
-    dropped: int
+    dropped_bytes: int
     connections: int
     lost_there: float | None = None
 
@@ -221,8 +221,13 @@ class NoCapacity(Exception):
 
 
 class MediaPlane(Protocol):
-    async def open(self, ssrc: int, transport: Transport, *, single_port: bool = False) -> Inlet:
-        """Bind a way in. Raises NoCapacity. The stream-never-came clock starts at `aim`."""
+    async def open(
+        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+    ) -> Inlet:
+        """Bind a way in. Raises NoCapacity. The stream-never-came clock starts at `aim`.
+
+        Of a recording everything is kept from its first key frame on until the first sender is attached.
+        """
 
     async def aim(self, inlet: str, aim: Aim) -> None:
         """Tell an inlet what was answered; TCP active connects now. Raises KeyError for an unknown inlet.
@@ -233,8 +238,24 @@ class MediaPlane(Protocol):
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         """Make a place for one viewer: (outlet id, signed and expiring address path). Raises KeyError, NoCapacity."""
 
+    async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
+        """Bind a port to send from; nothing is sent before `begin`. Raises KeyError, NoCapacity, and ValueError for a
+        host that is no address."""
+
+    def begin(self, outlet: str) -> None:
+        """The receiver is ready (its ACK came): send from the kept key frame on. Harmless for one that is gone."""
+
     async def detach(self, inlet: str, outlet: str) -> None:
         """Cut one viewer or sender; harmless when it has left."""
+
+    def hold(self, inlet: str, is_held: bool) -> None:
+        """A paused recording: silence is no loss while it is held. Harmless for an inlet that is gone."""
+
+    def seek(self, inlet: str) -> None:
+        """The recording jumps: what is kept is of another time. Harmless for an inlet that is gone."""
+
+    async def drain(self, inlet: str, within_s: float) -> None:
+        """Wait until what came in has gone out to every sender, `within_s` at the longest."""
 
     async def close(self, inlet: str) -> None:
         """Cut all viewers, give the port back; harmless when closed."""
@@ -243,3 +264,5 @@ class MediaPlane(Protocol):
         """Every event goes to every listener; listeners must not block."""
 
     def statistics(self, inlet: str) -> InletStatistics | None: ...
+
+    def sender_statistics(self, outlet: str) -> SenderStatistics | None: ...

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from media.plane import NoCapacity
 
 EPHEMERAL_TRIES = 64
+BACKLOG = 8
 
 
 class PortBook:
@@ -82,9 +83,13 @@ class Ports:
         """None when the system chooses."""
         return self._book.free if self._book else None
 
-    def lend(self, now: float, *, listen: bool) -> PortPair:
-        """Both UDP ports bound, and a TCP listener when asked for. Raises NoCapacity."""
-        pair = self._from_book(now, listen) if self._book else self._from_system(listen)
+    def lend(self, now: float, *, listen: bool = False, holds_tcp: bool = False) -> PortPair:
+        """Both UDP ports bound, and a TCP listener when asked for. Raises NoCapacity.
+
+        With `holds_tcp` the listener does not listen: it holds the number for connections that will come from it.
+        """
+        backlog = BACKLOG if listen else 0 if holds_tcp else None
+        pair = self._from_book(now, backlog) if self._book else self._from_system(backlog)
         self._lent += 1
         return pair
 
@@ -94,47 +99,47 @@ class Ports:
         if self._book:
             self._book.give_back(pair.port, now)
 
-    def _from_book(self, now: float, listen: bool) -> PortPair:
+    def _from_book(self, now: float, backlog: int | None) -> PortPair:
         assert self._book is not None
         for _ in range(self._book.free):
             port = self._book.take(now)
             if port is None:
                 break
             try:
-                return self._bind(port, listen)
+                return self._bind(port, backlog)
             except OSError:
                 # Somebody else holds it; it rests like one that came back and the next one is tried.
                 self._book.give_back(port, now)
         raise NoCapacity(f"no media port is free: {self._book.lent} lent, the rest is resting or held by others")
 
-    def _from_system(self, listen: bool) -> PortPair:
+    def _from_system(self, backlog: int | None) -> PortPair:
         for _ in range(EPHEMERAL_TRIES):
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
                 probe.bind((self._host, 0))
                 port = probe.getsockname()[1] & ~1
             try:
-                return self._bind(port, listen)
+                return self._bind(port, backlog)
             except OSError:
                 continue
         raise NoCapacity("the system has no free pair of media ports")
 
-    def _bind(self, port: int, listen: bool) -> PortPair:
+    def _bind(self, port: int, backlog: int | None) -> PortPair:
         opened: list[socket.socket] = []
         try:
             opened.append(bind_udp(self._host, port, self._receive_buffer))
             opened.append(bind_udp(self._host, port + 1, 0))
-            if listen:
-                opened.append(bind_tcp(self._host, port))
+            if backlog is not None:
+                opened.append(bind_tcp(self._host, port, backlog))
         except BaseException:
             for each in opened:
                 each.close()
             raise
-        return PortPair(port, opened[0], opened[1], opened[2] if listen else None)
+        return PortPair(port, opened[0], opened[1], opened[2] if backlog is not None else None)
 
 
 def bind_udp(host: str, port: int, receive_buffer: int) -> socket.socket:
     """A non-blocking UDP socket; the buffer is what the system grants of the wish. Raises OSError."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    bound = _socket(host, socket.SOCK_DGRAM)
     try:
         bound.setblocking(False)
         if receive_buffer:
@@ -147,15 +152,24 @@ def bind_udp(host: str, port: int, receive_buffer: int) -> socket.socket:
     return bound
 
 
-def bind_tcp(host: str, port: int, backlog: int = 8) -> socket.socket:
-    """A non-blocking listener. Raises OSError."""
-    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def bind_tcp(host: str, port: int, backlog: int = BACKLOG) -> socket.socket:
+    """A non-blocking listener; with a backlog of 0 it does not listen and only holds the port. Raises OSError."""
+    bound = _socket(host, socket.SOCK_STREAM)
     try:
         bound.setblocking(False)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((host, port))
-        bound.listen(backlog)
+        if backlog:
+            bound.listen(backlog)
     except BaseException:
         bound.close()
         raise
     return bound
+
+
+def _socket(host: str, kind: socket.SocketKind) -> socket.socket:
+    """Of the address's own family; one of IPv6 leaves the port's IPv4 side alone."""
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
+    if made.family == socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    return made

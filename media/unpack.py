@@ -8,6 +8,7 @@ from media.aac import AacFormat
 from media.es import AacDepacketiser, H264Depacketiser, H265Depacketiser, NalDepacketiser, SoundDepacketiser
 from media.frame import Codec, Frame
 from media.ps.demux import Demuxer
+from media.ps.stream_map import CODECS
 from media.ps.tally import Tally
 from media.rtp import RtpPacket
 from media.sniff import Carriage, carriage_of
@@ -91,6 +92,18 @@ class Unpacker:
     def carriages(self) -> dict[int, Carriage]:
         """What each payload type carries, as far as its bytes have shown."""
         return {kind: way.carriage for kind, way in self._ways.items()}
+
+    @property
+    def is_plain_program(self) -> bool:
+        """Whether all that came is one program stream whose map, if it has one, says rightly what the pictures are."""
+        if len(self._ways) != 1:
+            return False
+        way = next(iter(self._ways.values()))
+        if not isinstance(way.unpacking, Demuxer) or way.carriage is not Carriage.PS:
+            return False
+        found = {CODECS.get(kind) for kind in way.unpacking.stream_types.values()}
+        said = {codec for codec in found if codec is not None and codec.is_video}
+        return not said or way.unpacking.video_codec in said
 
     @property
     def tally(self) -> Tally:

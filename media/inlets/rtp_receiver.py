@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from media import rtcp
 from media.frame import Frame
@@ -10,6 +10,7 @@ from media.inlets.order import Order
 from media.inlets.reception import Reception
 from media.inlets.source_lock import Source, SourceLock
 from media.inlets.witness import Witness
+from media.passage import Passage
 from media.plane import Transport
 from media.rtp import RtpPacket, is_rtcp, parse
 from media.sniff import Carriage
@@ -36,6 +37,7 @@ class RtpReceiver:
         window: int,
         hold_s: float,
         on_frame: Callable[[Frame, float], None],
+        passage: Passage | None = None,
     ) -> None:
         self.ssrc = ssrc
         self.transport = transport
@@ -52,6 +54,8 @@ class RtpReceiver:
         self._window = window
         self._hold_s = hold_s
         self._on_frame = on_frame
+        self._passage = passage
+        self._is_awake = True
         self._heard_ssrc: int | None = None
         self._payload_type = -1
         self._is_mismatch = False
@@ -92,9 +96,12 @@ class RtpReceiver:
         if parsed.timestamp != self._timestamp:
             self._timestamp = parsed.timestamp
             self.reports.note(parsed, now)
+            if not self._is_awake:
+                # Not looked into: one time stamp, one picture (2022 clause 4.3.6).
+                self.frames += 1
+                self.frame_at = now
         for ready, lost_before in self._order.push(parsed, now):
-            for frame in self._unpacker.feed(ready, lost_before):
-                self._give(frame, now)
+            self._hand_on(ready, lost_before, now)
 
     def _admit(self, packet: RtpPacket, source: Source, now: float, by_udp: bool) -> bool:
         """Something differs from the packet before: who sends, as whom, what, or by which way."""
@@ -124,14 +131,46 @@ class RtpReceiver:
         if self._is_flushed:
             return
         for ready, lost_before in self._order.flush(now):
-            for frame in self._unpacker.feed(ready, lost_before):
-                self._give(frame, now)
+            self._hand_on(ready, lost_before, now)
         if self.packet_at is not None and now - self.packet_at >= QUIET_S:
             self._is_flushed = True
             for frame in self._unpacker.flush():
                 self._give(frame, now)
 
+    def _hand_on(self, packet: RtpPacket, lost_before: bool, now: float) -> None:
+        """A packet in its order: to other receivers as it is, and to whoever needs its frames."""
+        if self._passage is not None:
+            self._passage.packet(packet, lost_before, now)
+        if self._is_awake:
+            for frame in self._unpacker.feed(packet, lost_before):
+                self._give(frame, now)
+
     # --- the session -----------------------------------------------------------------------------------------
+
+    @property
+    def is_awake(self) -> bool:
+        """Whether packets are unpacked."""
+        return self._is_awake
+
+    def sleep(self) -> None:
+        """Nobody needs frames: packets are only handed on."""
+        self._is_awake = False
+
+    def wake(self, kept: Iterable[RtpPacket], now: float) -> None:
+        """Frames are needed again, and those in `kept` come first."""
+        if not self._is_awake:
+            self._is_awake = True
+            self._renew_unpacker()
+            counted = self.frames, self.key_frames
+            for packet in kept:
+                for frame in self._unpacker.feed(packet):
+                    self._give(frame, now)
+            self.frames, self.key_frames = counted
+
+    def seek(self) -> None:
+        """The recording goes on elsewhere: what is half put together belongs to another time."""
+        if self._is_awake:
+            self._renew_unpacker()
 
     def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None) -> None:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
@@ -148,6 +187,9 @@ class RtpReceiver:
         """A new call on the same inlet: forget the old sender, keep the counts."""
         self.lock.reset()
         self.witness = Witness(self.transport)
+        self._is_awake = True
+        if self._passage is not None:
+            self._passage.restart()
         self._renew(self._is_udp)
         self._heard_ssrc = None
         self.packet_at = self.frame_at = None
@@ -193,6 +235,11 @@ class RtpReceiver:
         return any(each in _WITH_PICTURES for each in self._unpacker.carriages.values())
 
     @property
+    def is_plain_program(self) -> bool:
+        """Whether what comes is one program stream that says rightly what is in it."""
+        return self._unpacker.is_plain_program
+
+    @property
     def codecs(self) -> tuple[str, ...]:
         return tuple(str(c) for c in (self._unpacker.video_codec, self._unpacker.audio_codec) if c is not None)
 
@@ -211,6 +258,8 @@ class RtpReceiver:
         if self._heard_ssrc is not None:
             # Another SSRC on the same pair is the sender beginning anew; what we know of the codecs still holds.
             self._renew(by_udp, keep_unpacker=True)
+            if self._passage is not None:
+                self._passage.rejoin()
         elif by_udp is not self._is_udp:
             self._order = self._new_order(by_udp)
         self._is_udp = by_udp

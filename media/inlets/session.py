@@ -18,6 +18,7 @@ from media.inlets.shared_port import SharedPort
 from media.inlets.source_lock import Source
 from media.inlets.tcp import CONNECTIONS, TcpConnection, TcpListener, connect
 from media.inlets.udp import UdpDoor
+from media.passage import Passage
 from media.plane import (
     Aim,
     AudioTrack,
@@ -39,6 +40,8 @@ log = logging.getLogger(__name__)
 REPORT_EVERY_S = 5.0
 KEY_FRAME_PATIENCE_S = 2.0
 """Without a key frame for so long one is asked for, and again after as long."""
+DOZE_AFTER_S = 2.0
+"""Nobody has needed frames for so long: the stream is no longer unpacked."""
 UNPROVEN_S = 10.0
 """A connection without one valid packet for so long is closed (media.md 3.3)."""
 
@@ -72,6 +75,7 @@ class Session:
         name: str,
         receiver: RtpReceiver,
         fanout: Fanout,
+        passage: Passage,
         patience: Patience,
         tell: Callable[[PlaneEvent], None],
         clock: Callable[[], float],
@@ -79,6 +83,9 @@ class Session:
         self.name = name
         self.receiver = receiver
         self.fanout = fanout
+        self.passage = passage
+        self.viewers = 0
+        """Viewer places on this stream, taken or reserved; `look` and `look_away` count them."""
         self.phase = Phase.OPENED
         self.pair: PortPair | None = None
         self.shared: SharedPort | None = None
@@ -98,6 +105,9 @@ class Session:
         self._connecting: asyncio.Task[None] | None = None
         self._parted_at: float | None = None
         self._past_resyncs = 0
+        self._unseen_since: float | None = None
+        self._is_held = False
+        self._is_stayed = False
 
     # --- doors -----------------------------------------------------------------------------------------------
 
@@ -203,6 +213,8 @@ class Session:
         now = self._clock()
         connection.heard_at = now
         self.receiver.receive(packet, connection.source, now, False)
+        if self.passage.is_pressed and not self._is_stayed:
+            self._stay(True)
 
     def _report_came(self, data: bytes, source: Source, now: float) -> None:
         locked = self.receiver.lock.source
@@ -234,9 +246,19 @@ class Session:
 
     # --- frames out ------------------------------------------------------------------------------------------
 
+    def look(self) -> None:
+        """One viewer more; what is kept is unpacked for it if nobody looked until now."""
+        self.viewers += 1
+        self._unseen_since = None
+        self.receiver.wake(self.passage.kept, self._clock())
+
+    def look_away(self) -> None:
+        self.viewers -= 1
+
     def frame_came(self, frame: Frame, now: float) -> None:
         """The receiver's outlet."""
         self.fanout.put(frame, now, awaits_audio=self.receiver.announces_audio)
+        self.passage.frame(frame, now)
 
     def tracks_ready(self, video: VideoTrack, audio: AudioTrack | None) -> None:
         """The fan-out knows what flows, or what flows now."""
@@ -248,6 +270,12 @@ class Session:
     def _first_frame(self) -> None:
         assert self.fanout.video is not None
         self.phase = Phase.FLOWING
+        self.passage.decide(
+            is_plain=self.receiver.is_plain_program,
+            key_frames=self.receiver.key_frames,
+            frames=self.fanout.kept,
+            sound=self.fanout.audio.codec if self.fanout.audio else None,
+        )
         self._tell(FirstFrame(self.name, self.fanout.video, self.fanout.audio))
 
     # --- clocks ----------------------------------------------------------------------------------------------
@@ -256,13 +284,42 @@ class Session:
         """Every 50 ms."""
         self.receiver.tick(now)
         self.fanout.tick(now)
+        if self._is_stayed and not self.passage.is_congested:
+            self._stay(False)
+
+    def hold(self, is_held: bool) -> None:
+        """A recording is paused, or goes on: the waits begin anew then."""
+        self._is_held = is_held
+        self._forgive_silence()
+
+    def _forgive_silence(self) -> None:
+        now = self._clock()
+        if self.receiver.packet_at is not None:
+            self.receiver.packet_at = now
+        if self.receiver.frame_at is not None:
+            self.receiver.frame_at = now
+
+    def seek(self) -> None:
+        """The recording goes on elsewhere."""
+        self.receiver.seek()
+        self.fanout.doze()
+        self.passage.jump()
+
+    def _stay(self, is_stayed: bool) -> None:
+        """Hold the source back, where it can be: over TCP. A recording is sent as fast as we read it."""
+        self._is_stayed = is_stayed
+        self._forgive_silence()
+        for connection in self._connections:
+            connection.stay(is_stayed)
 
     def watch(self, now: float) -> None:
         """A few times a second: reports, and the waits that have an end."""
         if self.phase is Phase.AIMED:
             self._watch_aimed(now)
-        elif self.phase is Phase.FLOWING:
+        elif self.phase is Phase.FLOWING and not self._is_held and not self._is_stayed:
             self._watch_flowing(now)
+        if self.phase is Phase.FLOWING and not self.viewers and self.receiver.is_awake:
+            self._watch_unseen(now)
         if now - self._report_at >= REPORT_EVERY_S:
             self._report_at = now
             self._send_report(now)
@@ -275,6 +332,15 @@ class Session:
             self._fail(self._judge())
         elif self.receiver.is_understood and not self.fanout.is_ready:
             self._want_key_frame(now, "no key frame has come yet")
+
+    def _watch_unseen(self, now: float) -> None:
+        if self.passage.needs_frames or not self.passage.has_kept:
+            self._unseen_since = None
+        elif self._unseen_since is None:
+            self._unseen_since = now
+        elif now - self._unseen_since >= DOZE_AFTER_S:
+            self.receiver.sleep()
+            self.fanout.doze()
 
     def _watch_flowing(self, now: float) -> None:
         receiver, patience = self.receiver, self._patience
@@ -294,7 +360,7 @@ class Session:
             self._fail(_as(self._judge(), Verdict.NO_KEY_FRAME if receiver.is_understood else Verdict.NOT_PS, note))
         elif stuck_s >= patience.stuck_s:
             self._want_key_frame(now, f"packets come but no whole frame for {stuck_s:.0f} s")
-        elif not receiver.need_key:
+        elif not receiver.is_awake or not receiver.need_key:
             self._need_key_since = None
         elif self._need_key_since is None:
             self._need_key_since = now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -34,6 +35,7 @@ class TcpConnection:
         self.heard_at = now
         self.packets = 0
         self._framer = Framer(ssrc=ssrc)
+        self._is_stayed = False
         self._socket = opened
         self._owner = owner
         self._loop = asyncio.get_running_loop()
@@ -47,6 +49,14 @@ class TcpConnection:
     @property
     def resyncs(self) -> int:
         return self._framer.resyncs
+
+    def stay(self, is_stayed: bool) -> None:
+        """Do not read for now: the sender will have to wait. Or read on."""
+        self._is_stayed = is_stayed
+        if self.is_open and is_stayed:
+            self._loop.remove_reader(self._socket)
+        elif self.is_open:
+            self._loop.add_reader(self._socket, self._read)
 
     def close(self) -> None:
         if self.is_open:
@@ -73,7 +83,7 @@ class TcpConnection:
             if self._framer.is_lost:
                 self._end("the framing was lost")
                 return
-            if len(data) < READ_BYTES:
+            if self._is_stayed or len(data) < READ_BYTES:
                 return
 
     def _end(self, why: str) -> None:
@@ -103,17 +113,30 @@ class TcpListener:
 
 
 async def connect(
-    host: str, port: int, *, wait_s: float, tries: int, pause_s: float, failed: Callable[[str], None]
+    host: str,
+    port: int,
+    *,
+    wait_s: float,
+    tries: int,
+    pause_s: float,
+    failed: Callable[[str], None],
+    local: Source | None = None,
 ) -> socket.socket:
-    """A connection to a sender that listens (GB/T 28181-2022 annex D: wait at least 1 s, try at least 3 times more).
+    """A connection to who listens (GB/T 28181-2022 annex D: wait at least 1 s, try at least 3 times more).
 
-    `failed` hears of every try that failed, in words. Raises OSError after `tries` tries.
+    `local` is where it shall come from, if that can be had. `failed` hears of every try that failed, in words. Raises
+    OSError after `tries` tries.
     """
     loop = asyncio.get_running_loop()
     for attempt in range(1, tries + 1):
-        opened = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
         try:
             opened.setblocking(False)
+            if local is not None and attempt < tries:
+                # On the last try any port will do: ours may still be held by the connection before.
+                opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                with contextlib.suppress(OSError):
+                    opened.bind(local)
             async with asyncio.timeout(wait_s):
                 await loop.sock_connect(opened, (host, port))
             return opened

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from broker.broker import Broker, BrokerSettings
@@ -192,7 +193,7 @@ class FakeChannels:
         self.channels = {(OWNER, CHANNEL): Channel(OWNER, Item(code=CHANNEL, name="gate"), online=True, playable=True)}
 
     def change(self, **fields: Any) -> None:
-        self.devices[OWNER] = replace(self.devices[OWNER], **fields)
+        self.devices[OWNER] = msgspec.structs.replace(self.devices[OWNER], **fields)
 
     def device(self, code: str) -> Device | None:
         return self.devices.get(code)
