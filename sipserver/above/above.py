@@ -27,6 +27,7 @@ from registry.events import (
     UpperChanged,
 )
 from registry.platform import Upper, UpperState
+from registry.tree import NodeKind
 from sipserver.above.agent import Agent
 from sipserver.above.answers import Answers
 from sipserver.above.calls import Calls
@@ -39,6 +40,7 @@ from sipserver.above.stacks import Stacks
 from sipserver.above.way import LAST_SN, Way
 from sipserver.above.wishes import Exporter, Following, Hall, NeighboursBelow, Uppers
 from sipserver.below.errands import Errands
+from sipserver.sip.path import Address
 from sipserver.stack import Incoming, Path, Stack
 
 log = logging.getLogger(__name__)
@@ -46,8 +48,8 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 SHOW_S = 0.2
 TEST_PATIENCE_S = 40.0
-TIERS_OF_A_PLATFORM = 3
-"""A platform below may have platforms below it; nobody says how many."""
+TIERS_OF_A_PLATFORM = 2
+"""A platform below and what it asks in its turn."""
 
 SIGNALLING = (
     "host",
@@ -100,7 +102,7 @@ class Above:
         self._stacks = Stacks(stack, self._take_elsewhere, self.connection_lost)
         self._liaisons: dict[str, Liaison] = {}
         self._desks: dict[str, Desk] = {}
-        self._hosts: dict[str, str] = {}
+        self._hosts: dict[Address, str] = {}
         self._to_show: set[str] = set()
         self._showing: asyncio.TimerHandle | None = None
         self._changes = Errands(limit=1000, workers=1)
@@ -229,7 +231,7 @@ class Above:
 
     def claims(self, incoming: Incoming) -> bool:
         """Whether a request out of any dialog comes from an upper, to us as its lower."""
-        if incoming.request.method in ("REGISTER", "NOTIFY"):
+        if not self._liaisons or incoming.request.method in ("REGISTER", "NOTIFY"):
             return False
         liaison = self._whose(incoming)
         if liaison is None:
@@ -285,7 +287,7 @@ class Above:
         liaison = self._liaisons.get(code)
         if liaison is not None:
             return liaison if comes_from(liaison.way, path) else None
-        owner = self._hosts.get(f"{path.remote[0]} {path.remote[1]}")
+        owner = self._hosts.get(path.remote)
         if owner is None or self._neighbours.peer(code) is not None:
             return None
         found = self._liaisons.get(owner)
@@ -330,7 +332,7 @@ class Above:
         """Something is worth showing: soon, and together with what else changes until then."""
         path = liaison.way.path
         if path is not None:
-            self._hosts[f"{path.remote[0]} {path.remote[1]}"] = liaison.upper.code
+            self._hosts[path.remote] = liaison.upper.code
         self._to_show.add(liaison.upper.code)
         if self._showing is None:
             self._showing = asyncio.get_running_loop().call_later(SHOW_S, self._show)
@@ -400,9 +402,14 @@ class Above:
             "calls": self.calls.statistics(),
         }
 
-    def _tiers_below(self, owner: str) -> int:
+    async def _tiers_below(self, owner: str, code: str) -> int:
+        """How many stand between us and a thing, and itself: the systems above it in the tree of its owner."""
         device = self._uppers.device(owner)
-        return TIERS_OF_A_PLATFORM if device is not None and device.kind is DeviceKind.PLATFORM else 1
+        if device is None or device.kind is not DeviceKind.PLATFORM:
+            return 1
+        path = await self._uppers.path_to(f"channel:{owner}/{code}")
+        systems = sum(node.kind is NodeKind.SYSTEM and node.code != owner for node in path)
+        return TIERS_OF_A_PLATFORM + systems
 
 
 def pace_of(upper: Upper, settings: AboveSettings) -> Pace:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
 from gb28181.manscdp.alarm import AlarmResponse
@@ -77,7 +77,7 @@ class _Wish:
 
 
 class Answers:
-    """`tiers_below(owner)` says how many tiers a question to that neighbour may go down, itself included."""
+    """`tiers_below(owner, code)` says how many tiers a question about that thing goes down, the neighbour included."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class Answers:
         below: NeighboursBelow,
         settings: AboveSettings,
         *,
-        tiers_below: Callable[[str], int],
+        tiers_below: Callable[[str, str], Awaitable[int]],
         changed: Callable[[Liaison], None],
         sent_catalog: Callable[[Liaison], None],
         clock: Callable[[], float],
@@ -340,6 +340,7 @@ class Answers:
             raise PeerError(f"{shared.owner} is offline")
         upper, value = wish.liaison.upper, wish.value
         manners = peer.manners
+        tiers = await self._tiers_below(owner, shared.code)
 
         async def downward(code: str) -> str:
             found = await self._exporter.resolve(upper, code)
@@ -352,7 +353,7 @@ class Answers:
         )
         return await peer.relay(
             lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
-            timeout_s=self._settings.hop_patience_s * min(self._tiers_below(owner), self._settings.deepest),
+            timeout_s=self._settings.hop_patience_s * min(tiers, self._settings.deepest),
             many=comes_in_parts(value, wish.body),
             answer=wish.wants_answer,
             headers=self._identity(wish),

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from broker.watch import Lease, RtpTo, Watch, WatchFailed, WatchKind
 from gb28181.hops import write_warnings
 from gb28181.manscdp.status import MediaStatus
+from gb28181.peer import Hop
 from gb28181.routepath import PREFERRED_PATH, ROUTE_PATH, read_route, route_downward, write_route
 from gb28181.sdp import Offer, Payload, answer_to, parse_offer, serialise
 from gb28181.subject import Subject
@@ -151,18 +152,18 @@ class Calls:
         identity = identity_of(request)
         if has_come_by(identity, self._settings.code) or has_come_by(identity, liaison.way.us):
             self.tally.loops += 1
-            self._refuse(incoming, 482, "it came from us")
+            self._refuse(liaison, incoming, 482, "it came from us")
             return
         if self._total >= self._settings.calls:
-            self._refuse(incoming, 486, "no more sessions")
+            self._refuse(liaison, incoming, 486, "no more sessions")
             return
         try:
             offer = parse_offer(request.body)
         except ValueError as wrong:
-            self._refuse(incoming, 488 if request.body else 400, str(wrong))
+            self._refuse(liaison, incoming, 488 if request.body else 400, str(wrong))
             return
         if offer.session.casefold() not in KINDS or offer.media != "video" or ps_of(offer) is None:
-            self._refuse(incoming, 488, "what we send is Play, Playback or Download of video as PS")
+            self._refuse(liaison, incoming, 488, "what we send is Play, Playback or Download of video as PS")
             return
         call = UpperCall(liaison, incoming, offer, source_of(liaison, incoming))
         self._keep(call)
@@ -170,9 +171,12 @@ class Calls:
         call.task.add_done_callback(lambda task: self._drop(call, task))
         incoming.on_cancel = call.cancel
 
-    def _refuse(self, incoming: Incoming, status: int, why: str) -> None:
+    def _refuse(self, liaison: Liaison, incoming: Incoming, status: int, why: str) -> None:
         self.tally.refused += 1
-        incoming.respond(status, headers=(("Reason", f'SIP;cause={status};text="{_plain(why)}"'),))
+        us = liaison.way.us
+        warnings = write_warnings(us, (Hop(us, "INVITE", status, why),))
+        reason = f'SIP;cause={status};text="{_plain(why)}"'
+        incoming.respond(status, headers=(*(("Warning", text) for text in warnings), ("Reason", reason)))
 
     def _keep(self, call: UpperCall) -> None:
         self._calls.setdefault(call.liaison.upper.code, set()).add(call)
@@ -209,7 +213,7 @@ class Calls:
             self._tell_failure(call, failed)
         except asyncio.CancelledError:
             if not call.incoming.is_answered:
-                self._refuse(call.incoming, call.end_status, "the session was withdrawn")
+                self._refuse(call.liaison, call.incoming, call.end_status, "the session was withdrawn")
             else:
                 self.tally.cancelled += call.dialog is None
             raise
@@ -248,11 +252,11 @@ class Calls:
         target = target_of(call, (liaison.way.us, self._settings.code))
         shared = await self._exporter.resolve(upper, target)
         if shared is None or not shared.owner:
-            self._refuse(call.incoming, 404, f"{target} is not shared with you")
+            self._refuse(liaison, call.incoming, 404, f"{target} is not shared with you")
             return None
         if shared.owner == upper.code:
             self.tally.loops += 1
-            self._refuse(call.incoming, 482, f"{target} is yours")
+            self._refuse(liaison, call.incoming, 482, f"{target} is yours")
             return None
         payload = ps_of(offer)
         assert payload is not None  # `take` looked
@@ -378,12 +382,18 @@ class Calls:
         self.tally.refused += 1
         us = call.liaison.way.us
         status = status_upward(failed)
-        headers: list[Field] = [("Warning", text) for text in write_warnings(us, failed.hops)]
+        hops = [on_the_wire(hop, us) for hop in failed.hops] or [Hop(us, "INVITE", failed.status, str(failed))]
+        headers: list[Field] = [("Warning", text) for text in write_warnings(us, hops)]
         headers.append(("Reason", f'SIP;cause={status};text="{_plain(str(failed))}"'))
         headers.append((ROUTE_PATH, write_route(self._path(us, failed.path))))
         if status == 503:
             headers.append(("Retry-After", "10"))
         call.incoming.respond(status, headers=headers)
+
+
+def on_the_wire(hop: Hop, us: str) -> Hop:
+    """A step of ours under our code: "us" and "media" mean another house to whoever reads it above."""
+    return hop if hop.who not in ("us", "media", "") else replace(hop, who=us)
 
 
 def status_upward(failed: WatchFailed) -> int:

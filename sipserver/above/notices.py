@@ -128,6 +128,7 @@ class Desk:
         if not self._is_dirty and self._book.of(Followed.CATALOG):
             self._is_dirty = True
             self._dirty_at = max(self._clock() + self._settings.batch_s, self._calm_until)
+        if self._is_dirty:
             self._arm()
 
     def hear(self, event: Event) -> None:
@@ -318,8 +319,7 @@ class Desk:
         for subscription in self._book:
             if subscription.stage == "fresh":
                 await self._report(subscription)
-        while self._news:
-            await self._tell_news(self._news.popleft())
+        await self._tell_waiting_news()
         for subscription in self._due_positions():
             await self._tell_positions(subscription)
         if self._resends:
@@ -330,7 +330,8 @@ class Desk:
 
     def _arm(self) -> None:
         """Wake when the next thing is due."""
-        times = [self._dirty_at] if self._is_dirty else []
+        # While a catalog is on its way as an answer, its end is awaited.
+        times = [self._dirty_at] if self._is_dirty and self._liaison.catalog_sent is None else []
         times += [each.due_at for each in self._book if each.fixes or each.looks]
         if self._timer is not None:
             self._timer.cancel()
@@ -386,6 +387,7 @@ class Desk:
                 break
             for chunk in self._chunks(changes):
                 await self._tell_chunk(chunk)
+                await self._tell_waiting_news()  # an alarm does not wait for the end of a catalog
                 if not self._book.of(Followed.CATALOG):
                     return
                 await self._exporter.mark_sent(self._liaison.upper, chunk)
@@ -421,6 +423,7 @@ class Desk:
                         await self._push(CatalogNotice(way.next_sn(), way.us, len(items), items))
                     await self._exporter.mark_sent(self._liaison.upper, page)
                     sent += len(page)
+                    await self._tell_waiting_news()
         except Declined as declined:
             log.warning("%s refused the catalog we sent unasked: %s", self._code, declined)
         finally:
@@ -452,6 +455,10 @@ class Desk:
 
     # Alarms, places, looks.
 
+    async def _tell_waiting_news(self) -> None:
+        while self._news:
+            await self._tell_news(self._news.popleft())
+
     async def _tell_news(self, event: Event) -> None:
         match event:
             case AlarmRaised():
@@ -473,6 +480,9 @@ class Desk:
             method=event.method,
             at=event.at,
             description=event.description,
+            longitude=event.longitude,
+            latitude=event.latitude,
+            event_type=event.event_type,
             alarm_type=int(kind) if kind.isascii() and kind.isdigit() and len(kind) < 10 else None,
         )
         followers = self._book.of(Followed.ALARM)

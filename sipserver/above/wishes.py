@@ -10,6 +10,7 @@ from broker.watch import Lease, Watch
 from gb28181.manscdp.catalog import Item
 from registry.device import Device
 from registry.platform import Upper, UpperState
+from registry.tree import TreeNode
 from sipserver.below.following import Subject
 from sipserver.link import Manners
 
@@ -81,6 +82,8 @@ class Uppers(Protocol):
     def note_upper_state(self, state: UpperState) -> None: ...
 
     def device(self, code: str) -> Device | None: ...
+
+    async def path_to(self, node: str) -> Sequence[TreeNode]: ...
 
 
 class PeerBelow(Protocol):

@@ -21,6 +21,7 @@ from gb28181.manscdp.message import Manscdp, parse, serialise
 from registry.device import Device
 from registry.events import Bus
 from registry.platform import Upper, UpperState
+from registry.tree import TreeNode
 from sipserver.above.above import Above
 from sipserver.above.settings import AboveSettings
 from sipserver.below.following import Subject
@@ -274,6 +275,9 @@ class FakeUppers:
 
     def device(self, code: str) -> Device | None:
         return self.devices.get(code)
+
+    async def path_to(self, node: str) -> list[TreeNode]:
+        return []
 
     def note_upper_state(self, state: UpperState) -> None:
         if not self.words or self.words[-1] != (state.code, state.state):

@@ -233,7 +233,7 @@ async def test_patience_grows_with_the_tiers_below(joined, until_true):
     house.uppers.devices[DEVICE] = Device(DEVICE, kind=DeviceKind.PLATFORM)
     await upper.say(PresetQuery(2, CAMERA))
     await until_true(lambda: len(house.peer.handed) == 2)
-    assert [handed.timeout_s for handed in house.peer.handed] == [2.0, 6.0]
+    assert [handed.timeout_s for handed in house.peer.handed] == [2.0, 4.0]
 
 
 async def test_a_status_asked_of_what_is_offline_comes_from_the_store(joined, until_true):

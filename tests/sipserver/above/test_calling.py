@@ -220,13 +220,17 @@ async def test_what_failed_below_has_a_fitting_status_above(calling, failure: Wa
 async def test_a_failure_carries_its_ladder_and_its_path(calling):
     upper, house = await calling()
     county = "34010201002000000001"
-    hops = (Hop(county, "INVITE", 480, "Temporarily Unavailable"), Hop(CAMERA, "INVITE", 408, "no answer"))
+    hops = (
+        Hop(county, "INVITE", 480, "Temporarily Unavailable"),
+        Hop(CAMERA, "INVITE", 408, "no answer"),
+        Hop("media", "await the first picture", 0, "nothing: not one packet"),
+    )
     house.hall.failure = WatchFailed(
         "the county could not", code="device-refused", status=480, hops=hops, path=(OUR_CODE, county)
     )
     response, _ = await upper.invite(CAMERA, offer())
     told = read_warnings(response.headers.all("Warning"), "INVITE")
-    assert [(hop.who, hop.status) for hop in told] == [(county, 480), (CAMERA, 408)]
+    assert [(hop.who, hop.status) for hop in told] == [(county, 480), (CAMERA, 408), (OUR_CODE, 0)]
     assert response.headers.get("X-RoutePath") == f"{OUR_CODE}-{county}"
     assert "cause=480" in (response.headers.get("Reason") or "")
 
