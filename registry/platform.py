@@ -144,10 +144,12 @@ SIGNALLING_FIELDS = frozenset(
         "our_code",
         "local_host",
         "expires_s",
+        "keepalive_interval_s",
+        "keepalive_count",
         "enabled",
     }
 )
-"""What a registration stands on: we register anew when one of these changes, and for nothing else."""
+"""What a link is made of: we register anew when one of these changes, and for nothing else."""
 
 
 def upper_row(upper: Upper) -> Row:
