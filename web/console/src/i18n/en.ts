@@ -18,6 +18,7 @@ export const en: Record<MessageKey, string> = {
   'nav.logout': 'Sign out',
   'nav.keys': 'Keyboard',
   'nav.feed.open': 'Live data connected',
+  'nav.feed.stale': 'The connection to the server is lost; states shown may be old. Reconnecting',
   'nav.feed.lost': 'Live data lost, reconnecting',
 
   'common.cancel': 'Cancel',

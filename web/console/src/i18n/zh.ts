@@ -17,6 +17,7 @@ export const zh = {
   'nav.logout': '退出登录',
   'nav.keys': '键盘操作',
   'nav.feed.open': '实时数据已连接',
+  'nav.feed.stale': '与服务器的连接中断，状态可能已过时，正在重连',
   'nav.feed.lost': '实时数据中断，正在重连',
 
   'common.cancel': '取消',

@@ -7,6 +7,8 @@ import { NEWS_KINDS, readNews, type News, type NewsKind } from '@/api/feed'
 type Listener<K extends NewsKind> = (news: News[K]) => void
 type Listeners = { [K in NewsKind]: Set<Listener<K>> }
 
+/** A short break is nobody's business. */
+const GRACE_MS = 4000
 const RETRY_MS = [1000, 2000, 4000, 8000, 15_000]
 
 function noListeners(): Listeners {
@@ -15,10 +17,13 @@ function noListeners(): Listeners {
 
 export const useFeed = defineStore('feed', () => {
   const isOpen = ref(false)
+  /** lost for so long that what is shown may be old */
+  const isLost = ref(false)
   const listeners = noListeners()
   let source: EventSource | null = null
   let failures = 0
   let timer = 0
+  let grace = 0
   let wasOpen = false
 
   function tell<K extends NewsKind>(kind: K, news: News[K]): void {
@@ -32,12 +37,16 @@ export const useFeed = defineStore('feed', () => {
     source.onopen = () => {
       failures = 0
       isOpen.value = true
+      isLost.value = false
+      clearTimeout(grace)
+      grace = 0
       // What happened while we were deaf is not repeated: everybody asks anew.
       if (wasOpen) tell('resync', {})
       wasOpen = true
     }
     source.onerror = () => {
       isOpen.value = false
+      grace ||= window.setTimeout(() => (isLost.value = !isOpen.value), GRACE_MS)
       source?.close()
       source = null
       // An event source does not say why it failed: perhaps we were shown out.
@@ -54,9 +63,12 @@ export const useFeed = defineStore('feed', () => {
 
   function close(): void {
     clearTimeout(timer)
+    clearTimeout(grace)
+    grace = 0
     source?.close()
     source = null
     isOpen.value = false
+    isLost.value = false
     wasOpen = false
   }
 
@@ -66,5 +78,5 @@ export const useFeed = defineStore('feed', () => {
     return () => listeners[kind].delete(listener)
   }
 
-  return { isOpen, open, close, hear }
+  return { isOpen, isLost, open, close, hear }
 })

@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import type { Channel, OutletFormat } from '@/api/types'
 import { isLayout, landing, layoutFor, MOST_PANES, step, type Layout } from '@/watch/wall'
+import type { Choice } from '@/watch/paneMenu'
 import { keep, kept } from './keeping'
 import { useSession } from './session'
 
@@ -138,6 +139,12 @@ export const useWall = defineStore('wall', () => {
     maximised.value = !maximised.value && layout.value > 1
   }
 
+  /** Another stream or another way to play it. */
+  function choose({ id }: Pane, choice: Choice): void {
+    const pane = panes.value.find((one) => one.id === id)
+    if (pane && choice) Object.assign(pane, choice)
+  }
+
   /** One pane at most has sound. */
   function toggleSound(pane: Pane): void {
     sounding.value = sounding.value === pane.id ? null : pane.id
@@ -145,6 +152,6 @@ export const useWall = defineStore('wall', () => {
 
   return {
     panes, layout, active, maximised, fit, sounding, activePane, shown, count,
-    recall, setLayout, activate, move, put, play, playNext, fill, close, clear, swap, swapBy, toggleMaximised, toggleSound,
+    recall, setLayout, activate, move, put, play, playNext, fill, close, clear, swap, swapBy, toggleMaximised, choose, toggleSound,
   }
 })
