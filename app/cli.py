@@ -11,11 +11,12 @@ import click
 
 from app import settings_file
 from app.cli_platform import platform_command
-from app.demo import demo as run_demo
+from app.demo import demo
+from app.demo_tiers import demo_of_tiers
 from app.options import address, checked, password, until_stopped
 from app.serving import run, serve, set_up_log
 from app.settings import WrongSetting, load
-from app.simulating import simulate_camera, simulate_town
+from app.simulating import Post, simulate_camera, simulate_towns
 from app.welcome import welcome
 from app.wiring import House
 from gb28181.edition import Edition
@@ -53,11 +54,13 @@ def serve_command(config: Path | None, data: Path) -> None:
 @click.option("--data", type=click.Path(path_type=Path), default=Path("var/demo"), show_default=True)
 @click.option("--port", default=8088, show_default=True, help="the console's port; the next free one is taken")
 @click.option("--sip-port", default=5060, show_default=True, help="likewise for SIP")
+@click.option("--tiers", default="3", show_default=True, type=click.Choice(["1", "3"]), help="1 is one platform alone")
 @click.pass_context
-def demo_command(context: click.Context, data: Path, port: int, sip_port: int) -> None:
-    """Run a platform with simulated cameras in a fresh data folder."""
+def demo_command(context: click.Context, data: Path, port: int, sip_port: int, tiers: str) -> None:
+    """Run a province, two cities and two counties with simulated cameras, in fresh data folders."""
     assert context.parent is not None
     log = str(context.parent.params["log"])
+    run_demo = demo if tiers == "1" else demo_of_tiers
     sys.exit(run(run_demo(data, console_port=port, sip_port=sip_port, log_level=log)))
 
 
@@ -114,11 +117,11 @@ def camera_command(**given: Any) -> None:
 
 
 @simulate_group.command("town", hidden=True)
-@click.option("--server", required=True, callback=address)
-@click.option("--server-code", required=True)
-def town_command(server: tuple[str, int], server_code: str) -> None:
+@click.option("--at", "posts", multiple=True, required=True, metavar="TOWN=CODE@HOST:PORT")
+def town_command(posts: tuple[str, ...]) -> None:
     """The demonstration's cameras; the password comes on standard input."""
-    sys.exit(until_stopped(simulate_town(server, server_code, sys.stdin.readline().strip())))
+    known = checked(lambda: [Post.parse(post) for post in posts])
+    sys.exit(until_stopped(simulate_towns(known, sys.stdin.readline().strip())))
 
 
 def _camera_settings(given: dict[str, Any]) -> CameraSettings:

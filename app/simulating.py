@@ -1,8 +1,10 @@
-"""Runs simulated neighbours: one camera, or the small town of the demonstration."""
+"""Runs simulated neighbours: one camera, or the towns of the demonstration."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Item
@@ -10,26 +12,84 @@ from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 
-# Real divisions of Guangzhou (GB/T 2260) and invented points in them.
-CAMERAS: tuple[tuple[str, str, str], ...] = (
-    ("440103", "沙面南街 01", "udp"),
-    ("440103", "上下九步行街 东口", "tcp"),
-    ("440104", "北京路步行街 01", "udp"),
-    ("440104", "中山纪念堂 东门", "tcp"),
-    ("440106", "体育中心 北广场", "udp"),
-    ("440106", "广州东站 出站口", "tcp"),
-    ("440106", "花城广场 西侧", "udp"),
-    ("440111", "白云山 南门", "tcp"),
-)
-RECORDER = ("440106", "车陂派出所 录像机")
-# (organisation, its cameras) below the recorder's business group.
-BEATS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("东圃大马路 片区", ("东圃客运站", "东圃大马路 北", "东圃大马路 南", "大观路口")),
-    ("车陂路 片区", ("车陂地铁站 A口", "车陂地铁站 B口", "车陂路口", "龙舟广场")),
-    ("黄村 片区", ("奥体中心 东门", "奥体中心 西门", "黄村小学", "黄村立交")),
-)
-TOWN_SIZE = len(CAMERAS) + sum(len(names) for _, names in BEATS)
+Beats = tuple[tuple[str, tuple[str, ...]], ...]
+"""(organisation, its cameras) below a recorder's business group."""
+
+
+@dataclass(frozen=True, slots=True)
+class Town:
+    """Cameras as (division, name, SIP transport), and perhaps a recorder as (division, name, its beats).
+
+    The divisions are real ones (GB/T 2260), the points in them invented.
+    """
+
+    cameras: tuple[tuple[str, str, str], ...]
+    recorder: tuple[str, str, Beats] | None = None
+
+    def __len__(self) -> int:
+        return len(self.cameras) + sum(len(names) for _, names in (self.recorder or ("", "", ()))[2])
+
+
+TOWNS: dict[str, Town] = {
+    "guangzhou": Town(
+        (
+            ("440103", "沙面南街 01", "udp"),
+            ("440103", "上下九步行街 东口", "tcp"),
+            ("440104", "北京路步行街 01", "udp"),
+            ("440104", "中山纪念堂 东门", "tcp"),
+        )
+    ),
+    "tianhe": Town(
+        (
+            ("440106", "体育中心 北广场", "udp"),
+            ("440106", "广州东站 出站口", "tcp"),
+            ("440106", "花城广场 西侧", "udp"),
+            ("440106", "天河客运站 正门", "tcp"),
+        ),
+        (
+            "440106",
+            "车陂派出所 录像机",
+            (
+                ("东圃大马路 片区", ("东圃客运站", "东圃大马路 北", "东圃大马路 南", "大观路口")),
+                ("车陂路 片区", ("车陂地铁站 A口", "车陂地铁站 B口", "车陂路口", "龙舟广场")),
+                ("黄村 片区", ("奥体中心 东门", "奥体中心 西门", "黄村小学", "黄村立交")),
+            ),
+        ),
+    ),
+    "shenzhen": Town((("440304", "市民中心 南广场", "udp"), ("440303", "东门步行街 北口", "tcp"))),
+    "nanshan": Town(
+        (
+            ("440305", "深圳湾公园 日出剧场", "udp"),
+            ("440305", "科技园地铁站 A口", "tcp"),
+            ("440305", "世界之窗 前广场", "udp"),
+            ("440305", "蛇口码头 出发层", "tcp"),
+        )
+    ),
+}
 _VIDEO = VideoSettings(width=640, height=360, fps=20, kbps=600)
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A town and the platform it registers with."""
+
+    town: str
+    code: str
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Post:
+        """TOWN=CODE@HOST:PORT. ValueError when it is not that."""
+        town, _, where = text.partition("=")
+        code, _, address = where.partition("@")
+        host, _, port = address.rpartition(":")
+        if town not in TOWNS or not code or not host:
+            raise ValueError(f"a post reads TOWN=CODE@HOST:PORT, not {text!r}")
+        return cls(town, code, host.strip("[]"), int(port))
+
+    def __str__(self) -> str:
+        return f"{self.town}={self.code}@{self.host}:{self.port}"
 
 
 async def simulate_camera(settings: CameraSettings) -> None:
@@ -37,28 +97,39 @@ async def simulate_camera(settings: CameraSettings) -> None:
     await _run([Camera(settings)])
 
 
-async def simulate_town(server: tuple[str, int], server_code: str, password: str) -> None:
-    """Run the demonstration's cameras and its recorder until cancelled."""
-    cameras = [
-        Camera(
-            CameraSettings(
-                speaker=_speaker(f"{division}00001320{number:06d}", server, server_code, password, transport),
-                name=name,
-                channels=(ChannelSettings(f"{division}00001320{number:06d}", name),),
-                video=_VIDEO,
+async def simulate_towns(posts: Iterable[Post], password: str) -> None:
+    """Run the demonstration's cameras and recorders until cancelled."""
+    await _run([camera for post in posts for camera in _cameras(post, password)])
+
+
+def _cameras(post: Post, password: str) -> list[Camera]:
+    town = TOWNS[post.town]
+    cameras = []
+    counts: dict[str, int] = {}
+    for division, name, transport in town.cameras:
+        counts[division] = number = counts.get(division, 0) + 1
+        code = f"{division}00001320{number:06d}"
+        cameras.append(
+            Camera(
+                CameraSettings(
+                    speaker=_speaker(code, post, password, transport),
+                    name=name,
+                    channels=(ChannelSettings(code, name),),
+                    civil_code=division,
+                    video=_VIDEO,
+                )
             )
         )
-        for number, (division, name, transport) in enumerate(CAMERAS, 1)
-    ]
-    await _run([*cameras, Camera(_recorder(server, server_code, password))])
+    if town.recorder is not None:
+        cameras.append(Camera(_recorder(*town.recorder, post, password)))
+    return cameras
 
 
-def _recorder(server: tuple[str, int], server_code: str, password: str) -> CameraSettings:
-    division, name = RECORDER
+def _recorder(division: str, name: str, beats: Beats, post: Post, password: str) -> CameraSettings:
     code, group = f"{division}00001180000001", f"{division}00002150000001"
     others = [Item(code=group, name="治安视频", civil_code=division, parent_ids=(code,))]
     channels = []
-    for beat, (organisation, names) in enumerate(BEATS, 1):
+    for beat, (organisation, names) in enumerate(beats, 1):
         organisation_code = f"{division}00002160{beat:06d}"
         others.append(Item(code=organisation_code, name=organisation, business_group=group))
         channels += [
@@ -66,7 +137,7 @@ def _recorder(server: tuple[str, int], server_code: str, password: str) -> Camer
             for number, camera in enumerate(names, 1)
         ]
     return CameraSettings(
-        speaker=_speaker(code, server, server_code, password, "tcp", Edition.V2016),
+        speaker=_speaker(code, post, password, "tcp", Edition.V2016),
         name=name,
         channels=tuple(channels),
         civil_code=division,
@@ -75,20 +146,13 @@ def _recorder(server: tuple[str, int], server_code: str, password: str) -> Camer
     )
 
 
-def _speaker(
-    code: str,
-    server: tuple[str, int],
-    server_code: str,
-    password: str,
-    transport: str,
-    edition: Edition = Edition.V2022,
-) -> SpeakerSettings:
+def _speaker(code: str, post: Post, password: str, transport: str, edition: Edition = Edition.V2022) -> SpeakerSettings:
     return SpeakerSettings(
         code=code,
         password=password,
-        server_host=server[0],
-        server_port=server[1],
-        server_code=server_code,
+        server_host=post.host,
+        server_port=post.port,
+        server_code=post.code,
         transport=transport,
         edition=edition,
         retry_s=3.0,
