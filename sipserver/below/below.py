@@ -207,13 +207,16 @@ class Below:
         items = [item for part in gathered.parts if isinstance(part, Catalog) for item in part.items]
         return await self._directory.apply_notice(code, items)
 
-    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
-        """Subscribe to a subject of a neighbour, beside what the settings say. Raises LookupError, ValueError."""
-        self._follow.follow(code, subject, target=target, interval_s=interval_s)
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0, by: str = "") -> None:
+        """Subscribe to a subject of a neighbour, beside what the settings say; `by` is whoever wishes for it.
 
-    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None:
-        """End such a subscription; harmless when there is none."""
-        self._follow.unfollow(code, subject, target=target)
+        Raises LookupError, ValueError.
+        """
+        self._follow.follow(code, subject, target=target, interval_s=interval_s, by=by)
+
+    def unfollow(self, code: str, subject: Subject, *, target: str = "", by: str = "") -> None:
+        """Take such a wish back; the last one ends the subscription. Harmless when there is none."""
+        self._follow.unfollow(code, subject, target=target, by=by)
 
     def following(self, code: str) -> tuple[Followed, ...]:
         """How our subscriptions at a neighbour stand."""

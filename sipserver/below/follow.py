@@ -36,7 +36,7 @@ MOST_OF_ONE = 1024
 class _Held:
     """A subscription with its dialog; `serial` tells what belongs to the dialog of now from what came late."""
 
-    __slots__ = ("dialog", "event", "following", "interval_s", "is_wanted", "serial")
+    __slots__ = ("by_settings", "dialog", "event", "following", "interval_s", "serial", "wishers")
 
     def __init__(self, following: Following, event: str, interval_s: int) -> None:
         self.following = following
@@ -44,7 +44,12 @@ class _Held:
         self.interval_s = interval_s
         self.dialog: Dialog | None = None
         self.serial = 0
-        self.is_wanted = True
+        self.wishers: dict[str, int] = {}
+        self.by_settings = False
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.by_settings or bool(self.wishers)
 
 
 class Follow:
@@ -121,28 +126,37 @@ class Follow:
         ahead = self._wall_clock() - self._clock()
         return tuple(_shifted(each.following.view(), ahead) for each in self._held.get(code, {}).values())
 
-    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
-        """Follow a subject of a neighbour beside what the settings say, until `unfollow`; at once when it is there.
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0, by: str = "") -> None:
+        """Follow a subject of a neighbour beside what the settings say; at once when it is there.
 
-        Raises LookupError for an unknown neighbour and ValueError when too much of it is followed already.
+        `by` is whoever wishes for it: several may, it ends when the last of them takes the wish back, and the
+        shortest interval wins. Raises LookupError for an unknown neighbour, ValueError when too much of it is followed.
         """
         if self._directory.device(code) is None:
             raise LookupError(f"no device {code} that could be followed")
-        held = self._hold((code, subject, target or code), interval_s)
-        held.is_wanted = True
+        key = (code, subject, target or code)
+        held = self._hold(key)
+        before = held.interval_s
+        held.wishers[by] = interval_s or self._settings.position_interval_s
+        held.interval_s = min(held.wishers.values())
         link = self._link(code)
         if link is not None and link.is_online and held.following.standing is Standing.AWAY:
-            self._tell((code, subject, target or code), Fact.CAME)
+            self._tell(key, Fact.CAME)
+        elif held.interval_s != before and held.following.standing is Standing.ACTIVE:
+            self._tell(key, Fact.DUE)  # a refresh says the new interval
 
-    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None:
-        """End a subscription, at the neighbour too when it holds it; harmless when there is none."""
+    def unfollow(self, code: str, subject: Subject, *, target: str = "", by: str = "") -> None:
+        """Take a wish back; without wishes the subscription ends at the neighbour, too. Harmless when there is none."""
         key = (code, subject, target or code)
-        held = self._held.get(code, {}).pop(key, None)
+        held = self._held.get(code, {}).get(key)
         if held is None:
             return
+        held.wishers.pop(by, None)
+        if held.is_wanted:
+            return
+        del self._held[code][key]
         if not self._held[code]:
             del self._held[code]
-        held.is_wanted = False
         if held.dialog is not None and not held.dialog.is_over:
             dialog, held.dialog = held.dialog, None
             self._errands.add(f"the end of following {subject} of {code}", lambda: self._cancel(key, held, dialog))
@@ -158,7 +172,7 @@ class Follow:
         for subject in wanted(
             device, self._whom, is_2022=manners.edition.is_2022, guards=manners.dialect.guards_before_alarms
         ):
-            self._hold((code, subject, code), 0)
+            self._hold((code, subject, code)).by_settings = True
         for key, held in tuple(self._held.get(code, {}).items()):
             if key[1] is Subject.CATALOG and manners.dialect.refuses_catalog_subscription:
                 self._poll_only(key, held)
@@ -173,7 +187,8 @@ class Follow:
     def forget(self, code: str) -> None:
         """The neighbour was removed."""
         for held in self._held.pop(code, {}).values():
-            held.is_wanted = False
+            held.by_settings = False
+            held.wishers.clear()
             _drop(held)
 
     def look(self) -> None:
@@ -187,7 +202,7 @@ class Follow:
 
     # The inside.
 
-    def _hold(self, key: Key, interval_s: int) -> _Held:
+    def _hold(self, key: Key) -> _Held:
         of_one = self._held.setdefault(key[0], {})
         held = of_one.get(key)
         if held is None:
@@ -196,9 +211,10 @@ class Follow:
             poll_s = self._settings.poll_catalog_s if key[1] is Subject.CATALOG else 0.0
             event = "Catalog" if key[1] is Subject.CATALOG else self._settings.follow_event
             held = of_one[key] = _Held(
-                Following(key[1], key[2], poll_s=poll_s), f"{event};id={next(self._event_ids)}", interval_s
+                Following(key[1], key[2], poll_s=poll_s),
+                f"{event};id={next(self._event_ids)}",
+                self._settings.position_interval_s,
             )
-        held.interval_s = interval_s or held.interval_s or self._settings.position_interval_s
         return held
 
     def _poll_only(self, key: Key, held: _Held) -> None:

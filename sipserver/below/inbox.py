@@ -92,6 +92,7 @@ class Inbox:
         self._faulty: dict[str, frozenset[str]] = {}
         self._alarm_minutes: dict[str, tuple[int, int]] = {}
         self._resynced: dict[str, float] = {}
+        self._asked_later: set[str] = set()
         self.tally = InboxTally()
 
     def statistics(self) -> dict[str, int]:
@@ -119,6 +120,7 @@ class Inbox:
 
     def forget(self, code: str) -> None:
         """The neighbour was removed."""
+        self._asked_later.discard(code)
         for kept in (self._news, self._meanwhile, self._faulty, self._alarm_minutes, self._resynced):
             kept.pop(code, None)
 
@@ -261,6 +263,7 @@ class Inbox:
         for item in items:
             if len(waiting) >= MOST_NEWS and item.code not in waiting:
                 self.tally.dropped += 1
+                self._ask_anew(code)
                 continue
             self.tally.news += 1
             waiting[item.code] = later(waiting.get(item.code), item)
@@ -268,6 +271,7 @@ class Inbox:
     def _hand_over(self, code: str) -> None:
         if not self._errands.add(f"news of {code}", lambda: self._store_news(code)):
             self.tally.dropped += len(self._news.pop(code, ()))
+            self._ask_anew(code)
 
     async def _store_news(self, code: str) -> None:
         news = self._news.pop(code, None)
@@ -276,10 +280,28 @@ class Inbox:
         if self._is_asked(code):
             self._keep_meanwhile(code, news)
         diff = await self._directory.apply_notice(code, tuple(news.values()))
+        removed = set(diff.removed)
+        for call in self._calls.of(code) if removed else ():
+            if call.channel in removed:
+                call.end(CHANNEL_REMOVED)
+        if diff.unknown:
+            self._ask_anew(code)
+
+    def _ask_anew(self, code: str) -> None:
+        """Something is told that we cannot follow: the whole catalog says how it is, now or when its time has come."""
         now = self._clock()
-        if diff.unknown and now - self._resynced.get(code, float("-inf")) >= RESYNC_EVERY_S:
+        wait_s = self._resynced.get(code, float("-inf")) + RESYNC_EVERY_S - now
+        if wait_s <= 0:
             self._resynced[code] = now
             self._resync(code)
+        elif code not in self._asked_later:
+            self._asked_later.add(code)
+            asyncio.get_running_loop().call_later(wait_s, self._ask_late, code)
+
+    def _ask_late(self, code: str) -> None:
+        if code in self._asked_later:
+            self._asked_later.discard(code)
+            self._ask_anew(code)
 
     def _keep_meanwhile(self, code: str, news: dict[str, Item]) -> None:
         """A catalog is being gathered, and may show things as they were before this news: it is told once more then."""
@@ -313,6 +335,7 @@ def later(earlier: Item | None, item: Item) -> Item:
 
 
 AGAIN_AFTER_S = 0.5
+CHANNEL_REMOVED = "channel-removed"
 HANDED_ON = frozenset(("uploadsnapshotfinished", "deviceupgraderesult", "videouploadnotify"))
 FULL_NEWS = frozenset(("ADD", "UPDATE"))
 STATUS_NEWS = frozenset(("ON", "OFF", "VLOST", "DEFECT"))

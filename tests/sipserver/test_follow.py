@@ -13,7 +13,10 @@ from gb28181.manscdp.alarm import Alarm, AlarmQuery
 from gb28181.manscdp.catalog import CatalogNotice, CatalogQuery, Item
 from gb28181.manscdp.message import Manscdp, parse, serialise
 from gb28181.manscdp.position import Fix, Look, MobilePosition, MobilePositionQuery, PtzPositionNotice, PtzPositionQuery
+from gb28181.sdp import answer_to, live_offer, parse_offer
+from gb28181.sdp import serialise as sdp_bytes
 from registry.events import AlarmRaised, NoticeHeard, PositionReported, PtzPositionReported
+from sipserver.below import inbox
 from sipserver.below.following import Followed, Standing, Subject, Whom
 from sipserver.stack import Dialog, Incoming
 
@@ -339,3 +342,61 @@ async def test_a_node_of_the_tree_is_asked_for_alone(make_house, make_camera, un
     assert (await house.directory.channel(LOWER, CAMERA)) is not None, "nothing is removed by an answer about a part"
     with pytest.raises(LookupError):
         await house.below.ask_catalog("1", group)
+
+
+async def test_two_who_wish_for_the_same_share_one_subscription_until_both_are_content(
+    make_house, make_camera, until_true
+):
+    house, _, owner = await online(make_house, make_camera, until_true)
+    house.below.follow(LOWER, Subject.POSITION, interval_s=10, by="province")
+    await until_true(stands(house, Subject.POSITION, Standing.ACTIVE))
+    house.below.follow(LOWER, Subject.POSITION, interval_s=3, by="army")
+    await until_true(lambda: owner.refreshed)
+    assert parse(owner.refreshed[0].request.body).interval_s == 3
+    house.below.unfollow(LOWER, Subject.POSITION, by="army")
+    house.below.unfollow(LOWER, Subject.POSITION, by="army")
+    assert of(house, Subject.POSITION) is not None
+    house.below.unfollow(LOWER, Subject.POSITION, by="province")
+    assert of(house, Subject.POSITION) is None
+    await until_true(lambda: owner.refreshed[-1].request.headers.get("Expires") == "0")
+    assert len(owner.asked(MobilePositionQuery)) == 1
+
+
+async def test_what_the_settings_follow_outlives_a_wish(make_house, make_camera, until_true):
+    house, _, _ = await online(make_house, make_camera, until_true)
+    house.below.follow(LOWER, Subject.CATALOG, by="somebody")
+    house.below.unfollow(LOWER, Subject.CATALOG, by="somebody")
+    assert of(house, Subject.CATALOG) is not None
+
+
+async def test_a_call_of_a_channel_that_is_removed_ends(make_house, make_camera, until_true):
+    house, lower, owner = await online(make_house, make_camera, until_true)
+
+    def answer(incoming: Incoming) -> None:
+        asked = parse_offer(incoming.request.body)
+        said = answer_to(asked, owner=CAMERA, host="127.0.0.1", port=15_060, ssrc=102_000_001)
+        incoming.accept(sdp_bytes(said), "application/sdp", CAMERA)
+
+    lower.on_invite = answer
+    call = await house.below.peer(LOWER).call(CAMERA, live_offer("1", "127.0.0.1", 30_000, 102_000_001, "udp"))
+    ends: list[str] = []
+    call.on_end(ends.append)
+    await owner.notify(CatalogQuery, news(Item(SECOND, event="DEL")))
+    await asyncio.sleep(0.6)
+    assert ends == []
+    await owner.notify(CatalogQuery, news(Item(CAMERA, event="DEL")))
+    await until_true(lambda: ends == ["channel-removed"])
+
+
+async def test_news_of_what_we_do_not_know_asks_for_the_catalog_at_once_and_then_not_too_often(
+    make_house, make_camera, until_true, monkeypatch
+):
+    monkeypatch.setattr(inbox, "RESYNC_EVERY_S", 2.0)
+    house, lower, owner = await online(make_house, make_camera, until_true)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    asked = lower.queries(CatalogQuery)
+    for number in (7, 8):
+        await owner.notify(CatalogQuery, news(Item(f"3401020000132000000{number}", event="ON")))
+        await asyncio.sleep(0.7)
+        assert lower.queries(CatalogQuery) == asked + 1
+    await until_true(lambda: lower.queries(CatalogQuery) == asked + 2)
