@@ -121,7 +121,7 @@ class Ladder:
     def record(self, traffic: Traffic) -> None:
         """Write one message down; given to the stack as `on_traffic`."""
         self._recorded += 1
-        direction, path, message, raw, at, repeated = traffic
+        path, message, raw = traffic.path, traffic.message, traffic.raw
         owners = self._owners_at(path)
         if len(owners) == 1:
             (peer,) = owners
@@ -131,7 +131,8 @@ class Ladder:
             is_bound = peer in owners
         size = len(raw)
         kept = raw if size <= LONGEST_KEPT else raw[:LONGEST_KEPT]
-        note: _Note = (at, direction, path.transport, path.local, path.remote, peer, kept, size, repeated)
+        where = path.transport, path.local, path.remote
+        note: _Note = (traffic.at, traffic.direction, *where, peer, kept, size, traffic.repeated)
         call_id = message.call_id
         calm = self._calm.get(peer)
         if isinstance(message, Response):

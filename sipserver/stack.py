@@ -12,7 +12,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sipserver.sip.dialog import DialogKey, DialogState
 from sipserver.sip.endpoint import BRANCH_LETTERS, Endpoint
@@ -72,7 +73,7 @@ class TransportLost(Exception):
     """A request of ours could not be sent, or its connection went before the answer came."""
 
 
-class Traffic(NamedTuple):
+class Traffic(Struct, frozen=True):
     """One message as it crossed the wire. `at` is unix time in seconds; `repeated` marks retransmissions."""
 
     direction: str
@@ -795,15 +796,15 @@ class Stack:
             self._is_pumping = False
 
     def _put(self, out: Outgoing) -> None:
-        raw, path, message, repeated = out
+        path = out.path
         if path.connection:
-            sent = self._tcp is not None and self._tcp.send(raw, path.connection)
+            sent = self._tcp is not None and self._tcp.send(out.raw, path.connection)
         else:
-            sent = self._udp is not None and self._udp.send(raw, path.remote)
+            sent = self._udp is not None and self._udp.send(out.raw, path.remote)
         if not sent:
             self.endpoint.fail_sent(out, self.clock())
         elif self.on_traffic is not None:
-            self._tell_traffic(Traffic("out", path, message, raw, time.time(), repeated))
+            self._tell_traffic(Traffic("out", path, out.message, out.raw, time.time(), out.repeated))
 
     def _tell_traffic(self, traffic: Traffic) -> None:
         # As `guarded`, without its packing of arguments: this happens twice a request.
@@ -842,16 +843,15 @@ class Stack:
 
     def _on_heard(self, event: Heard) -> None:
         if self.on_traffic is not None:
-            path, message, raw, repeated = event
-            self._tell_traffic(Traffic("in", path, message, raw, time.time(), repeated))
+            self._tell_traffic(Traffic("in", event.path, event.message, event.raw, time.time(), event.repeated))
 
     def _on_refused(self, event: Refused) -> None:
         if self.on_bad is not None:
             self.guarded(self.on_bad, event.path, event.bad)
 
     def _on_request(self, event: RequestReceived) -> None:
-        transaction, request, path = event
-        incoming = Incoming(self, transaction, request, path, self.clock())
+        transaction, request = event.transaction, event.request
+        incoming = Incoming(self, transaction, request, event.path, self.clock())
         method = request.method
         if method == "INVITE":
             self._asked[transaction] = incoming
@@ -926,7 +926,7 @@ class Stack:
     def _on_response(self, event: ResponseReceived) -> None:
         user = event.transaction.user
         if isinstance(user, Ask | Ringing):
-            user.answered(*event)
+            user.answered(event.transaction, event.response, event.path)
 
     def _on_timed_out(self, event: TimedOut) -> None:
         user = event.transaction.user

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from gb28181.edition import Edition
 from sipserver.sip.path import Path
 
 
-class Binding(NamedTuple):
+class Binding(Struct, frozen=True):
     """A neighbour and the way to it. `path` is None when it came by a TCP connection that is gone.
 
     `last_host` remembers where that was. `said_edition` is X-GB-Ver as it was sent, "" when it was not.
@@ -26,7 +28,7 @@ class Binding(NamedTuple):
     def is_from(self, path: Path) -> bool:
         """Whether a message by `path` came from where this neighbour is bound."""
         bound = self.path
-        return (
+        return bound is path or (
             bound is not None
             and bound.remote == path.remote
             and bound.connection == path.connection
@@ -64,7 +66,7 @@ class Bindings:
 
     def move(self, code: str, path: Path) -> None:
         """The same neighbour at another address. Raises KeyError for one that is not bound."""
-        self.bind(self._by_code[code]._replace(path=path, last_host=path.remote[0]))
+        self.bind(replace(self._by_code[code], path=path, last_host=path.remote[0]))
 
     def loose(self, code: str) -> Binding | None:
         """Forget where a neighbour is; where it was comes back."""
@@ -82,7 +84,7 @@ class Bindings:
         """A connection broke: its neighbours stay known and have no way to them. Their codes come back."""
         codes = list(self.at(path))
         for code in codes:
-            self.bind(self._by_code[code]._replace(path=None))
+            self.bind(replace(self._by_code[code], path=None))
         return codes
 
 

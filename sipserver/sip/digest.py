@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import md5, sha256
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sipserver.sip.header import cut_outside_quotes, quoted, unquoted
 from sipserver.sip.sm3 import sm3_hex
@@ -72,8 +72,7 @@ def second_half(method: str, uri: str, algorithm: str) -> str:
     return hash_of(algorithm)(f"{method}:{uri}".encode())
 
 
-@dataclass(frozen=True, slots=True)
-class Challenge:
+class Challenge(Struct, frozen=True):
     """What WWW-Authenticate asks for. Built by us or parsed from a platform above."""
 
     realm: str
@@ -114,7 +113,7 @@ class Challenge:
         return f"{text},qop={quoted(self.qop)}" if self.qop is not None else text
 
 
-class Credentials(NamedTuple):
+class Credentials(Struct, frozen=True):
     """What Authorization brings."""
 
     username: str
@@ -132,21 +131,21 @@ class Credentials(NamedTuple):
     def parse(text: str) -> Credentials:
         """Raises ValueError when it is no Digest, or lacks username, nonce, uri or response."""
         found = parameters_of(text)
-        for name in ("username", "nonce", "uri", "response"):
-            if name not in found:
-                raise ValueError(f"Digest credentials without {name}")
-        return Credentials(
-            found["username"],
-            found.get("realm", ""),
-            found["nonce"],
-            found["uri"],
-            found["response"],
-            found.get("algorithm"),
-            found.get("qop"),
-            found.get("nc"),
-            found.get("cnonce"),
-            found.get("opaque"),
-        )
+        try:
+            return Credentials(
+                found["username"],
+                found.get("realm", ""),
+                found["nonce"],
+                found["uri"],
+                found["response"],
+                found.get("algorithm"),
+                found.get("qop"),
+                found.get("nc"),
+                found.get("cnonce"),
+                found.get("opaque"),
+            )
+        except KeyError as missing:
+            raise ValueError(f"Digest credentials without {missing.args[0]}") from None
 
     @staticmethod
     def answering(
@@ -231,6 +230,8 @@ def parameters_of(text: str) -> dict[str, str]:
     scheme, blank, rest = text.strip().partition(" ")
     if scheme.lower() != "digest" or not blank:
         raise ValueError(f"not Digest: {scheme[:20]!r}")
+    if "\\" in rest:
+        return careful_parameters_of(rest)
     pieces = rest.split(",")
     found: dict[str, str] = {}
     for piece in pieces[:MOST_PARAMETERS]:
@@ -238,7 +239,7 @@ def parameters_of(text: str) -> dict[str, str]:
         value = value.strip()
         if value[:1] == '"':
             inner = value[1:-1]
-            if value[-1:] != '"' or len(value) < 2 or '"' in inner or "\\" in inner:
+            if value[-1:] != '"' or len(value) < 2 or '"' in inner:
                 # A comma or a quotation mark inside a quotation.
                 return careful_parameters_of(rest)
             value = inner

@@ -215,10 +215,9 @@ class Endpoint:
         """RFC 3261 17.2.3, and more: many cameras share one private address and a poor source of branches, so the
         source's host, the Call-ID and the CSeq must agree too. Without the magic cookie (RFC 2543) the branch says
         nothing and the rest must do."""
-        sent_by, branch, _ = request.hop
-        first = request.headers._first
-        what = branch if branch.startswith(MAGIC_COOKIE) else f"{request.uri} {first['From']}"
-        return f"{what} {method} {request.cseq.number} {sent_by} {path.remote[0]} {first['Call-ID']}"
+        hop, first = request.hop, request.headers._first
+        what = hop.branch if hop.branch.startswith(MAGIC_COOKIE) else f"{request.uri} {first['From']}"
+        return f"{what} {method} {request.cseq.number} {hop.sent_by} {path.remote[0]} {first['Call-ID']}"
 
     def _receive_ack(self, request: Request, path: Path) -> None:
         try:

@@ -1,8 +1,11 @@
-"""What an endpoint tells its user: facts in the past tense, each with the transaction it belongs to."""
+"""What an endpoint tells its user: facts in the past tense, each with the transaction it belongs to.
+
+Structs and not named tuples: several are made for every message, in a third of the time.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from sipserver.sip.message import Request, Response
 from sipserver.sip.parser import BadMessage
@@ -10,7 +13,7 @@ from sipserver.sip.path import Path
 from sipserver.sip.transaction import Transaction
 
 
-class RequestReceived(NamedTuple):
+class RequestReceived(Struct, frozen=True):
     """A new request, to be answered through `Endpoint.respond`; an ACK for a 2xx comes as `AckReceived`."""
 
     transaction: Transaction
@@ -18,21 +21,21 @@ class RequestReceived(NamedTuple):
     path: Path
 
 
-class AckReceived(NamedTuple):
+class AckReceived(Struct, frozen=True):
     """An ACK that belongs to no failed INVITE: the end of a successful handshake."""
 
     request: Request
     path: Path
 
 
-class CancelReceived(NamedTuple):
+class CancelReceived(Struct, frozen=True):
     """An INVITE needs no answer any more: its caller gave up and was answered 487, or its user never answered: 408."""
 
     transaction: Transaction
     request: Request
 
 
-class ResponseReceived(NamedTuple):
+class ResponseReceived(Struct, frozen=True):
     """A response to a request of ours. For INVITE each repeated 2xx is told again, to be acknowledged again."""
 
     transaction: Transaction
@@ -40,33 +43,33 @@ class ResponseReceived(NamedTuple):
     path: Path
 
 
-class TimedOut(NamedTuple):
+class TimedOut(Struct, frozen=True):
     """Nobody answered: timer B or F."""
 
     transaction: Transaction
 
 
-class TransportFailed(NamedTuple):
+class TransportFailed(Struct, frozen=True):
     """The connection went, or the datagram could not be sent."""
 
     transaction: Transaction
 
 
-class AckMissing(NamedTuple):
+class AckMissing(Struct, frozen=True):
     """No ACK came for our final answer to an INVITE in 64*T1; after a 2xx the session is to be ended with BYE."""
 
     transaction: Transaction
     was_success: bool
 
 
-class Refused(NamedTuple):
+class Refused(Struct, frozen=True):
     """Bytes that are no message we take; answered already when they could be."""
 
     path: Path
     bad: BadMessage
 
 
-class Heard(NamedTuple):
+class Heard(Struct, frozen=True):
     """Every message that came in, for the ladder; `repeated` when a transaction had seen it before."""
 
     path: Path
@@ -88,7 +91,7 @@ Event = (
 )
 
 
-class Outgoing(NamedTuple):
+class Outgoing(Struct, frozen=True):
     """Bytes to be put on a path now."""
 
     raw: bytes

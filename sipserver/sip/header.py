@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import NamedTuple
 
+from msgspec import Struct
+
 # fmt: off
 KNOWN_NAMES = (
     "Accept", "Accept-Encoding", "Accept-Language", "Alert-Info", "Allow", "Allow-Events", "Authentication-Info",
@@ -256,7 +258,7 @@ def is_port(text: str) -> bool:
     return text == "5060" or not text or (len(text) <= 5 and text.isascii() and text.isdecimal() and int(text) < 65536)
 
 
-class Hop(NamedTuple):
+class Hop(Struct, frozen=True):
     """What a transaction needs of a top Via: who sent, the branch, and the text without `rport` and `received`."""
 
     sent_by: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from sipserver.sip.header import cut_outside_quotes, host_and_port, params_of, quoted, unquoted
 
@@ -95,7 +96,7 @@ def parse_uri(text: str) -> SipUri:
     return SipUri(user, host, port, scheme, params_of(params) if params else (), password, headers)
 
 
-class NameAddr(NamedTuple):
+class NameAddr(Struct, frozen=True):
     """What From, To, Contact and Route carry: a URI, a display name, header parameters.
 
     >>> NameAddr.parse('"gate" <sip:34020000001320000001@3402000000>;tag=7').tag
