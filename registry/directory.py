@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import groupby
@@ -482,14 +482,23 @@ class Directory:
         return Page((*found, *shown), _position("channel", *last, ""), total)
 
     async def node(self, node: str) -> TreeNode | None:
-        inner = self._forest.nodes.get(node)
-        if inner is not None:
-            return _tree_node(inner)
-        owner, _, code = node.removeprefix("channel:").partition("/")
-        if not code or not node.startswith("channel:"):
-            return None
-        rows = await self._store.channels([(owner, code)])
-        return self._leaf(rows[0], rows[0].place) if rows else None
+        return (await self.nodes((node,))).get(node)
+
+    async def nodes(self, nodes: Iterable[str]) -> dict[str, TreeNode]:
+        """Those of many nodes that are there, by id."""
+        found: dict[str, TreeNode] = {}
+        leaves: list[tuple[str, str]] = []
+        for node in nodes:
+            inner = self._forest.nodes.get(node)
+            owner, _, code = node.removeprefix("channel:").partition("/")
+            if inner is not None:
+                found[node] = _tree_node(inner)
+            elif code and node.startswith("channel:"):
+                leaves.append((owner, code))
+        for row in await self._store.channels(leaves) if leaves else ():
+            leaf = self._leaf(row, row.place)
+            found[leaf.id] = leaf
+        return found
 
     async def path_to(self, node: str) -> list[TreeNode]:
         """The node and those above it, from the root down; a channel's path goes by its home. Empty for an unknown."""

@@ -137,6 +137,22 @@ class TestDeciding:
         assert (status, said["error"]["code"]) == (400, key)
         assert await boss.get(f"/platforms/{UPPER}/sharing") == before
 
+    async def test_a_renamed_thing_of_any_kind_is_known_by_its_name_here(self, shared):
+        boss = await shared.person("administrator")
+        things = {
+            (LOWER, LOWER): "镜湖区",
+            (LOWER, ORG): "学校",
+            (LOWER, GROUP): "重点",
+            (CAMERA, CAMERA): "北门",
+            ("", "34"): "安徽省",
+            ("", "99"): None,
+        }
+        lines = [{"owner": owner, "code": code, "name_there": "x"} for owner, code in things]
+        _, said = await put(boss, names=[*lines, {"owner": LOWER, "code": CAMERAS[3]}])
+        shown = {(line["owner"], line["code"]): line for line in said["sharing"]["names"]}
+        assert {thing: line["name"] for thing, line in shown.items()} == things
+        assert [thing for thing, line in shown.items() if not line["known"]] == [("", "99")]
+
     async def test_a_rule_outlives_its_node_and_says_that_it_is_gone(self, shared):
         boss = await shared.person("administrator")
         rule = {"node": f"device:{LOWER}", "include": True}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from gb28181.code import GbCode
+from registry.divisions import short_code
 from registry.platform import Upper
 from registry.sharing import ShareAs, ShareRule, Sharing
-from registry.tree import NodeKind
+from registry.tree import NodeKind, TreeNode
 from web.api.platforms import ArrangementWord, known_upper
 from web.auth import Role
 from web.desk import Visit
@@ -175,53 +177,50 @@ def _check_code_there(code: str) -> None:
 
 async def _check_nodes(visit: Visit, wished: Sharing, before: Sharing) -> None:
     """A rule on nothing is a slip, unless it stood there already: what is gone for now may come back."""
-    stood = {rule.node for rule in before.rules}
-    unknown = [
-        rule.node
-        for rule in wished.rules
-        if rule.node not in stood and await visit.services.directory.node(rule.node) is None
-    ]
+    fresh = {rule.node for rule in wished.rules} - {rule.node for rule in before.rules}
+    unknown = sorted(fresh - (await visit.services.directory.nodes(fresh)).keys())
     if unknown:
         text = f"There is no node {unknown[0]}."
         raise Problem(400, "unknown-node", text, {"nodes": unknown[:MOST_NAMED], "count": len(unknown)})
 
 
 async def _view(visit: Visit, upper: Upper, shared: Sharing) -> SharingView:
+    wanted = {rule.node for rule in shared.rules}
+    wanted.update(node for name in shared.names for node in _nodes_of(name))
+    known = await visit.services.directory.nodes(wanted)
     return SharingView(
         share_all=upper.share_all,
         secrecy=upper.secrecy,
         arrangement=upper.arrangement,
-        rules=[await _rule_line(visit, rule) for rule in shared.rules],
-        names=[await _name_line(visit, name) for name in shared.names],
+        rules=[_rule_line(rule, known.get(rule.node)) for rule in shared.rules],
+        names=[_name_line(name, known) for name in shared.names],
     )
 
 
-async def _rule_line(visit: Visit, rule: ShareRule) -> RuleLine:
-    node = await visit.services.directory.node(rule.node)
+def _rule_line(rule: ShareRule, node: TreeNode | None) -> RuleLine:
     if node is None:
         return RuleLine(rule.node, rule.include, False, None, None)
     return RuleLine(rule.node, rule.include, True, node.kind, node.name)
 
 
-async def _name_line(visit: Visit, name: ShareAs) -> NameLine:
-    here = await _name_here(visit, name.owner, name.code)
-    return NameLine(name.owner, name.code, name.code_there, name.name_there, here is not None, here)
+def _name_line(name: ShareAs, known: Mapping[str, TreeNode]) -> NameLine:
+    node = next((known[node] for node in _nodes_of(name) if node in known), None)
+    return NameLine(
+        owner=name.owner,
+        code=name.code,
+        code_there=name.code_there,
+        name_there=name.name_there,
+        known=node is not None,
+        name=node.name if node is not None else None,
+    )
 
 
-async def _name_here(visit: Visit, owner: str, code: str) -> str | None:
-    """What we call a thing; None when we know nothing of it."""
-    directory = visit.services.directory
-    channel = await directory.channel(owner, code)
-    if channel is not None:
-        return channel.name
-    device = directory.device(code) if owner in ("", code) else None
-    if device is not None:
-        return device.shown_name
-    inner = ([f"division:{code}"] if not owner else []) + [
-        f"{kind}:{owner}/{code}" for kind in ("system", "group", "organisation", "device")
-    ]
-    for node in inner:
-        found = await directory.node(node)
-        if found is not None:
-            return found.name
-    return None
+def _nodes_of(name: ShareAs) -> tuple[str, ...]:
+    """Ids of the nodes that a renamed thing may be; the line does not say of what kind it is."""
+    owner, code = name.owner, name.code
+    if owner in ("", code):
+        return f"channel:{code}/{code}", f"device:{code}", f"division:{short_code(code) or code}"
+    return (f"channel:{owner}/{code}", *(f"{kind}:{owner}/{code}" for kind in INNER))
+
+
+INNER = (NodeKind.SYSTEM, NodeKind.GROUP, NodeKind.ORGANISATION, NodeKind.DEVICE)
