@@ -26,7 +26,7 @@ from registry.events import (
     PtzPositionReported,
     UpperChanged,
 )
-from registry.platform import Upper, UpperState
+from registry.platform import SIGNALLING_FIELDS, Upper, UpperState
 from registry.tree import NodeKind
 from sipserver.above.agent import Agent
 from sipserver.above.answers import Answers
@@ -50,23 +50,6 @@ SHOW_S = 0.2
 TEST_PATIENCE_S = 40.0
 TIERS_OF_A_PLATFORM = 2
 """A platform below and what it asks in its turn."""
-
-SIGNALLING = (
-    "host",
-    "port",
-    "transport",
-    "domain",
-    "user",
-    "password",
-    "our_code",
-    "local_host",
-    "edition",
-    "expires_s",
-    "keepalive_interval_s",
-    "keepalive_count",
-    "enabled",
-)
-"""What a link is made of: an edit of anything else leaves it standing (pain 28)."""
 
 
 class Neighbourhood(NeighboursBelow, Following, Protocol):
@@ -214,13 +197,13 @@ class Above:
         self._hosts = {host: owner for host, owner in self._hosts.items() if owner != code}
 
     async def _changed_upper(self, code: str) -> None:
-        """An operator added, edited or removed an upper."""
+        """An operator added, edited or removed an upper: a link is made anew only for what it is made of (pain 28)."""
         upper, liaison = self._uppers.upper(code), self._liaisons.get(code)
         if upper is None:
             await self._shut(code)
         elif liaison is None:
             await self._open(upper)
-        elif any(getattr(upper, name) != getattr(liaison.upper, name) for name in SIGNALLING):
+        elif any(getattr(upper, name) != getattr(liaison.upper, name) for name in SIGNALLING_FIELDS):
             await self._shut(code)
             await self._open(upper)
         else:
@@ -321,6 +304,7 @@ class Above:
         elif effect is Effect.WENT:
             if liaison.agent.registration.standing is not Standing.LEAVING:
                 log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
+            liaison.life += 1
             self.calls.end_all(code)
             desk = self._desks.get(code)
             if desk is not None:

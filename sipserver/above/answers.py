@@ -23,7 +23,7 @@ from registry.events import NoticeHeard
 from registry.platform import Upper
 from sipserver.above.codes import recoded, with_other_sn
 from sipserver.above.liaison import Liaison
-from sipserver.above.pages import Declined, Insistence, NotTaken, insist
+from sipserver.above.pages import Declined, Insistence, NotTaken, Say, insist
 from sipserver.above.registration import Heard
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
@@ -31,7 +31,7 @@ from sipserver.above.user_identity import HEADER, extended, has_come_by, identit
 from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
 from sipserver.sip.message import Field, Response
-from sipserver.stack import Incoming
+from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
 
@@ -241,6 +241,7 @@ class Answers:
         """Pages in their order, each after the 200 to the one before."""
         liaison, value = wish.liaison, wish.value
         upper, way, again = liaison.upper, liaison.way, self._insistence
+        put = self._putter(liaison)
         size = page_size(upper, self._settings)
         device = value.device or way.us
         self.tally.catalogs += 1
@@ -250,11 +251,11 @@ class Answers:
                     await self._exporter.forget_sent(upper)
                 sent, total = 0, rendering.total
                 if not total:
-                    await insist(lambda page: self._put(liaison, page), way.written(Catalog(value.sn, device)), again)
+                    await insist(put, way.written(Catalog(value.sn, device)), again)
                 async for items in rendering.pages(size):
                     self._progress(liaison, (sent, total))
                     body = way.written(Catalog(value.sn, device, total, items))
-                    await insist(lambda page: self._put(liaison, page), body, again)
+                    await insist(put, body, again)
                     await self._exporter.mark_sent(upper, items)
                     sent += len(items)
                 self.tally.catalog_items += sent
@@ -263,9 +264,8 @@ class Answers:
         except Declined as declined:
             log.warning("%s refused a page of its catalog: %s", upper.code, declined)
         except NotTaken as silent:
-            reason = f"it did not take a page of its catalog: {silent}"
-            log.warning("%s: %s", upper.code, reason)
-            liaison.agent.heard(Heard.GONE, reason)
+            log.warning("%s did not take a page of its catalog: %s", upper.code, silent)
+            liaison.agent.heard(Heard.GONE, f"it did not take a page of its catalog: {silent}")
         finally:
             self._progress(liaison, None)
             self._sent_catalog(liaison)
@@ -393,7 +393,7 @@ class Answers:
 
     async def _send(self, liaison: Liaison, body: bytes) -> bool:
         try:
-            await insist(lambda page: self._put(liaison, page), body, self._insistence)
+            await insist(self._putter(liaison), body, self._insistence)
         except Declined as declined:
             log.info("%s refused an answer: %s", liaison.upper.code, declined)
             return False
@@ -402,10 +402,23 @@ class Answers:
             return False
         return True
 
-    async def _put(self, liaison: Liaison, body: bytes) -> Response:
-        response = await liaison.way.say(body, timeout_s=self._settings.answer_s)
-        liaison.exchanged()
-        return response
+    def _putter(self, liaison: Liaison) -> Say:
+        """How messages go to the upper for as long as it is not lost: what it asked before is not for after."""
+        life = liaison.life
+
+        async def put(body: bytes) -> Response:
+            if liaison.life != life:
+                raise Declined("it was lost meanwhile")
+            try:
+                response = await liaison.way.say(body, timeout_s=self._settings.answer_s)
+            except (RequestTimedOut, TransportLost, OSError):
+                if liaison.life != life:
+                    raise Declined("it was lost meanwhile") from None
+                raise
+            liaison.exchanged()
+            return response
+
+        return put
 
 
 def page_size(upper: Upper, settings: AboveSettings) -> int:

@@ -35,6 +35,8 @@ class Liaison:
         self.lookups = Errands(limit=512, workers=1)
         self.subscriptions: Callable[[], tuple[SubscriptionView, ...]] = tuple
         self.calls: Callable[[], int] = lambda: 0
+        self.life = 0
+        """How often the upper was lost: what began in an earlier life is not for this one."""
         self.catalog_sent: tuple[int, int] | None = None
         self.registered_at: float | None = None
         self.since = wall_clock()

@@ -45,7 +45,7 @@ from sipserver.above.way import MANSCDP
 from sipserver.above.wishes import Exporter, Following, Shared
 from sipserver.below.following import Subject
 from sipserver.sip.message import Field, Response
-from sipserver.stack import Dialog, Incoming
+from sipserver.stack import Dialog, Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
 
@@ -54,6 +54,7 @@ MOST_DEVICES = 5000
 """Places of one subscription that may wait at once."""
 SCOPE_PAGE = 500
 LONGEST_CALM_S = 60.0
+FAREWELL_S = 1.5
 CALM_FACTOR = 10.0
 BARE_FOR_ONE = 4
 """Items that only say ON or OFF take so much less room than whole ones."""
@@ -105,15 +106,20 @@ class Desk:
         self._task = asyncio.create_task(self._work(), name=f"notices to {self._code}")
 
     async def close(self) -> None:
-        """Say farewell to subscribers, without waiting for them, and stop."""
-        for subscription in self._book:
-            await self._happened(subscription, Happening.WITHDRAWN)
+        """Stop, and say farewell to subscribers, as far as they answer in time."""
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
             self._task = None
+        farewells = [asyncio.ensure_future(self._withdraw(each)) for each in self._book]
+        if farewells:
+            _, late = await asyncio.wait(farewells, timeout=FAREWELL_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
     def views(self) -> tuple[SubscriptionView, ...]:
         return self._book.views(self._wall_clock() - self._clock())
@@ -160,7 +166,7 @@ class Desk:
         for subscription in self._book:
             self._end(subscription, Happening.LOST)
         self._news.clear()
-        self._is_dirty = False
+        self._is_dirty = self._resends = False
 
     def look(self) -> None:
         """About once a second: what was not refreshed ends."""
@@ -267,12 +273,19 @@ class Desk:
             subject = Subject(subscription.subject)
             try:
                 self._following.follow(
-                    shared.owner, subject, target=shared.code, interval_s=int(subscription.interval_s)
+                    shared.owner,
+                    subject,
+                    target=shared.code,
+                    interval_s=int(subscription.interval_s),
+                    by=self._name_of(subscription),
                 )
             except (LookupError, ValueError) as wrong:
                 log.info("%s of %s is not followed below: %s", subject, shared.code, wrong)
                 return
             self._followed[subscription.number] = (shared.owner, shared.code)
+
+    def _name_of(self, subscription: Subscription) -> str:
+        return f"{self._code} {subscription.number}"
 
     # The ends.
 
@@ -285,21 +298,25 @@ class Desk:
         if dialog is not None:
             dialog.forget()
         below = self._followed.pop(subscription.number, None)
-        if below is not None and self._following is not None and below not in self._followed.values():
-            self._following.unfollow(below[0], Subject(subscription.subject), target=below[1])
+        if below is not None and self._following is not None:
+            owner, target = below
+            self._following.unfollow(
+                owner, Subject(subscription.subject), target=target, by=self._name_of(subscription)
+            )
         self._changed(self._liaison)
 
-    async def _happened(self, subscription: Subscription, what: Happening) -> None:
+    async def _withdraw(self, subscription: Subscription) -> None:
+        """We end it: the subscriber hears so (SUB-09)."""
         dialog = self._dialogs.get(subscription.number)
-        if self._book.happened(subscription, what) is Deed.SAY_FAREWELL and dialog is not None:
-            headers = (("Event", subscription.event), ("Subscription-State", "terminated;reason=deactivated"))
-            task = asyncio.ensure_future(dialog.request("NOTIFY", headers=headers, timeout_s=1.0))
-            await asyncio.wait((task,), timeout=1.0)
-            if task.done() and not task.cancelled():
-                task.exception()
-            else:
-                task.cancel()
-        self._forget(subscription)
+        deed = self._book.happened(subscription, Happening.WITHDRAWN)
+        try:
+            if deed is Deed.SAY_FAREWELL and dialog is not None:
+                headers = (("Event", subscription.event), ("Subscription-State", "terminated;reason=deactivated"))
+                await dialog.request("NOTIFY", headers=headers, timeout_s=FAREWELL_S)
+        except (RequestTimedOut, TransportLost) as silent:
+            log.info("%s did not hear our farewell: %s", self._code, silent)
+        finally:
+            self._forget(subscription)
 
     # The work.
 
@@ -351,7 +368,7 @@ class Desk:
             if subscription.subject is Followed.CATALOG and self._liaison.upper.initial_report:
                 await self._tell_offline(subscription, scope)
         except LookupError:
-            await self._happened(subscription, Happening.WITHDRAWN)
+            await self._withdraw(subscription)
             return
         self._book.happened(subscription, Happening.REPORTED)
         if subscription.subject is Followed.CATALOG:
@@ -562,6 +579,10 @@ class Desk:
             log.info("%s follows %s no longer: %s", self._code, subscription.target, declined)
             self._end(subscription, Happening.DECLINED)
             return
+        except NotTaken:
+            if subscription.is_over:
+                return  # the upper was lost meanwhile, and is perhaps there again
+            raise
         subscription.notified += count
         self.notified += 1
 

@@ -20,7 +20,7 @@ class NotTaken(Exception):
 
 
 class Declined(Exception):
-    """The upper refused a part; the rest was not sent."""
+    """The upper refused a part, or is another than it was; the rest was not sent."""
 
 
 @dataclass(frozen=True, slots=True)

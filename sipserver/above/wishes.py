@@ -129,7 +129,7 @@ class Hall(Protocol):
 class Following(Protocol):
     """Who subscribes below for what is followed above; `sipserver.below.below.Below` keeps this."""
 
-    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0, by: str = "") -> None:
         """Raises LookupError, ValueError."""
 
-    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None: ...
+    def unfollow(self, code: str, subject: Subject, *, target: str = "", by: str = "") -> None: ...

@@ -200,10 +200,10 @@ class FakeNeighbours:
     def peer(self, code: str) -> FakePeer | None:
         return self.peers.get(code)
 
-    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0) -> None:
+    def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0, by: str = "") -> None:
         self.followed.append((code, str(subject), target))
 
-    def unfollow(self, code: str, subject: Subject, *, target: str = "") -> None:
+    def unfollow(self, code: str, subject: Subject, *, target: str = "", by: str = "") -> None:
         self.followed.remove((code, str(subject), target))
 
 
