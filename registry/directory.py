@@ -417,6 +417,8 @@ class Directory:
             if owner not in self._book.devices:
                 raise LookupError(f"no device {owner} whose catalog this could be")
             before = self._directories.get(owner, {})
+            if not before and not self._forest.held_by(owner).channels:
+                self._seen_whole.add(owner)  # whatever we come to hold of it is placed by the rules of today
             anew = anew or (complete and owner not in self._seen_whole)
             outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete, anew=anew)
         self._directories[owner] = outcome.directories
