@@ -14,6 +14,7 @@ export const router = createRouter({
         // The wall lives in the shell and goes on playing behind other screens.
         { path: 'watch', name: 'watch', component: { render: () => null } },
         { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
+        { path: 'platforms', name: 'platforms', component: () => import('./views/PlatformsView.vue') },
         { path: 'ladder', name: 'ladder', component: () => import('./views/LadderView.vue') },
         { path: 'system', name: 'system', component: () => import('./views/SystemView.vue') },
       ],

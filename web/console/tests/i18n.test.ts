@@ -14,7 +14,12 @@ const REFUSALS = [
 const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc', 'not-rtp', 'not-ps', 'no-key-frame', 'unsupported-codec', 'lost']
 
 /** Keys that are put together from a server's word. */
-const BUILT = ['error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.']
+const BUILT = [
+  'platforms.state.',
+  'platforms.subject.',
+  'platforms.tab.',
+  'sharing.arrangement.',
+  'sharing.rule.','error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.']
 
 const isCjk = (text: string) => [...text].some((letter) => letter >= '\u4e00' && letter <= '\u9fff')
 const places = (text: string) => text.split('{').slice(1).map((rest) => rest.split('}')[0]).sort()

@@ -1,4 +1,5 @@
 /** The server's events, typed by kind. What does not look as promised is dropped. */
+import type { Platform } from './platforms'
 import type { Device, Refusal } from './types'
 
 export interface CountsNews {
@@ -43,13 +44,16 @@ export interface News {
   counts: CountsNews
   stream: StreamNews
   alarm: AlarmNews
+  platform: Platform
+  'platform-removed': { code: string }
+  sharing: { platform: string }
 }
 
 export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm',
+  'stream', 'alarm', 'platform', 'platform-removed', 'sharing',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

@@ -98,6 +98,7 @@ async function send<T>(method: string, path: string, options: Options = {}): Pro
 export const http = {
   get: <T>(path: string, query?: Query, signal?: AbortSignal) => send<T>('GET', path, { query, signal }),
   post: <T>(path: string, body?: unknown, signal?: AbortSignal) => send<T>('POST', path, { body, signal }),
+  put: <T>(path: string, body: unknown) => send<T>('PUT', path, { body }),
   patch: <T>(path: string, body: unknown) => send<T>('PATCH', path, { body }),
   delete: <T>(path: string, keepalive = false) => send<T>('DELETE', path, { keepalive }),
 }

@@ -1,7 +1,9 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
+import { cascade } from './en.cascade'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
+  ...cascade,
   'product.name': 'Lianwang',
   'product.tag': 'Video surveillance, joined up',
 

@@ -1,6 +1,9 @@
 /** What operators read, in Chinese: the first language. Keys of refusals, verdicts and errors are the server's own words. */
 
+import { cascade } from './zh.cascade'
+
 export const zh = {
+  ...cascade,
   'product.name': '联网',
   'product.tag': '视频监控联网平台',
 
