@@ -6,31 +6,34 @@ import asyncio
 import logging
 import secrets
 from collections import deque
-from dataclasses import dataclass
-from typing import Protocol
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 
 from broker.failure import Failure
+from broker.life import State
 from broker.placement import Placement
-from broker.ssrc_pool import SsrcPool
-from broker.stream import Pace, Stream, StreamKey
-from broker.watch import InletStatistics, Lease, RtpTo, StreamView, Watch
-from gb28181.peer import Hop, Neighbours
-from media.plane import FirstFrame, MediaPlane, NoCapacity, OutletClosed, PlaneEvent
-from registry.channel import Channel
-from registry.device import Device
+from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
+from broker.ssrc_pool import NoNumber, SsrcPool
+from broker.stream import FINISHED, Errand, Pace, Stream, StreamKey
+from broker.watch import InletStatistics, Lease, RtpTo, Sender, SenderStatistics, StreamView, Watch
+from gb28181.mansrtsp import read_control
+from gb28181.peer import Hop, Neighbours, PeerError, PeerRefused, PeerSilent
+from media.plane import (
+    FirstFrame,
+    Inlet,
+    MediaPlane,
+    NoCapacity,
+    OutletClosed,
+    PlaneEvent,
+    SenderWish,
+    Transport,
+)
 from registry.events import Bus, DeviceCameOnline, Event, StreamChanged
 
 log = logging.getLogger(__name__)
 
 FAILURES_KEPT = 100
-
-
-class ChannelLookup(Protocol):
-    """What the broker must know of devices and channels; the directory keeps this promise."""
-
-    def device(self, code: str) -> Device | None: ...
-
-    async def channel(self, owner: str, code: str) -> Channel | None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,7 @@ class BrokerStatistics:
     waiting: int
     ssrcs_lent: int
     ssrcs_free: int
+    """Of live streams; recordings have numbers of their own."""
     calls: int
     granted: int
     failed: int
@@ -77,11 +81,14 @@ class BrokerStatistics:
 
 @dataclass(slots=True)
 class _Held:
-    """A lease that is out: where its claim and its outlet are."""
+    """A lease that is out: where its claim and its outlet are, who hears of its end, and what goes back then."""
 
     stream: Stream
     inlet: str
     outlet: str
+    sends: bool = False
+    listener: Callable[[str], None] | None = None
+    taken: ExitStack = field(default_factory=ExitStack)
 
 
 class Broker:
@@ -98,14 +105,17 @@ class Broker:
         self.settings = settings or BrokerSettings()
         self._neighbours = neighbours
         self._channels = channels
+        self._routes = RouteBook(channels, self.settings.domain)
         self._placement = Placement(plane)
         self._bus = bus
         self._ssrcs = SsrcPool(self.settings.domain)
+        self._recorded_ssrcs = SsrcPool(self.settings.domain, live=False)
         self._streams: dict[StreamKey, Stream] = {}
         self._ending: dict[StreamKey, Stream] = {}
         self._by_inlet: dict[str, Stream] = {}
         self._leases: dict[str, _Held] = {}
         self._by_outlet: dict[str, str] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._failures: deque[StreamView] = deque(maxlen=FAILURES_KEPT)
         self._waiting = 0
         self._calls = self._granted = self._failed = 0
@@ -119,39 +129,99 @@ class Broker:
     async def watch(self, watch: Watch) -> Lease:
         """A viewer's place on the stream of `watch`. Raises WatchFailed, with the ladder of what was tried.
 
-        Cancelling it withdraws this viewer only; whoever else waits for the stream is not disturbed.
+        A channel that several neighbours have is asked of the next one when one fails. Cancelling it withdraws this
+        viewer only; whoever else waits for the stream is not disturbed.
         """
         try:
             lease = await self._grant(watch)
-        except _Refused as refused:
+        except Refused as no:
             self._failed += 1
-            raise refused.failure.as_error() from None
+            failure = no.failure
+            raise (failure if failure.path else replace(failure, path=(self.settings.domain,))).as_error() from None
         self._granted += 1
         return lease
 
     async def release(self, lease_id: str) -> None:
         """Give a lease back; harmless when it is gone."""
-        held = self._leases.pop(lease_id, None)
+        held = self._take_back(lease_id)
+        if held is not None:
+            await held.stream.plane.detach(held.inlet, held.outlet)
+
+    def begin(self, lease_id: str) -> None:
+        """The platform above is ready (its ACK came): its sender begins. Harmless for a lease that is gone."""
+        held = self._leases.get(lease_id)
+        if held is not None and held.sends:
+            held.stream.plane.begin(held.outlet)
+
+    def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None:
+        """Call `listener(reason)` once, when the lease ends by itself and not by `release`; at once when it has.
+
+        The reason is "finished" when a recording was sent to its end.
+        """
+        held = self._leases.get(lease_id)
         if held is None:
-            return
-        self._by_outlet.pop(held.outlet, None)
-        held.stream.unclaim(lease_id)
-        await held.stream.plane.detach(held.inlet, held.outlet)
+            listener("it has ended")
+        else:
+            held.listener = listener
+
+    async def inform(self, lease_id: str, body: bytes, content_type: str) -> int:
+        """Hand a control (MANSRTSP) on to the sender of a recording, byte for byte; the status it answered.
+
+        405 for a live stream, which others watch too; 481 when the session is gone, 408 when nobody answered.
+        """
+        held = self._leases.get(lease_id)
+        stream = held.stream if held is not None else None
+        call = stream.call if stream is not None else None
+        if stream is None or call is None:
+            return 481
+        if stream.is_live:
+            return 405
+        try:
+            status = await call.inform(body, content_type)
+        except PeerSilent:
+            return 408
+        except PeerRefused as no:
+            return no.status
+        except PeerError:
+            return 480
+        control = read_control(body)
+        if control is not None and 200 <= status <= 299:
+            stream.controlled(control)
+        return status
 
     async def _grant(self, watch: Watch) -> Lease:
         if self._is_closed or len(self._leases) + self._waiting >= self.settings.leases:
             message = (
                 "we are shutting down" if self._is_closed else f"all {self.settings.leases} viewer places are taken"
             )
-            raise _Refused(Failure(message, "no-capacity", 503, (Hop("us", "find a place", 503, message),)))
-        device = await self._find(watch)
+            raise refused(message, "no-capacity", 503, "find a place")
+        until = asyncio.get_running_loop().time() + self.settings.viewer_patience_s
+        number, channel = watch.stream_number, watch.channel
+        routes = await self._routes.of(watch, lambda owner: StreamKey(owner, channel, number) in self._streams)
+        tried: tuple[Hop, ...] = ()
+        while True:
+            route = routes.pop(0)
+            try:
+                lease = await self._by(route, replace(watch, owner=route.device.code), until)
+            except Refused as no:
+                failure = no.failure.after(tried)
+                self._routes.failed(route.device.code, channel)
+                if not routes or failure.code in NO_OTHER_WAY_HELPS:
+                    raise Refused(failure) from None
+                log.info("%s; trying it by %s", failure.message, routes[0].device.code)
+                tried = failure.hops
+                continue
+            self._routes.worked(route.device.code, channel)
+            return lease
+
+    async def _by(self, route: Route, watch: Watch, until: float) -> Lease:
         claim = secrets.token_hex(8)
         # No wait between looking for the stream and claiming it: two watches at once must find one.
-        stream = self._stream_of(watch, device)
+        stream = self._stream_of(watch, route, claim)
         stream.claim(claim, watch.viewer)
         self._waiting += 1
         try:
-            await self._wait(stream)
+            await self._wait(stream, until)
             return await self._lease(watch, stream, claim)
         except BaseException:
             stream.unclaim(claim)
@@ -159,24 +229,10 @@ class Broker:
         finally:
             self._waiting -= 1
 
-    async def _find(self, watch: Watch) -> Device:
-        """The device that is to be called. Raises _Refused."""
-        device = self._channels.device(watch.owner)
-        if device is None:
-            raise _refused(f"no device {watch.owner} is known here", "unknown-device", 404, "find the device")
-        if not device.enabled:
-            raise _refused(f"{watch.owner} is disabled here", "device-disabled", 403, "find the device")
-        channel = await self._channels.channel(watch.owner, watch.channel)
-        # A camera without a catalog is its own channel.
-        if channel is None and watch.channel != watch.owner:
-            message = f"{watch.owner} has no channel {watch.channel}"
-            raise _refused(message, "unknown-channel", 404, "find the channel")
-        if channel is not None and not channel.playable and watch.channel != watch.owner:
-            raise _refused(f"{watch.channel} carries no picture", "not-playable", 488, "find the channel")
-        return device
-
-    def _stream_of(self, watch: Watch, device: Device) -> Stream:
-        key = StreamKey(watch.owner, watch.channel, watch.stream_number)
+    def _stream_of(self, watch: Watch, route: Route, claim: str) -> Stream:
+        is_live = watch.kind.is_live
+        # A recording is its viewer's alone: what one asks of it would happen to all (media.md 2.11).
+        key = StreamKey(watch.owner, watch.channel, watch.stream_number, "" if is_live else claim)
         stream = self._streams.get(key)
         if stream is not None:
             return stream
@@ -186,10 +242,10 @@ class Broker:
             key,
             lambda: self._channels.device(watch.owner),
             self._neighbours,
-            self._placement.plane_for(device),
-            self._ssrcs,
+            self._placement.plane_for(route.device),
+            self._ssrcs if is_live else self._recorded_ssrcs,
             Pace(
-                settings.linger_s,
+                settings.linger_s if is_live else 0.0,
                 settings.answer_s,
                 settings.first_frame_s,
                 settings.retry_first_s,
@@ -197,6 +253,15 @@ class Broker:
                 settings.retry_other_transport,
                 settings.single_port,
                 settings.key_frame_every_s,
+            ),
+            Errand(
+                watch.kind,
+                watch.start,
+                watch.stop,
+                watch.download_speed,
+                watch.uri,
+                route.headers,
+                settings.domain,
             ),
             self._stream_changed,
             self._inlet_changed,
@@ -211,39 +276,62 @@ class Broker:
         self._tell(stream, "")
         return stream
 
-    async def _wait(self, stream: Stream) -> None:
-        patience_s = self.settings.viewer_patience_s
+    async def _wait(self, stream: Stream, until: float) -> None:
         try:
-            async with asyncio.timeout(patience_s):
+            async with asyncio.timeout_at(until):
                 failure = await stream.wait_flowing()
         except TimeoutError:
-            message = f"{stream.key.channel} sent no picture in {patience_s:g} s"
+            message = f"{stream.key.channel} sent no picture in {self.settings.viewer_patience_s:g} s"
             hop = Hop("us", "await the stream", 504, f"still {stream.state}")
-            raise _Refused(Failure(message, "timeout", 504, (*stream.hops, hop))) from None
+            raise Refused(Failure(message, "timeout", 504, (*stream.hops, hop), path=stream.path)) from None
         if failure is not None:
-            raise _Refused(failure)
+            raise Refused(failure)
 
     async def _lease(self, watch: Watch, stream: Stream, claim: str) -> Lease:
         inlet, call, video = stream.inlet, stream.call, stream.video
         if inlet is None or call is None or video is None:
-            raise _Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops))
-        if isinstance(watch.outlet, RtpTo):
-            raise _refused("no sender can be made here", "no-capacity", 503, "attach a sender")
-        try:
-            outlet, address = await stream.plane.attach(inlet.id, watch.outlet, audio=watch.audio)
-        except NoCapacity as error:
-            raise _refused(str(error), "no-capacity", 503, "attach a viewer") from None
-        except KeyError:
-            raise _Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
-        self._leases[claim] = _Held(stream, inlet.id, outlet)
+            raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops, path=stream.path))
+        with ExitStack() as taken:
+            sender: Sender | None = None
+            try:
+                if isinstance(watch.outlet, RtpTo):
+                    sender = await self._attach_sender(watch, watch.outlet, stream, inlet, taken)
+                    outlet, address = sender.outlet, ""
+                else:
+                    outlet, address = await stream.plane.attach(inlet.id, watch.outlet, audio=watch.audio)
+            except (NoCapacity, NoNumber) as error:
+                raise refused(str(error), "no-capacity", 503, "attach a viewer") from None
+            except KeyError:
+                raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
+            self._leases[claim] = _Held(stream, inlet.id, outlet, sender is not None, taken=taken.pop_all())
         self._by_outlet[outlet] = claim
-        return Lease(claim, watch, address, call.call_id, video, stream.audio if watch.audio else None)
+        audio = stream.audio if watch.audio else None
+        return Lease(claim, watch, address, call.call_id, video, audio, sender, stream.path, call.answer.filesize)
+
+    async def _attach_sender(self, watch: Watch, to: RtpTo, stream: Stream, inlet: Inlet, taken: ExitStack) -> Sender:
+        """A bound way out to a platform above. The called side chooses the number where the offer has none."""
+        pool = self._ssrcs if watch.kind.is_live else self._recorded_ssrcs
+        try:
+            transport = Transport(to.transport)
+            ssrc = taken.enter_context(pool.lend()) if to.ssrc is None else to.ssrc
+            wish = SenderWish(
+                transport, to.host, to.port, ssrc, to.payload_type, to.local_host, is_whole=not watch.kind.is_live
+            )
+            return await stream.plane.attach_sender(inlet.id, wish)
+        except ValueError as error:
+            message = f"nothing can be sent to {to.host} port {to.port} by {to.transport}: {error}"
+            raise refused(message, "bad-address", 488, "attach a sender") from None
 
     # --- eyes ------------------------------------------------------------------------------------------------
 
     def streams(self) -> list[StreamView]:
-        """Every stream there is, flowing or failing."""
-        return [stream.view() for stream in self._streams.values()]
+        """Every stream there is, flowing or failing, and who takes it as a platform above."""
+        senders: dict[Stream, tuple[SenderStatistics, ...]] = {}
+        for held in self._leases.values():
+            found = held.stream.plane.sender_statistics(held.outlet) if held.sends else None
+            if found is not None:
+                senders[held.stream] = (*senders.get(held.stream, ()), found)
+        return [replace(stream.view(), senders=senders.get(stream, ())) for stream in self._streams.values()]
 
     def failures(self) -> list[StreamView]:
         """The last streams that never came, newest last."""
@@ -266,7 +354,7 @@ class Broker:
             streams=len(self._streams),
             leases=len(self._leases),
             waiting=self._waiting,
-            ssrcs_lent=self._ssrcs.lent,
+            ssrcs_lent=self._ssrcs.lent + self._recorded_ssrcs.lent,
             ssrcs_free=self._ssrcs.free,
             calls=self._calls + sum(stream.calls for stream in self._streams.values()),
             granted=self._granted,
@@ -292,6 +380,7 @@ class Broker:
         for stream in streams:
             stream.cancel()
         tasks = [stream.task for stream in streams if stream.task is not None]
+        tasks += self._leaving
         if tasks:
             await asyncio.wait(tasks)
 
@@ -308,10 +397,9 @@ class Broker:
                 log.info("%s flows: %s", stream.key.channel, event.video)
 
     def _outlet_closed(self, event: OutletClosed) -> None:
-        lease_id = self._by_outlet.pop(event.outlet, None)
-        held = self._leases.pop(lease_id, None) if lease_id else None
-        if lease_id and held:
-            held.stream.unclaim(lease_id)
+        lease_id = self._by_outlet.get(event.outlet)
+        if lease_id is not None:
+            self._end_lease(lease_id, event.reason)
 
     def _heard(self, event: Event) -> None:
         if isinstance(event, DeviceCameOnline):
@@ -326,7 +414,37 @@ class Broker:
             self._calls += stream.calls
             if stream.failure is not None:
                 self._failures.append(stream.view())
+            self._end_leases(stream, FINISHED if stream.is_finished else note or "the stream ended")
+        elif stream.state is State.RETRYING:
+            # Whoever browses keeps his place; a platform above is told at once and rings again (annex K rule 1).
+            self._end_leases(stream, note or "the stream was lost", senders_only=True)
         self._tell(stream, note)
+
+    def _end_leases(self, stream: Stream, reason: str, *, senders_only: bool = False) -> None:
+        for lease_id, held in tuple(self._leases.items()):
+            if held.stream is stream and (held.sends or not senders_only):
+                self._end_lease(lease_id, reason)
+                if senders_only:
+                    task = asyncio.create_task(stream.plane.detach(held.inlet, held.outlet), name=f"leave {lease_id}")
+                    self._leaving.add(task)
+                    task.add_done_callback(self._leaving.discard)
+
+    def _end_lease(self, lease_id: str, reason: str) -> None:
+        """It ended by itself; its holder is told."""
+        held = self._take_back(lease_id)
+        if held is not None and held.listener is not None:
+            try:
+                held.listener(reason)
+            except Exception:
+                log.exception("who held lease %s failed at its end; the others still hear of theirs", lease_id)
+
+    def _take_back(self, lease_id: str) -> _Held | None:
+        held = self._leases.pop(lease_id, None)
+        if held is not None:
+            self._by_outlet.pop(held.outlet, None)
+            held.stream.unclaim(lease_id)
+            held.taken.close()
+        return held
 
     def _inlet_changed(self, stream: Stream, before: str | None, after: str | None) -> None:
         if before is not None:
@@ -337,8 +455,7 @@ class Broker:
     def _stream_done(self, stream: Stream) -> None:
         if self._ending.get(stream.key) is stream:
             del self._ending[stream.key]
-        for lease_id in [lease for lease, held in self._leases.items() if held.stream is stream]:
-            self._by_outlet.pop(self._leases.pop(lease_id).outlet, None)
+        self._end_leases(stream, "the stream ended")
 
     def _named(self, stream_id: str) -> Stream | None:
         return next((each for each in self._streams.values() if each.name == stream_id), None)
@@ -348,15 +465,3 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"<Broker {len(self._streams)} streams, {len(self._leases)} leases>"
-
-
-class _Refused(Exception):
-    """A failure on its way to the door."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-def _refused(message: str, code: str, status: int, what: str) -> _Refused:
-    return _Refused(Failure(message, code, status, (Hop("us", what, status, message),)))

@@ -39,11 +39,18 @@ class Failure:
     hops: tuple[Hop, ...] = ()
     seen: Seen | None = None
     call_id: str | None = None
+    path: tuple[str, ...] = ()
 
     def as_error(self) -> WatchFailed:
         """A fresh exception: several viewers may have waited for the same failure."""
         return WatchFailed(
-            self.message, code=self.code, status=self.status, hops=self.hops, seen=self.seen, call_id=self.call_id
+            self.message,
+            code=self.code,
+            status=self.status,
+            hops=self.hops,
+            seen=self.seen,
+            call_id=self.call_id,
+            path=self.path,
         )
 
     def after(self, hops: tuple[Hop, ...]) -> Failure:

@@ -8,17 +8,20 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from broker.failure import Failure, of_media, of_peer
 from broker.life import LIFE, State, Turn
+from broker.route import is_platform
 from broker.ssrc_pool import NoNumber, SsrcPool
-from broker.watch import StreamView
+from broker.watch import StreamView, WatchKind
 from broker.way import Way, first_way
 from gb28181.edition import parse_edition
 from gb28181.manscdp.control import DeviceControl
+from gb28181.mansrtsp import Control, Method
 from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline
-from gb28181.sdp import live_offer
+from gb28181.routepath import ROUTE_PATH, read_route
+from gb28181.sdp import Offer, live_offer
 from gb28181.ssrc import Ssrc
 from media.plane import (
     Aim,
@@ -47,15 +50,35 @@ HASTY_BYE_S = 1.0
 TELL_S = 5.0
 CHECK_S = 60.0
 """How often a flowing stream is held against what the media plane really has."""
+DRAIN_S = 5.0
+"""What of a recording is still on its way when its end is told has so long to go out."""
+ENDS_OF_FILE = frozenset({"file-sent", "hung-up"})
+"""Reasons of a call's end that end a recording well: MediaStatus 121, and the BYE of a sender that tells no 121."""
+FINISHED = "finished"
 
 
 @dataclass(frozen=True, slots=True)
 class StreamKey:
-    """One stream a peer can send. Main and sub stream are two."""
+    """One stream a peer can send. Main and sub stream are two; every recording's session is one of its own."""
 
     owner: str
     channel: str
     number: int
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """What is asked of the channel; times are UNIX seconds. `headers` go with every INVITE."""
+
+    kind: WatchKind = WatchKind.LIVE
+    start: int = 0
+    stop: int = 0
+    download_speed: int | None = None
+    uri: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+    own_code: str = ""
+    """Ours, with which a path begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +118,7 @@ class Stream:
         plane: MediaPlane,
         ssrcs: SsrcPool,
         pace: Pace,
+        errand: Errand,
         changed: Callable[[Stream, str], None],
         inlet_changed: Callable[[Stream, str | None, str | None], None],
     ) -> None:
@@ -107,6 +131,8 @@ class Stream:
         self.video: VideoTrack | None = None
         self.audio: AudioTrack | None = None
         self.failure: Failure | None = None
+        self.path: tuple[str, ...] = ()
+        self.is_finished = False
         self.started_at = time.time()
         self.calls = 0
         self.task: asyncio.Task[None] | None = None
@@ -116,6 +142,7 @@ class Stream:
         self._neighbours = neighbours
         self._ssrcs = ssrcs
         self._pace = pace
+        self._errand = errand
         self._changed = changed
         self._inlet_changed = inlet_changed
         self._ssrc = 0
@@ -191,6 +218,8 @@ class Stream:
             viewers=tuple(self._claims.values()),
             started_at=self.started_at,
             failure=self.failure.message if self.failure else None,
+            kind=self._errand.kind,
+            path=self.path,
         )
 
     @property
@@ -257,6 +286,9 @@ class Stream:
             why = await self._until_broken()
             if why is None:
                 return
+            if not self._errand.kind.is_live:
+                await self._end_recording(why)
+                return
             log.info("stream %s of %s broke: %s", self.name, self.key.channel, why)
             self.failure = Failure(f"{self.key.channel} stopped sending: {why}", "lost", 504, self.hops)
             self._expect_outcome()
@@ -278,6 +310,15 @@ class Stream:
                     self._settle(failed.failure)
                     self._expect_outcome()
                     self._move(Turn.FAILED_AGAIN, failed.failure.message)
+
+    async def _end_recording(self, why: str) -> None:
+        """It is over, well or not; nobody rings again for the rest of it."""
+        self.is_finished = why in ENDS_OF_FILE
+        if not self.is_finished:
+            self.failure = Failure(f"the recording of {self.key.channel} stopped: {why}", "lost", 504, self.hops)
+        elif self.inlet is not None:
+            await self.plane.drain(self.inlet.id, DRAIN_S)
+        self._move(Turn.OVER, FINISHED if self.is_finished else why)
 
     async def _until_broken(self) -> str | None:
         """Why the flow broke, or None when it is no longer wanted."""
@@ -331,7 +372,12 @@ class Stream:
     async def _open(self, way: Way) -> None:
         """A way in on the media plane. Raises Failed."""
         try:
-            self.inlet = await self.plane.open(self._ssrc, way.transport, single_port=way.single_port)
+            if self._errand.kind.is_live:
+                self.inlet = await self.plane.open(self._ssrc, way.transport, single_port=way.single_port)
+            else:
+                self.inlet = await self.plane.open(
+                    self._ssrc, way.transport, single_port=way.single_port, is_recording=True
+                )
         except NoCapacity as error:
             hop = Hop("media", "open a port", 503, str(error))
             raise Failed(Failure(str(error), "no-capacity", 503, (*self._hops, hop))) from None
@@ -345,6 +391,33 @@ class Stream:
         assert inlet is not None
         self._hops = self._hops[:1]
         peer, host, device = self._callee(inlet)
+        offer = self._offer(peer, host, device, inlet)
+        self._broken = None
+        self._news = self._loop.create_future()
+        self.calls += 1
+        try:
+            call = await self._place(peer, offer)
+        except PeerError as error:
+            self._learn_path(device, error.headers.get(ROUTE_PATH))
+            failure = of_peer(error, self.key.channel).after(self.hops)
+            raise Failed(replace(failure, path=self.path)) from None
+        self.call = call
+        self._hops.append(Hop(self.key.owner, "INVITE", 200, "OK"))
+        self._learn_path(device, call.headers.get(ROUTE_PATH))
+        if self._errand.own_code and self._errand.own_code in self.path[1:]:
+            message = f"{self.key.owner} would have {self.key.channel} from us: {'-'.join(self.path)}"
+            hop = Hop("us", "look at the path", 482, message)
+            raise Failed(Failure(message, "loop", 482, (*self._hops, hop), None, call.call_id, self.path))
+        call.on_end(lambda reason: self._call_ended(call, reason))
+        self._move(Turn.ANSWERED)
+        answer = call.answer
+        payloads = answer.payload_map() or offer.payload_map()
+        await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
+        await self._first_frame(inlet, host, call)
+
+    def _offer(self, peer: Peer, host: str, device: Device, inlet: Inlet) -> Offer:
+        """What we ask for, in the words the peer understands (2022 annex G)."""
+        errand = self._errand
         offer = live_offer(
             self.key.channel,
             host,
@@ -355,21 +428,28 @@ class Stream:
             edition=parse_edition(device.edition or None),
             stream_number=self.key.number,
         )
-        self._broken = None
-        self._news = self._loop.create_future()
-        self.calls += 1
-        try:
-            call = await peer.call(self.key.channel, offer, timeout_s=self._pace.answer_s)
-        except PeerError as error:
-            raise Failed(of_peer(error, self.key.channel).after(self.hops)) from None
-        self.call = call
-        self._hops.append(Hop(self.key.owner, "INVITE", 200, "OK"))
-        call.on_end(lambda reason: self._call_ended(call, reason))
-        self._move(Turn.ANSWERED)
-        answer = call.answer
-        payloads = answer.payload_map() or offer.payload_map()
-        await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
-        await self._first_frame(inlet, host, call)
+        if errand.kind.is_live:
+            return offer
+        is_download = errand.kind is WatchKind.DOWNLOAD
+        return replace(
+            offer,
+            session="Download" if is_download else "Playback",
+            uri=errand.uri or f"{self.key.channel}:0",
+            start=errand.start,
+            stop=errand.stop,
+            downloadspeed=errand.download_speed if is_download else None,
+        )
+
+    async def _place(self, peer: Peer, offer: Offer) -> Call:
+        headers = self._errand.headers
+        if not headers:
+            return await peer.call(self.key.channel, offer, timeout_s=self._pace.answer_s)
+        return await peer.call(self.key.channel, offer, timeout_s=self._pace.answer_s, headers=headers)
+
+    def _learn_path(self, device: Device, told: str | None) -> None:
+        """Through which platforms it comes: as the one below says, or ourselves and it (2022 annex H)."""
+        below = read_route(told) or ((device.code,) if is_platform(device) else ())
+        self.path = (self._errand.own_code, *below) if self._errand.own_code else below
 
     async def _first_frame(self, inlet: Inlet, host: str, call: Call) -> None:
         assert self._news is not None
@@ -380,7 +460,9 @@ class Stream:
             seen = Seen(Verdict.NOTHING, note=f"the media plane said nothing in {self._pace.first_frame_s:g} s")
         if self._is_stopped:
             raise Failed(
-                Failure("the stream was stopped by an operator", "stopped", 487, self.hops, None, call.call_id)
+                Failure(
+                    "the stream was stopped by an operator", "stopped", 487, self.hops, None, call.call_id, self.path
+                )
             )
         if seen is None:
             self._hops.append(Hop("media", "await the first picture", 200, "it came"))
@@ -391,16 +473,19 @@ class Stream:
         if self._broken is not None:
             hop = Hop(self.key.owner, "BYE", 0, self._broken)
             message = f"{self.key.channel} ended the call before its first picture: {self._broken}"
-            raise Failed(Failure(message, "device-ended", 480, (*self._hops, hop), seen, call.call_id))
+            raise Failed(Failure(message, "device-ended", 480, (*self._hops, hop), seen, call.call_id, self.path))
         where = f"{host}:{inlet.port}, SSRC {Ssrc(self._ssrc).text}, {inlet.transport}"
-        raise Failed(of_media(seen, self.key.channel, where, call.call_id).after(self.hops))
+        raise Failed(replace(of_media(seen, self.key.channel, where, call.call_id).after(self.hops), path=self.path))
 
     def _callee(self, inlet: Inlet) -> tuple[Peer, str, Device]:
         """Whom we call and the address it shall send to. Raises Failed."""
         code = self.key.owner
         device, peer = self._device(), self._neighbours.peer(code)
         if device is None or peer is None:
-            raise Failed(of_peer(PeerOffline(f"{code} is not registered"), code).after(self.hops))
+            if device is not None:
+                self._learn_path(device, None)
+            failure = of_peer(PeerOffline(f"{code} is not registered"), code).after(self.hops)
+            raise Failed(replace(failure, path=self.path))
         host = inlet.host or device.local_host
         if host in ("", "0.0.0.0", "::"):
             message = f"no address is known that {code} could send to; set the media room's announce_host"
@@ -424,9 +509,26 @@ class Stream:
             case KeyFrameWanted():
                 self.ask_key_frame()
 
+    def controlled(self, control: Control) -> None:
+        """The sender of our recording took a control: silence and jumps of it are expected now."""
+        if self.inlet is None:
+            return
+        if control.method is Method.PAUSE:
+            self.plane.hold(self.inlet.id, True)
+        elif control.method is Method.PLAY:
+            self.plane.hold(self.inlet.id, False)
+            if control.jumps:
+                self.plane.seek(self.inlet.id)
+
+    @property
+    def is_live(self) -> bool:
+        return self._errand.kind.is_live
+
     def ask_key_frame(self) -> None:
         """Have the camera send a key frame, not more often than agreed (media.md 2.13: once a second)."""
         now = self._loop.time()
+        if not self.is_live:
+            return  # a recording has the key frames it has
         peer = self._neighbours.peer(self.key.owner)
         if peer is None or not peer.is_online or now - self._key_frame_at < self._pace.key_frame_every_s:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -16,7 +16,7 @@ from broker.broker import Broker, BrokerSettings
 from broker.watch import Watch
 from gb28181.dialect import STANDARD
 from gb28181.manscdp.catalog import Item
-from gb28181.peer import PeerRefused
+from gb28181.peer import PeerRefused, PeerSilent
 from gb28181.sdp import Answer, Offer
 from media.frame import Codec
 from media.plane import (
@@ -29,6 +29,9 @@ from media.plane import (
     OutletKind,
     PlaneEvent,
     Seen,
+    Sender,
+    SenderStatistics,
+    SenderWish,
     StreamFailed,
     Transport,
     Verdict,
@@ -51,12 +54,17 @@ class FakeCall:
     answer: Answer
     listeners: list[Callable[[str], None]] = field(default_factory=list)
     is_over: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
+    informed: list[tuple[bytes, str]] = field(default_factory=list)
 
     def on_end(self, listener: Callable[[str], None]) -> None:
         self.listeners.append(listener)
 
     async def inform(self, body: bytes, content_type: str) -> int:
-        return 200
+        self.informed.append((body, content_type))
+        if self.peer.informs_with is None:
+            raise PeerSilent("no answer to INFO")
+        return self.peer.informs_with
 
     async def hang_up(self, reason: str = "") -> None:
         await asyncio.sleep(0)
@@ -86,6 +94,10 @@ class FakePeer:
         self.log: list[str] = []
         self.refuses: list[Exception] = []
         self.fails = ""
+        self.informs_with: int | None = 200
+        self.answer_headers: dict[str, str] = {}
+        self.filesize: int | None = None
+        self.heard_headers: list[tuple[tuple[str, str], ...]] = []
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -95,8 +107,11 @@ class FakePeer:
     async def tell(self, notice: object) -> None:
         self.told.append(notice)
 
-    async def call(self, channel: str, offer: Offer, *, timeout_s: float = 15.0) -> FakeCall:
+    async def call(
+        self, channel: str, offer: Offer, *, timeout_s: float = 15.0, headers: Iterable[tuple[str, str]] = ()
+    ) -> FakeCall:
         self.offers.append(offer)
+        self.heard_headers.append(tuple(headers))
         self.log.append("INVITE")
         await self.answers.wait()
         await asyncio.sleep(0)
@@ -104,8 +119,16 @@ class FakePeer:
             raise self.refuses.pop(0)
         if self.fails == "call":
             raise RuntimeError("the call failed")
-        answer = Answer(owner=channel, host="198.51.100.7", port=15060, ssrc=offer.ssrc, payloads=offer.payloads[:1])
-        self.calls.append(FakeCall(self, channel, f"call-{len(self.calls) + 1}", answer))
+        answer = Answer(
+            owner=channel,
+            host="198.51.100.7",
+            port=15060,
+            ssrc=offer.ssrc,
+            payloads=offer.payloads[:1],
+            filesize=self.filesize,
+        )
+        name = f"call-{len(self.calls) + 1}"
+        self.calls.append(FakeCall(self, channel, name, answer, headers=dict(self.answer_headers)))
         return self.calls[-1]
 
 
@@ -118,6 +141,9 @@ class FakePlane:
         self.opened: list[Inlet] = []
         self.aims: list[Aim] = []
         self.outlets: dict[str, str] = {}
+        self.senders: dict[str, SenderWish] = {}
+        self.begun: list[str] = []
+        self.controls: list[str] = []
         self.silent: list[Seen | None] = []
         self.host = "192.0.2.20"
         self.fails = ""
@@ -131,7 +157,9 @@ class FakePlane:
         if self.fails == step:
             raise RuntimeError(f"{step} failed")
 
-    async def open(self, ssrc: int, transport: Transport, *, single_port: bool = False) -> Inlet:
+    async def open(
+        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+    ) -> Inlet:
         await asyncio.sleep(0)
         self._step("open")
         self._number += 1
@@ -160,6 +188,37 @@ class FakePlane:
         outlet = f"out{self._number}"
         self.outlets[outlet] = inlet
         return outlet, f"/media/{inlet}/{outlet}.mp4"
+
+    async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
+        self._step("attach sender")
+        if inlet not in self.open_inlets:
+            raise KeyError(inlet)
+        if not wish.host[:1].isdigit():
+            raise ValueError(f"{wish.host} is no address")
+        self._number += 1
+        outlet = f"out{self._number}"
+        self.outlets[outlet] = inlet
+        self.senders[outlet] = wish
+        return Sender(outlet, wish.local_host or self.host, 31000 + 2 * self._number, wish.ssrc)
+
+    def begin(self, outlet: str) -> None:
+        self.begun.append(outlet)
+
+    def hold(self, inlet: str, is_held: bool) -> None:
+        self.controls.append("hold" if is_held else "go on")
+
+    def seek(self, inlet: str) -> None:
+        self.controls.append("seek")
+
+    async def drain(self, inlet: str, within_s: float) -> None:
+        self.controls.append("drain")
+
+    def sender_statistics(self, outlet: str) -> SenderStatistics | None:
+        wish = self.senders.get(outlet)
+        if wish is None or outlet not in self.outlets:
+            return None
+        state = "sending" if outlet in self.begun else "bound"
+        return SenderStatistics(outlet, f"{wish.host}:{wish.port}", wish.transport, state, 0, 0, 0, 0, 0, 0)
 
     async def detach(self, inlet: str, outlet: str) -> None:
         if self.outlets.pop(outlet, None):
@@ -202,12 +261,25 @@ class FakeChannels:
         await asyncio.sleep(0)
         return self.channels.get((owner, code))
 
+    async def find_channel(self, code: str) -> list[Channel]:
+        await asyncio.sleep(0)
+        return [channel for (_, each), channel in self.channels.items() if each == code]
+
+    def add(self, owner: str, channel: str = CHANNEL, *, parents: tuple[str, ...] = (), **more: Any) -> None:
+        """Another neighbour that has the channel."""
+        self.devices[owner] = Device(
+            owner, presence=Presence.ONLINE, media_transport="udp", local_host="192.0.2.10", **more
+        )
+        item = Item(code=channel, name="gate", parent_ids=parents)
+        self.channels[owner, channel] = Channel(owner, item, online=True, playable=True)
+
 
 class Hall:
     """A broker among fakes, with short waits."""
 
     def __init__(self, settings: BrokerSettings) -> None:
         self.peer = FakePeer()
+        self.peers = {self.peer.code: self.peer}
         self.plane = FakePlane()
         self.channels = FakeChannels()
         self.bus = Bus()
@@ -216,7 +288,13 @@ class Hall:
         self.broker = Broker(_Neighbours(self), self.channels, self.plane, self.bus, settings)
 
     def peer_of(self, code: str) -> FakePeer | None:
-        return self.peer if code == self.peer.code else None
+        return self.peers.get(code)
+
+    def add(self, owner: str, **more: Any) -> FakePeer:
+        """Another neighbour that has the channel."""
+        self.channels.add(owner, **more)
+        self.peers[owner] = FakePeer(owner)
+        return self.peers[owner]
 
     def wish(self, **more: Any) -> Watch:
         return Watch(**{"owner": OWNER, "channel": CHANNEL, "outlet": OutletKind.FMP4_WS, "viewer": "ann", **more})
