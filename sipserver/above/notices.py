@@ -341,6 +341,8 @@ class Desk:
             await self._tell_positions(subscription)
         if self._resends:
             self._resends = False
+            # What it knows and should not is news that a whole catalog cannot tell.
+            await self._tell_changes()
             await self._tell_all()
         if self._is_dirty and self._clock() >= self._dirty_at and self._liaison.catalog_sent is None:
             await self._tell_changes()
