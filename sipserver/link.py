@@ -25,7 +25,16 @@ from gb28181.peer import Call, Gathered, Hop, PeerOffline, PeerRefused, PeerSile
 from gb28181.sdp import Offer
 from sipserver.below.calls import CallBook, place_call
 from sipserver.gathering import Gathering, Patience
-from sipserver.questions import Collection, Handed, PartListener, ProgressListener, Question, item_key, record_key, same_key
+from sipserver.questions import (
+    Collection,
+    Handed,
+    PartListener,
+    ProgressListener,
+    Question,
+    item_key,
+    record_key,
+    same_key,
+)
 from sipserver.sip.message import Field
 from sipserver.stack import Path, RequestTimedOut, Stack, TransportLost
 
@@ -243,6 +252,14 @@ class Link:
             )
             return True
         return self._deliver_by_kind(value, body, now)
+
+    def hold_back(self, sn: int) -> asyncio.Event | None:
+        """What to wait for before the peer's next part of the answer with this SN is welcome; None when it is now.
+
+        Parts are sent one after another, each after the 200 of the one before: who is slow with the 200 slows them.
+        """
+        question = self._questions.get(sn)
+        return question.hold_back if isinstance(question, Collection) else None
 
     def lost(self, reason: str) -> None:
         """The way to the peer is gone: nobody need wait for its answers any longer."""

@@ -19,8 +19,9 @@ from sipserver.gathering import Gathering, Progress
 ProgressListener = Callable[[int, int], None]
 """Told (got, expected) after each part."""
 
-PartListener = Callable[[Catalog | RecordInfo], None]
-"""Given each part as it comes; the answer then keeps none."""
+PartListener = Callable[[Catalog | RecordInfo], asyncio.Event | None]
+"""Given each part as it comes; the answer then keeps none. What comes back is to be awaited before the neighbour is
+told to go on."""
 
 
 class Question:
@@ -61,7 +62,7 @@ class Question:
 class Collection(Question):
     """Somebody waits for an answer of many parts; a `Gathered` of them is the answer."""
 
-    __slots__ = ("gathering", "progress", "timer", "to_whom")
+    __slots__ = ("gathering", "hold_back", "progress", "timer", "to_whom")
 
     def __init__(
         self,
@@ -75,6 +76,7 @@ class Collection(Question):
         self.gathering = gathering
         self.progress = progress
         self.to_whom = to_whom
+        self.hold_back: asyncio.Event | None = None
         self.timer = loop.call_at(gathering.deadline, self._look)
 
     @property
@@ -88,7 +90,7 @@ class Collection(Question):
     def take(self, value: Manscdp, body: bytes, now: float) -> None:
         if isinstance(value, Catalog | RecordInfo):
             if self.to_whom is not None and not self.answer.done():
-                self.to_whom(value)
+                self.hold_back = self.to_whom(value)
             self.add(value, value.sum_num, value.items, value.damaged, now)
 
     def add(self, part: object, sum_num: int, items: Sequence[object], damaged: int, now: float) -> None:

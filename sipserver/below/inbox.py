@@ -115,8 +115,24 @@ class Inbox:
             log.info("%s sent a body we cannot read: %s", code, wrong)
             incoming.respond(400 if _is_manscdp(incoming.request.content_type) else 415)
             return
-        incoming.respond(200)
-        self._read(value, body, code, at, is_notify=incoming.request.method == "NOTIFY")
+        is_notify = incoming.request.method == "NOTIFY"
+        if isinstance(value, Catalog) and not is_notify:
+            self._read(value, body, code, at, is_notify=False)
+            self._welcome(incoming, code, value.sn)
+        else:
+            incoming.respond(200)
+            self._read(value, body, code, at, is_notify=is_notify)
+
+    def _welcome(self, incoming: Incoming, code: str, sn: int) -> None:
+        """The 200 to a part of a catalog: at once, or when the store has caught up with the parts before."""
+        link = self._link(code)
+        store = link.hold_back(sn) if link is not None else None
+        if (
+            store is None
+            or store.is_set()
+            or not self._replies.add(f"room for parts of {code}", lambda: _answer_after(incoming, store))
+        ):
+            incoming.respond(200)
 
     def forget(self, code: str) -> None:
         """The neighbour was removed."""
@@ -334,7 +350,19 @@ def later(earlier: Item | None, item: Item) -> Item:
     return item
 
 
+async def _answer_after(incoming: Incoming, event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(LONGEST_HOLD_S):
+            await event.wait()
+    except TimeoutError:
+        pass
+    finally:
+        incoming.respond(200)
+
+
 AGAIN_AFTER_S = 0.5
+LONGEST_HOLD_S = 3.0
+"""A sender must not take us for dead."""
 CHANNEL_REMOVED = "channel-removed"
 HANDED_ON = frozenset(("uploadsnapshotfinished", "deviceupgraderesult", "videouploadnotify"))
 FULL_NEWS = frozenset(("ADD", "UPDATE"))

@@ -26,7 +26,9 @@ class Intake:
         self._batch = batch
         self._ready: deque[dict[str, Item]] = deque()
         self._wake = asyncio.Event()
+        self._room = asyncio.Event()
         self._is_over = False
+        self._is_storing = False
         self.items: dict[str, Item] = {}
         """What has not been stored yet, by code."""
         self.seen: set[str] = set()
@@ -36,10 +38,10 @@ class Intake:
         self.is_laid = False
         """Whether some of it has been stored already."""
 
-    def take(self, part: Catalog | RecordInfo) -> None:
-        """A part came."""
+    def take(self, part: Catalog | RecordInfo) -> asyncio.Event | None:
+        """A part came. An event comes back when batches wait for the store, to be awaited before the next part."""
         if not isinstance(part, Catalog):
-            return
+            return None
         for item in part.items:
             if item.code:
                 self.items[item.code] = item
@@ -50,15 +52,30 @@ class Intake:
             self._ready.append(self.items)
             self.items = {}
             self._wake.set()
+        if not self._ready or not self._is_storing:
+            return None
+        self._room.clear()
+        return self._room
 
     async def store_meanwhile(self) -> None:
         """Store batches as they get ready, until `end`; for a task beside the gathering.
 
         What is left then is stored, too, when some of this catalog was stored before.
         """
+        self._is_storing = True
+        try:
+            await self._store_until_the_end()
+        finally:
+            self._is_storing = False
+            self._room.set()  # nobody waits for a store that failed
+
+    async def _store_until_the_end(self) -> None:
         while self._ready or not self._is_over:
             if self._ready:
-                await self._lay(self._ready.popleft())
+                await self._lay(self._ready[0])
+                self._ready.popleft()
+            elif not self._room.is_set():
+                self._room.set()
             else:
                 await self._wake.wait()
                 self._wake.clear()
@@ -68,7 +85,7 @@ class Intake:
 
     def begin(self) -> None:
         """A try begins: before `store_meanwhile`."""
-        self._is_over = False
+        self._is_over, self._is_storing = False, True
 
     def end(self) -> None:
         """Nothing more comes in this try."""

@@ -117,6 +117,16 @@ async def test_sub_01_a_platform_that_comes_is_subscribed_to_as_the_book_says(ma
     assert house.below.statistics()["following"]["active"] == 1
 
 
+async def test_cas_02_a_lower_that_comes_online_is_asked_for_its_catalog_and_subscribed_to(
+    make_house, make_camera, until_true
+):
+    house, lower, owner = await online(make_house, make_camera, until_true)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    assert lower.queries(CatalogQuery) >= 1
+    assert len(owner.asked(CatalogQuery)) == 1
+    assert house.device(LOWER).channels_total == 2
+
+
 async def test_sub_05_news_changes_the_tree_and_is_answered_200(make_house, make_camera, until_true):
     house, _, owner = await online(make_house, make_camera, until_true)
     assert await owner.notify(CatalogQuery, news(Item(CAMERA, event="OFF "))) == 200

@@ -58,6 +58,22 @@ async def test_much_is_stored_while_it_comes_and_its_rest_at_the_end_of_each_try
     assert not intake.items
 
 
+async def test_who_sends_is_held_back_while_a_batch_waits_for_the_store():
+    shelf = Shelf()
+    intake = Intake(shelf.lay, batch=2)
+    intake.begin()
+    assert intake.take(part(1)) is None
+    room = intake.take(part(2))
+    assert room is not None and not room.is_set()
+    storing = asyncio.create_task(intake.store_meanwhile())
+    async with asyncio.timeout(1.0):
+        await room.wait()
+    assert shelf.batches == [[1, 2]]
+    assert intake.take(part(3)) is None
+    intake.end()
+    await storing
+
+
 async def test_a_try_that_ends_before_it_began_ends():
     intake = Intake(Shelf().lay)
     intake.begin()
@@ -77,6 +93,26 @@ async def test_a_store_that_fails_is_not_hidden():
     intake.end()
     with pytest.raises(OSError, match="full"):
         await storing
+
+
+async def test_a_slow_store_slows_the_sender_and_loses_nothing(make_house, make_camera, until_true, monkeypatch):
+    monkeypatch.setattr(intake_module.Intake.__init__, "__kwdefaults__", {"batch": 10})
+    house = await make_house()
+    camera = await make_camera(house, items=60)
+    camera.per_part = 5
+    merge, waiting = house.directory.merge, [0]
+
+    async def slowly(owner, items, **more):
+        assert len(items) <= 15, "no more than a batch and a part are held"
+        await asyncio.sleep(0.1)
+        waiting[0] += 1
+        return await merge(owner, items, **more)
+
+    monkeypatch.setattr(house.directory, "merge", slowly)
+    await camera.register()
+    await until_true(lambda: house.below.statistics()["onboarding"]["finished"] == 1)
+    assert (house.device().channels_total, house.device().catalog_complete) == (60, True)
+    assert waiting[0] == 6
 
 
 async def test_a_big_catalog_is_in_the_library_before_it_is_whole_and_what_is_gone_goes_at_the_end(
