@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,6 +30,7 @@ from simulator.recording import Recording, listed
 from simulator.speaker import Speaker, SpeakerSettings
 from simulator.studio import Studio, StudioSettings
 from simulator.video import VideoSettings
+from sipserver.sip.message import Request
 from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ class Lower:
     """A platform at work in the role of the lower one. `run` until cancelled, then `close`.
 
     Order changes at `holdings`, an alarm with `raise_alarm`, a place with `report_place`; `faults` may be replaced at
-    any time. `asked` lists every message it was sent, by method or CmdType.
+    any time. `asked` lists every message it was sent, by method or CmdType; `requests` are the latest of them.
     """
 
     def __init__(self, settings: LowerSettings, holdings: Holdings) -> None:
@@ -71,6 +73,7 @@ class Lower:
         self.followers = Followers(settings.speaker.code, self._encode)
         self.followers.on_new = self._report_at_first
         self.asked: list[str] = []
+        self.requests: deque[Request] = deque(maxlen=_MOST_DUE)
         self.obeyed: list[Manscdp] = []
         self.presets: dict[str, dict[int, str]] = {}
         holdings.on_change = self._tell_change
@@ -133,6 +136,7 @@ class Lower:
 
     def _look_first(self, incoming: Incoming) -> bool:
         request = incoming.request
+        self.requests.append(request)
         method = request.method
         kinds = [method]
         said: Manscdp | None = None
