@@ -93,13 +93,14 @@ def _flowing(visit: Visit, code: str) -> dict[str, list[StreamView]]:
 
 def _candidate(visit: Visit, channel: Channel, streams: list[StreamView]) -> Candidate:
     device = visit.services.directory.device(channel.owner)
-    by = _path(streams)
+    systems = [code for code in channel.said.parent_ids if is_system(code)]
+    is_below = is_system(channel.owner) or (device is not None and device.kind is DeviceKind.PLATFORM)
     return Candidate(
         channel.owner,
         is_online=device is not None and device.is_online,
-        is_channel_on=channel.said.status_on,
+        is_channel_on=channel.online,
         # The path begins with ourselves; the platforms below are the rest of it.
-        tiers=tiers_of((code for code in channel.said.parent_ids if is_system(code)), by[1:]),
+        tiers=tiers_of(systems, _path(streams)[1:]) if is_below else 1,
     )
 
 
