@@ -30,6 +30,7 @@ from media.plane import (
     Transport,
 )
 from registry.events import Bus, DeviceCameOnline, Event, StreamChanged
+from registry.routes import Routes
 
 log = logging.getLogger(__name__)
 
@@ -336,6 +337,11 @@ class Broker:
     def failures(self) -> list[StreamView]:
         """The last streams that never came, newest last."""
         return list(self._failures)
+
+    @property
+    def routes(self) -> Routes:
+        """Which ways to which channels failed lately."""
+        return self._routes.routes
 
     def inlet_of(self, stream_id: str) -> str | None:
         """The media plane's name of a stream's way in, None when it has none now."""

@@ -60,8 +60,9 @@ class RouteBook:
     def __init__(self, channels: ChannelLookup, own_code: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._channels = channels
         self._own = own_code
+        self.routes = Routes()
+        """Which ways failed lately."""
         self._clock = clock
-        self._routes = Routes()
 
     async def of(self, watch: Watch, is_flowing: Callable[[str], bool]) -> list[Route]:
         """The ways to a watch, best first, at least one. Raises Refused.
@@ -77,7 +78,7 @@ class RouteBook:
             self._check_loop(watch, found[0].owner)
         below = self._below(watch)
         prefer = below[0] if below and below[0] in {each.owner for each in away} else ""
-        ordered = self._routes.order(watch.channel, away, self._clock(), prefer=prefer)
+        ordered = self.routes.order(watch.channel, away, self._clock(), prefer=prefer)
         ordered.sort(key=lambda each: each.owner != prefer if prefer else not is_flowing(each.owner))
         devices = [self._channels.device(each.owner) for each in ordered[:MOST_WAYS]]
         return [self._route(watch, device) for device in devices if device is not None]
@@ -87,10 +88,10 @@ class RouteBook:
         return (self._own, device.code) if is_platform(device) else (self._own,)
 
     def worked(self, owner: str, channel: str) -> None:
-        self._routes.worked(owner, channel)
+        self.routes.worked(owner, channel)
 
     def failed(self, owner: str, channel: str) -> None:
-        self._routes.failed(owner, channel, self._clock())
+        self.routes.failed(owner, channel, self._clock())
 
     def _below(self, watch: Watch) -> tuple[str, ...]:
         """The wished path from the platform below us on."""
