@@ -100,6 +100,7 @@ class Below:
             self._errands,
             clock=clock,
             wall_clock=wall_clock,
+            came_again=self._came_again,
         )
         self._inbox = Inbox(
             directory,
@@ -316,6 +317,13 @@ class Below:
                 self._links.pop(code, None)
                 self._inbox.forget(code)
                 self.ladder.forget_peer(code)
+
+    def _came_again(self, code: str) -> None:
+        """A neighbour that was there registered as if it were new: does it still know what we asked of it?"""
+        self._follow.verify(code)
+        device = self._directory.device(code)
+        if device is not None and not (device.catalog_at is not None and device.catalog_complete):
+            self._onboarding.begin(code)
 
     def _went(self, code: str, reason: str) -> None:
         """A neighbour is offline: its sessions end, and nobody waits for its answers."""

@@ -15,6 +15,7 @@ class Binding(Struct, frozen=True):
     """A neighbour and the way to it. `path` is None when it came by a TCP connection that is gone.
 
     `last_host` remembers where that was. `said_edition` is X-GB-Ver as it was sent, "" when it was not.
+    `call_id` is of its REGISTER, "" when that was before our restart.
     """
 
     code: str
@@ -24,6 +25,7 @@ class Binding(Struct, frozen=True):
     said_edition: str = ""
     contact: str = ""
     user_agent: str = ""
+    call_id: str = ""
 
     def is_from(self, path: Path) -> bool:
         """Whether a message by `path` came from where this neighbour is bound."""

@@ -179,6 +179,12 @@ class Follow:
             else:
                 self._tell(key, Fact.CAME)
 
+    def verify(self, code: str) -> None:
+        """The neighbour may have forgotten us: refresh now, and what it does not know any more is asked for anew."""
+        for key, held in tuple(self._held.get(code, {}).items()):
+            if held.following.standing is Standing.ACTIVE:
+                self._tell(key, Fact.DUE)
+
     def left(self, code: str) -> None:
         """The neighbour is offline."""
         for key in tuple(self._held.get(code, ())):

@@ -24,6 +24,9 @@ log = logging.getLogger(__name__)
 
 PROGRESS_EVERY_S = 0.25
 LONGEST_NAME = 128
+FIRST_PAUSE_S = 30.0
+LONGEST_PAUSE_S = 1800.0
+"""Pauses after which an incomplete catalog is asked for again."""
 COMING = "its catalog is still coming"
 
 
@@ -59,6 +62,7 @@ class Onboarding:
         self._running: set[str] = set()
         self._wake = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._pauses: dict[str, tuple[float, asyncio.TimerHandle | None]] = {}
         self._finished = self._incomplete = self._failed = 0
 
     def statistics(self) -> OnboardingStatistics:
@@ -75,6 +79,8 @@ class Onboarding:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks.clear()
+        for code in tuple(self._pauses):
+            self._forget_pause(code)
 
     def begin(self, code: str) -> None:
         """Ask this neighbour when its turn comes. One that is being asked now is asked once more afterwards."""
@@ -159,6 +165,7 @@ class Onboarding:
             if whole and not gathered.damaged:
                 await self._conclude(link.code, intake, gathered.expected)
                 self._finished += 1
+                self._forget_pause(link.code)
                 return
             note = _shortfall(link.code, gathered, held, self._settings.part_patience_s)
             notes.append(note)
@@ -167,8 +174,30 @@ class Onboarding:
             if gathered.damaged and gathered.complete:
                 break  # the same broken items would come again
         self._incomplete += 1
+        self._ask_again_later(link.code)
         if notes and (not intake.seen or intake.is_laid):
             await self._note(link.code, notes[-1])
+
+    def _ask_again_later(self, code: str) -> None:
+        """What is incomplete is asked for again, ever more rarely: some neighbours never send what they announce."""
+        pause_s, timer = self._pauses.get(code, (FIRST_PAUSE_S / 2, None))
+        if timer is not None:
+            timer.cancel()
+        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+        loop = asyncio.get_running_loop()
+        self._pauses[code] = (pause_s, loop.call_later(pause_s, self._ask_again, code))
+
+    def _ask_again(self, code: str) -> None:
+        link = self._link(code)
+        if link is not None and link.is_online:
+            self.begin(code)
+        else:
+            self._forget_pause(code)  # it is asked anew when it comes
+
+    def _forget_pause(self, code: str) -> None:
+        _, timer = self._pauses.pop(code, (0.0, None))
+        if timer is not None:
+            timer.cancel()
 
     async def _gather(self, link: Link, intake: Intake) -> Gathered:
         """One try. What is much is stored while it comes. Raises PeerError."""

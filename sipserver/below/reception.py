@@ -54,6 +54,7 @@ class Reception:
         *,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
+        came_again: Callable[[str], None] = lambda code: None,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -63,6 +64,7 @@ class Reception:
         self._errands = errands
         self._clock = clock
         self._wall_clock = wall_clock
+        self._came_again = came_again
         self._registrar = Registrar(settings, key=os.urandom(32), noise=os.urandom)
         self._version: tuple[Field, ...] = (("X-GB-Ver", settings.edition),)
         self._admitting: set[str] = set()
@@ -175,7 +177,9 @@ class Reception:
         said = (request.headers.get("X-GB-Ver") or "")[:SHOWN_VERSION]
         contact = (request.headers.get("Contact") or "")[:SHOWN_CONTACT]
         agent = request.user_agent[:SHOWN_AGENT]
-        binding = Binding(code, path, path.remote[0], parse_edition(said or None), said, contact, agent)
+        binding = Binding(
+            code, path, path.remote[0], parse_edition(said or None), said, contact, agent, request.call_id
+        )
         before = self._bindings.bind(binding)
         if before is not None and before.path is not None and before.last_host != path.remote[0]:
             self.moved += 1
@@ -192,6 +196,9 @@ class Reception:
             expires_at=at + expires_s,
         )
         self._attendance.registered(device, expires_s)
+        if before is not None and before.call_id and before.call_id != request.call_id:
+            # All REGISTERs of one life should bear one Call-ID (RFC 3261 10.2.4): it may have restarted.
+            self._came_again(code)
 
 
 def attempt_of(request: Request, path: Path, code: str) -> Attempt:

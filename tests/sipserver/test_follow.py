@@ -410,3 +410,27 @@ async def test_news_of_what_we_do_not_know_asks_for_the_catalog_at_once_and_then
         await asyncio.sleep(0.7)
         assert lower.queries(CatalogQuery) == asked + 1
     await until_true(lambda: lower.queries(CatalogQuery) == asked + 2)
+
+
+async def test_a_platform_that_restarted_unnoticed_is_subscribed_to_anew_when_it_registers(
+    make_house, make_camera, until_true
+):
+    house, lower, owner = await online(make_house, make_camera, until_true)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    asked = lower.queries(CatalogQuery)
+    owner.dialogs[0].on_request = lambda incoming: incoming.respond(481)
+    await lower.register()
+    await until_true(lambda: len(owner.subscribed) == 2)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    await until_true(lambda: lower.queries(CatalogQuery) == asked + 1)
+
+
+async def test_a_platform_that_merely_counts_its_registers_anew_is_left_in_peace(make_house, make_camera, until_true):
+    house, lower, owner = await online(make_house, make_camera, until_true)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    asked = lower.queries(CatalogQuery)
+    await lower.register()
+    await until_true(lambda: owner.refreshed)
+    await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
+    await asyncio.sleep(0.1)
+    assert (len(owner.subscribed), lower.queries(CatalogQuery)) == (1, asked)

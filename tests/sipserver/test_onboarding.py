@@ -7,6 +7,7 @@ import pytest
 from gb28181.manscdp.catalog import CatalogQuery
 from gb28181.manscdp.device_info import DeviceInfoQuery
 from registry.events import CatalogChanged, CatalogProgress
+from sipserver.below import onboarding
 
 CODE = "34020000001320000001"
 
@@ -165,3 +166,15 @@ async def test_many_neighbours_are_asked_a_few_at_a_time(make_house, make_camera
         assert (await camera.register()).status == 200
     await finished(house, whole=12)
     assert 1 <= most <= 3
+
+
+async def test_what_stayed_incomplete_is_asked_for_again_later(make_house, make_camera, until_true, monkeypatch):
+    monkeypatch.setattr(onboarding, "FIRST_PAUSE_S", 0.3)
+    house = await make_house(catalog_tries=1)
+    camera = await make_camera(house, items=20)
+    camera.per_part, camera.lose_parts, camera.lose_parts_once = 5, {1}, True
+    await camera.register()
+    await until_true(lambda: house.below.statistics()["onboarding"]["incomplete"] == 1)
+    assert not house.device().catalog_complete
+    await until_true(lambda: house.below.statistics()["onboarding"]["finished"] == 1)
+    assert (house.device().catalog_complete, house.device().channels_total) == (True, 20)
