@@ -9,13 +9,17 @@ from hashlib import blake2b
 import msgspec
 from msgspec.structs import replace
 
+from gb28181.code import is_division
 from gb28181.manscdp.catalog import Item
+from registry.channel import is_main_device, type_code
 from registry.export_plan import Shown
 from registry.store.promise import SentRow
 
 _STATES = {"ON": True, "OFF": False, "VLOST": False, "DEFECT": False}
 _encode = msgspec.json.Encoder().encode
 
+MOST_CODES = 20_000
+"""Single codes remembered as changed; above that everything is compared."""
 LISTED = 1_000
 """Things named in a diff; its counts are whole."""
 
@@ -34,10 +38,14 @@ class Dirt:
         return bool(self.codes or self.owners or self.entries or self.everything)
 
     def add(self, other: Dirt) -> None:
-        self.codes |= other.codes
-        self.owners |= other.owners
-        self.entries |= other.entries
-        self.everything |= other.everything
+        """Take in other dirt; once it is everything, single things are no longer remembered."""
+        self.everything = self.everything or other.everything or len(self.codes) + len(other.codes) > MOST_CODES
+        if self.everything:
+            self.codes, self.owners, self.entries = set(), set(), False
+        else:
+            self.codes |= other.codes
+            self.owners |= other.owners
+            self.entries |= other.entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,16 +66,20 @@ class ExportDiff:
 
 @dataclass(slots=True)
 class News:
-    """Gathers differences. More than `limit` are counted but not kept; then `is_cut` is set."""
+    """Gathers differences. More than `limit` of a kind are counted but not kept; then it is marked as cut."""
 
     limit: int
     told: list[Item] = field(default_factory=list)
     states: list[Item] = field(default_factory=list)
     gone: list[Item] = field(default_factory=list)
+    """Channels; the directories are apart, for they go last."""
+    gone_heads: list[Item] = field(default_factory=list)
     names_gone: list[tuple[str, str]] = field(default_factory=list)
     codes: dict[str, str] = field(default_factory=dict)
     """Our codes of what is kept, by the codes there."""
-    is_cut: bool = False
+    told_is_cut: bool = False
+    states_are_cut: bool = False
+    gone_is_cut: bool = False
     told_count: dict[str, int] = field(default_factory=lambda: {"ADD": 0, "UPDATE": 0})
     state_count: int = 0
     gone_count: int = 0
@@ -84,32 +96,44 @@ class News:
             elif row.digest != digest(now.item):
                 self._tell(code, now, "UPDATE")
             elif row.online != now.online:
-                self.state_count += 1
-                if self._room(self.states):
-                    event = "ON" if now.online else "OFF"
-                    self.states.append(Item(there, status_on=now.online, event=event))
-                    self.codes[there] = code
+                self._flip(code, there, now.online)
         return list(before.values())
+
+    def _tell(self, code: str, now: Shown, event: str) -> None:
+        self.told_count[event] += 1
+        if len(self.told) < self.limit:
+            self.told.append(replace(now.item, status_on=now.online, event=event))
+            self.codes[now.item.code] = code
+        else:
+            self.told_is_cut = True
+
+    def _flip(self, code: str, there: str, online: bool) -> None:
+        self.state_count += 1
+        if len(self.states) < self.limit:
+            self.states.append(Item(there, status_on=online, event="ON" if online else "OFF"))
+            self.codes[there] = code
+        else:
+            self.states_are_cut = True
 
     def lose(self, row: SentRow) -> None:
         """It is there no more."""
         self.gone_count += 1
-        if self._room(self.gone):
-            self.gone.append(Item(row.code_there, event="DEL"))
+        kept = self.gone_heads if may_hold_others(row.code_there) else self.gone
+        if len(kept) < self.limit:
+            kept.append(Item(row.code_there, event="DEL"))
             self.names_gone.append((row.code_there, row.name))
             self.codes[row.code_there] = row.code
+        else:
+            self.gone_is_cut = True
 
-    def _tell(self, code: str, now: Shown, event: str) -> None:
-        self.told_count[event] += 1
-        if self._room(self.told):
-            self.told.append(replace(now.item, status_on=now.online, event=event))
-            self.codes[now.item.code] = code
+    @property
+    def is_cut(self) -> bool:
+        return self.told_is_cut or self.states_are_cut or self.gone_is_cut
 
-    def _room(self, kept: list[Item]) -> bool:
-        if len(kept) < self.limit:
-            return True
-        self.is_cut = True
-        return False
+
+def may_hold_others(code: str) -> bool:
+    """Whether it was a directory, by its code alone: for what is gone, nothing else is left."""
+    return is_division(code) or type_code(code) in (200, 215, 216) or is_main_device(code)
 
 
 def digest(item: Item) -> str:

@@ -64,8 +64,8 @@ class House:
     """Whether what a neighbour has may count as online, as of the moment of asking."""
     says_on: Callable[[str, str], bool]
     """The state of a directory by its owner's last word, as of the moment of asking."""
-    lone: tuple[tuple[str, tuple[str, ...]], ...] = ()
-    """Owner and places of the channels of which a rule of their own speaks."""
+    lone: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+    """Owner, places and codes of the parents of the channels of which a rule of their own speaks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,9 +156,30 @@ class Plan:
             else:
                 owner = rest.partition("/")[0]
                 ways.update((owner, id) for id in self._chain(owner, rule.node))
-        for owner, places in house.lone:
+        for owner, places, parents in house.lone:
             ways.update((owner, id) for place in places for id in self._chain(owner, place))
-        return ways
+            ways.update((owner, id) for id in self._ids(owner, parents))
+        return ways | self._named_by(ways)
+
+    def _named_by(self, ways: set[tuple[str, str]]) -> set[tuple[str, str]]:
+        """What the directories on the way name as their parents, and those as theirs: ParentID may say more than the
+        tree shows."""
+        found: set[tuple[str, str]] = set()
+        new = set(ways)
+        while new:
+            named: set[tuple[str, str]] = set()
+            for owner, id in new:
+                said = self._house.directories.get(owner, {}).get(id.partition("/")[2])
+                if said is not None:
+                    parts = (*parent_codes(said[1]), said[1].business_group)
+                    named.update((owner, above) for above in self._ids(owner, parts))
+            new = named - ways - found
+            found |= new
+        return found
+
+    def _ids(self, owner: str, codes: Iterable[str]) -> list[str]:
+        said = self._house.directories.get(owner, {})
+        return [f"{said[code][0]}:{owner}/{code}" for code in codes if code in said]
 
     def _is_shown(self, owner: str, node: str) -> bool:
         return self._is_shared(owner, node) or (owner, node) in self._skeleton

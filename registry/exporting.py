@@ -18,8 +18,8 @@ from msgspec.structs import replace
 from gb28181.code import is_division
 from gb28181.edition import parse_edition
 from gb28181.manscdp.catalog import Item
-from registry.branch import REGION
-from registry.catalog import Directories
+from registry.branch import REGION, parent_codes
+from registry.catalog import Directories, as_item
 from registry.channel import type_code
 from registry.device import Device
 from registry.directory import Directory
@@ -33,7 +33,7 @@ from registry.events import (
     SharingChanged,
     UpperChanged,
 )
-from registry.export_news import LISTED, Dirt, ExportDiff, News, Told
+from registry.export_news import LISTED, MOST_CODES, Dirt, ExportDiff, News, Told
 from registry.export_plan import OWN, RANKS, House, OwnSystem, Plan, Shown
 from registry.export_scope import WHOLE, Scope, scope_of
 from registry.export_spool import Rendering
@@ -47,8 +47,6 @@ __all__ = ["ExportDiff", "Exporter", "OwnSystem", "Rendering", "Shared"]
 
 PAGE = 2_000
 """Channels rendered at a time."""
-MOST_CODES = 20_000
-"""Single codes remembered as changed; above that everything is compared."""
 MOST_CHANGES = 10_000
 """Items of one message at most (GB/T 28181-2022 annex M)."""
 WRITE_AFTER = 500
@@ -80,8 +78,9 @@ class _View:
     pending: set[str] = field(default_factory=set)
     codes: dict[str, str] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
-    told_late: set[str] = field(default_factory=set)
     renderings: int = 0
+    meanwhile: Dirt = field(default_factory=Dirt)
+    """What changed while catalogs were on their way: they may have told of it as it was before."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     ruled: frozenset[tuple[str, str]] = frozenset()
     """(owner, code) of the channels that a rule of their own includes."""
@@ -102,6 +101,7 @@ class Exporter:
         self._views: dict[str, _View] = {}
         self._known: dict[str, Directories] = dict(directory.directories())
         self._signs = {device.code: self._sign(device) for device in directory.all_devices()}
+        self._is_closed = False
         self._deafen = directory.bus.listen(self._hear)
 
     def __repr__(self) -> str:
@@ -109,7 +109,9 @@ class Exporter:
 
     async def close(self) -> None:
         """Write what was told and waits to be kept."""
-        self._deafen()
+        if not self._is_closed:
+            self._deafen()
+            self._is_closed = True
         for code, view in self._views.items():
             await self._write(code, view)
 
@@ -130,8 +132,6 @@ class Exporter:
     async def rendering(self, upper: Upper, scope: str | None = None) -> AsyncIterator[Rendering]:
         """A whole catalog as of one moment, for whoever sends it slowly. LookupError when the scope is not shared."""
         view = self._view(upper)
-        if not view.renderings:
-            view.told_late.clear()
         view.renderings += 1
         try:
             plan = await self._plan(upper, view)
@@ -140,6 +140,9 @@ class Exporter:
                 yield rendering
         finally:
             view.renderings -= 1
+            if not view.renderings:
+                view.dirt.add(view.meanwhile)
+                view.meanwhile = Dirt()
 
     async def offline(self, upper: Upper, scope: str | None = None, size: int = 100) -> AsyncIterator[tuple[Item, ...]]:
         """What is off in the scope, as news of it: the first report of a subscription (signalling 6.4)."""
@@ -264,6 +267,10 @@ class Exporter:
                 plan = await self._plan(upper, view)
                 news = await self._compare(upper, plan, taken, limit)
                 items = await self._in_order(plan, news)
+                while not items and news.is_cut:
+                    limit *= 4
+                    news = await self._compare(upper, plan, taken, limit)
+                    items = await self._in_order(plan, news)
             except BaseException:
                 view.dirt.add(taken)
                 raise
@@ -271,8 +278,6 @@ class Exporter:
                 view.dirt.add(taken)
             view.codes = news.codes
             view.pending = {news.codes[item.code] for item in items}
-            if view.renderings:
-                view.told_late.update(view.pending)
             return items
 
     async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None:
@@ -282,8 +287,6 @@ class Exporter:
             code = self._code_here(view.plan, item.code, view.codes)
             view.told.take(upper.code, code, item)
             view.pending.discard(code)
-            if item.event is None and code in view.told_late:
-                view.dirt.codes.add(code)  # a page of before came after the news
         if len(view.told) >= WRITE_AFTER:
             async with view.lock:
                 await self._write(upper.code, view)
@@ -328,7 +331,7 @@ class Exporter:
     async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int) -> News:
         # Divisions of which nobody told are known only from all that stand in them.
         regions = plan.is_civil and any(is_division(code) for code in dirt.codes)
-        if dirt.everything or regions or len(dirt.codes) > MOST_CODES:
+        if dirt.everything or regions:
             return await self._compare_all(upper, plan, limit)
         news = News(limit)
         codes = dirt.codes | {entry.code for entry in plan.entries.values()} if dirt.entries else dirt.codes
@@ -401,9 +404,13 @@ class Exporter:
         heads.sort(key=lambda item: _rank(plan, item.code))
         levels = await _Levels(self, plan).sort(leaves)
         # A child must not come before its parent, and the parents may be among those for whom there was no room.
-        told = [item for level in sorted(levels) if not (level and news.is_cut) for item in levels[level]]
-        gone = sorted(news.gone, key=lambda item: -_rank(plan, item.code)[0])
-        return [*heads, *told, *news.states, *(() if news.is_cut else gone)]
+        told = [item for level in sorted(levels) if not (level and news.told_is_cut) for item in levels[level]]
+        items = [*heads, *told, *news.states]
+        if not news.told_is_cut:
+            items += news.gone
+            if not news.gone_is_cut:
+                items += sorted(news.gone_heads, key=lambda item: _rank(plan, item.code), reverse=True)
+        return items
 
     async def _write(self, upper: str, view: _View) -> None:
         told, view.told = view.told, Told()
@@ -473,7 +480,11 @@ class Exporter:
             directory.chain,
             directory.is_lit,
             directory.says_on,
-            tuple((row.owner, row.places) for row in rows if (row.owner, row.code) in ruled),
+            tuple(
+                (row.owner, row.places, parent_codes(as_item(row.said)))
+                for row in rows
+                if (row.owner, row.code) in ruled
+            ),
         )
         plan = await aside(sum(map(len, house.directories.values())), lambda: Plan(house))
         # What was told of the house meanwhile has raised `version`, and the next who asks gets another plan.
@@ -562,11 +573,9 @@ class Exporter:
             view = self._views.get(upper.code)
             if view is not None:
                 view.version += replan
-                if not view.dirt.everything:
-                    view.dirt.add(dirt)
-                    view.dirt.everything |= len(view.dirt.codes) > MOST_CODES
-                if view.dirt.everything:
-                    view.dirt = Dirt(everything=True)
+                view.dirt.add(dirt)
+                if view.renderings:
+                    view.meanwhile.add(dirt)
             if dirt and self.on_dirty is not None:
                 self.on_dirty(upper.code)
 

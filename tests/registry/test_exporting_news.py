@@ -150,10 +150,12 @@ def with_event(item: Item, event: str) -> Item:
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(happenings, min_size=1, max_size=10), views)
-@example([("tell", NVR, 2, True), ("tell", NVR, 5, False)], {"arrangement": "civil"})  # a division was lost on the way
+@given(st.lists(happenings, min_size=1, max_size=10), views, st.sampled_from([2, 1_000]))
+@example(
+    [("tell", NVR, 2, True), ("tell", NVR, 5, False)], {"arrangement": "civil"}, 9
+)  # a division was lost on the way
 def test_after_any_story_a_catalog_with_its_news_is_the_catalog_asked_for_anew(
-    story: list[tuple[str, str, Any, Any]], first: dict[str, Any]
+    story: list[tuple[str, str, Any, Any]], first: dict[str, Any], limit: int
 ) -> None:
     async def live() -> None:
         directory = Directory(Bus())
@@ -171,7 +173,7 @@ def test_after_any_story_a_catalog_with_its_news_is_the_catalog_asked_for_anew(
                 else:
                     await happen(directory, what, owner, one, two)
                 upper = directory.upper(PROVINCE) or upper
-            await above.follow(exporter, upper)
+            await above.follow(exporter, upper, limit)
             now = await fresh(exporter, upper)
             assert in_order(now), [item.code for item in now]
             assert above.items == {item.code: item for item in now}
