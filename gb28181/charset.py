@@ -22,9 +22,12 @@ class Charset(StrEnum):
     UTF8 = "UTF-8"
 
 
+WISHES = frozenset(Charset)
+
+
 def charset_for(edition: Edition, wish: str = "") -> Charset:
     """The charset to write to a peer of `edition` in; `wish` (GB2312, GB18030, UTF-8) overrides it when known."""
-    if wish in tuple(Charset):
+    if wish in WISHES:
         return Charset(wish)
     return Charset.GB18030 if edition.is_2022 else Charset.GB2312
 

@@ -14,10 +14,11 @@ class Edition(StrEnum):
     V2016 = "2.0"
     V2022 = "3.0"
 
-    @property
-    def number(self) -> int:
-        """Tenths of the version: 20 for 2016, 30 for 2022; compare these."""
-        return int(self.value.replace(".", ""))
+    number: int
+    """Tenths of the version: 20 for 2016, 30 for 2022; compare these."""
+
+    def __init__(self, version: str) -> None:
+        self.number = int(version.replace(".", ""))
 
     @property
     def is_2022(self) -> bool:

@@ -29,6 +29,7 @@ from sipserver.stack import Stack, StackSettings
 
 DEVICES = 2000
 ROUNDS = 5
+STRETCH = 200
 SERVER = "sip:34020000002000000001@3402000000"
 
 
@@ -88,6 +89,39 @@ def rate(what: str, count: int, work: Callable[[], None], yardstick: float) -> f
     return count / seconds
 
 
+def mixture(stack: Stack, wire: Wire, body: bytes, yardstick: float) -> None:
+    """One REGISTER, its digest retry and one keepalive of each device in turn, as in `bench_sip_server`.
+
+    Other work on the machine makes the same instructions dearer, so the median and the cheapest of stretches count.
+    The camera's own work, to answer the challenge, is not measured.
+    """
+    begun = 5 + ROUNDS
+    costs: list[float] = []
+    gc.collect()
+    for first in range(0, DEVICES, STRETCH):
+        some = range(first, first + STRETCH)
+        places = [(f"10.1.{number >> 8}.{number & 255}", 5060) for number in some]
+        knocks = [register(number, begun) for number in some]
+        beats = [keepalive(number, begun + 2, body) for number in some]
+        answers: list[str] = []
+        started = time.process_time()
+        for raw, remote in zip(knocks, places, strict=True):
+            stack._datagram(raw, remote)
+            answers.append(wire.last.decode())
+        cost = time.process_time() - started
+        retries = [answered(number, begun + 1, text) for number, text in zip(some, answers, strict=True)]
+        started = time.process_time()
+        for retry, beat, remote in zip(retries, beats, places, strict=True):
+            stack._datagram(retry, remote)
+            stack._datagram(beat, remote)
+        costs.append((cost + time.process_time() - started) / (3 * STRETCH))
+        assert wire.last.startswith(b"SIP/2.0 200")
+    costs.sort()
+    for what, each in (("median", costs[len(costs) // 2]), ("cheapest", costs[0])):
+        mixed = f"a mixture of the three, {what}"
+        print(f"{mixed:34} {1 / each:10,.0f} /s   {1 / each / yardstick:6.3f} of the yardstick")
+
+
 async def main() -> None:
     data = bytes(1024)
     begun = time.process_time()
@@ -139,6 +173,7 @@ async def main() -> None:
 
     rate("keepalive -> 200", len(beats), heartbeats, yardstick)
     assert below.statistics()["inbox"]["keepalives"] == len(beats)
+    mixture(stack, wire, body, yardstick)
     strangers = [(keepalive(number + DEVICES, 1, body), ("10.9.9.9", 5060)) for number in range(DEVICES)]
 
     def refusals() -> None:
