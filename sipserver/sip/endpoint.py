@@ -523,6 +523,9 @@ class Endpoint:
                 if not running:
                     del self._on_connection[transaction.path.connection]
         transaction.request = None
+        if transaction.table in CLIENT_TABLES:
+            # Timers are not taken out early, and would hold the bytes of a large request for half a minute.
+            transaction.last_raw = b""
 
     # INVITE's extra wires.
 
