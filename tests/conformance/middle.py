@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +48,10 @@ class Middle:
     """The house, and those around it."""
 
     house: House
-    taken: AsyncExitStack
-    lowers: list[Lower] = field(default_factory=list)
+    garden: AsyncExitStack
+    """Those below, who leave first."""
+    sky: AsyncExitStack
+    """Those above, who are there until the house has said goodbye."""
 
     async def below(self, code: str = BELOW, holdings: Holdings | None = None, **changes: Any) -> Lower:
         """A platform below, registered, its catalog read."""
@@ -73,7 +75,7 @@ class Middle:
             await asyncio.gather(running, return_exceptions=True)
             await lower.close()
 
-        self.taken.push_async_callback(away)
+        self.garden.push_async_callback(away)
         last = tree.cameras[-1].code
         await until(lambda: self._knows(code, last))
         return lower
@@ -82,7 +84,7 @@ class Middle:
         """A platform above, with which the house has registered."""
         edition = changes.pop("edition", Edition.V2022)
         settings = UpperSettings(code, PASSWORD, edition=edition, ask_s=3.0, invite_s=10.0, faults=faults)
-        upper = await self.taken.enter_async_context(Upper(settings))
+        upper = await self.sky.enter_async_context(Upper(settings))
         words = {"keepalive_interval_s": 5, "edition": edition.value} | changes
         await self.house.directory.add_upper(
             platform.Upper(code, host="127.0.0.1", port=upper.port, password=PASSWORD, **words)
@@ -117,7 +119,7 @@ async def opened(folder: Path, **below: Any) -> AsyncIterator[Middle]:
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )
-    async with AsyncExitStack() as inside:
+    async with AsyncExitStack() as sky, AsyncExitStack() as inside:
         house = await open_house(settings, folder, inside)
-        async with AsyncExitStack() as taken:
-            yield Middle(house, taken)
+        async with AsyncExitStack() as garden:
+            yield Middle(house, garden, sky)
