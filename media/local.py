@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import dataclasses
-import ipaddress
 import logging
 import math
 import secrets
-import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -24,7 +21,7 @@ from media.outlets.chunk import Form
 from media.outlets.doors import EXTENSIONS, serve_http, serve_websocket
 from media.outlets.rendition import RenditionKey
 from media.outlets.road import Trying
-from media.outlets.rtp_sender import RtpSender
+from media.outlets.senders import Senders
 from media.outlets.viewer import Tolerance, Viewer, Wire
 from media.passage import Passage
 from media.plane import (
@@ -42,7 +39,7 @@ from media.plane import (
     StreamFailed,
     Transport,
 )
-from media.ports import BACKLOG, PortPair, Ports, bind_tcp, bind_udp
+from media.ports import Ports
 from media.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -177,7 +174,15 @@ class LocalPlane:
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, _Place] = {}
-        self._senders: dict[str, RtpSender] = {}
+        settings = self.settings
+        self._senders = Senders(
+            self._ports,
+            self._tolerance(),
+            Trying(settings.connect_s, settings.connect_tries, settings.connect_pause_s, settings.receiver_came_s),
+            settings.announce_host,
+            self._tell,
+            clock,
+        )
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -244,8 +249,7 @@ class LocalPlane:
             return
         for place in [place for place in self._places.values() if place.inlet == inlet]:
             self._vacate(place, session, "the stream ended")
-        for sender in [sender for sender in self._senders.values() if sender.inlet == inlet]:
-            self._dismiss_sender(sender, "the stream ended")
+        self._senders.end(inlet, "the stream ended")
         await session.close()
         if session.pair is not None:
             self._ports.give_back(session.pair, self._clock())
@@ -332,9 +336,7 @@ class LocalPlane:
         place = self._places.get(outlet)
         if place is not None and place.inlet == inlet:
             self._vacate(place, self._sessions.get(inlet), "detached")
-        sender = self._senders.get(outlet)
-        if sender is not None and sender.inlet == inlet:
-            self._dismiss_sender(sender, "detached")
+        self._senders.detach(inlet, outlet)
 
     def _check_places(self) -> None:
         if len(self._places) + len(self._senders) >= self.settings.viewers:
@@ -400,50 +402,14 @@ class LocalPlane:
 
     async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
         session = self._sessions[inlet]
-        host = str(ipaddress.ip_address(wish.host))
-        if ipaddress.ip_address(host).is_unspecified or not 0 < wish.port < 65536:
-            raise ValueError(f"nothing can be sent to {wish.host} port {wish.port}")
         self._check_places()
-        settings = self.settings
-        pair = self._ports.lend(
-            self._clock(),
-            listen=wish.transport is Transport.TCP_ACTIVE,
-            holds_tcp=wish.transport is Transport.TCP_PASSIVE,
-        )
-        try:
-            if ":" in host:
-                _turn_to_six(pair, wish.transport)
-            sender = RtpSender(
-                secrets.token_hex(8),
-                inlet,
-                dataclasses.replace(wish, host=host),
-                pair,
-                session.passage,
-                tolerance=self._tolerance(),
-                trying=Trying(
-                    settings.connect_s, settings.connect_tries, settings.connect_pause_s, settings.receiver_came_s
-                ),
-                ended=self._dismiss_sender,
-                want_key=lambda why: self._tell(KeyFrameWanted(inlet, why)),
-                clock=self._clock,
-            )
-        except OSError as error:
-            self._ports.give_back(pair, self._clock())
-            raise NoCapacity(f"no way leads from here to {host}: {error}") from error
-        except BaseException:
-            self._ports.give_back(pair, self._clock())
-            raise
-        self._senders[sender.name] = sender
-        return Sender(sender.name, wish.local_host or self._own_host(host), pair.port, wish.ssrc)
+        return self._senders.attach(inlet, wish, session.passage)
 
     def begin(self, outlet: str) -> None:
-        sender = self._senders.get(outlet)
-        if sender is not None:
-            sender.begin()
+        self._senders.begin(outlet)
 
     def sender_statistics(self, outlet: str) -> SenderStatistics | None:
-        sender = self._senders.get(outlet)
-        return sender.statistics() if sender is not None else None
+        return self._senders.statistics(outlet)
 
     def hold(self, inlet: str, is_held: bool) -> None:
         session = self._sessions.get(inlet)
@@ -459,27 +425,7 @@ class LocalPlane:
         until = self._clock() + within_s
         # What the network still carries, and what waits to be put in order, is not in any queue of ours yet.
         await asyncio.sleep(min(self.settings.reorder_hold_s + 2 * TICK_S, within_s))
-        for sender in [each for each in self._senders.values() if each.inlet == inlet]:
-            await sender.drained(until)
-
-    def _own_host(self, host: str) -> str:
-        """By which address of ours a receiver hears from us: the announced one, else the one the system would use."""
-        announced = self.settings.announce_host
-        if announced and (":" in announced) == (":" in host):
-            return announced
-        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-            try:
-                probe.connect((host, 9))  # tells the route; UDP sends nothing by it
-            except OSError:
-                return ""
-            return str(probe.getsockname()[0])
-
-    def _dismiss_sender(self, sender: RtpSender, why: str) -> None:
-        if self._senders.pop(sender.name, None) is None:
-            return
-        sender.close()
-        self._ports.give_back(sender.pair, self._clock())
-        self._tell(OutletClosed(sender.inlet, sender.name, why))
+        await self._senders.drained(inlet, until)
 
     def _tolerance(self) -> Tolerance:
         settings = self.settings
@@ -512,11 +458,7 @@ class LocalPlane:
                 place.viewer.sweep()
             elif place.key is None and wall >= place.expires_at:
                 self._vacate(place, None, "nobody came to the address")
-        for sender in tuple(self._senders.values()):
-            try:
-                sender.watch(now)
-            except Exception:
-                log.exception("%r failed at its tick; it is tried again at the next one", sender)
+        self._senders.watch(now)
         if self._shared is not None:
             self._shared.tick(now)
 
@@ -531,17 +473,3 @@ class LocalPlane:
     def __repr__(self) -> str:
         counts = f"{len(self._places)} viewer places, {len(self._senders)} senders"
         return f"<LocalPlane {len(self._sessions)} inlets, {counts}>"
-
-
-def _turn_to_six(pair: PortPair, transport: Transport) -> None:
-    """The same numbers on IPv6: the lender's book knows only the numbers. Raises OSError, the pair then as it was."""
-    with contextlib.ExitStack() as bound:
-        rtp = bound.enter_context(bind_udp("::", pair.port, 0))
-        rtcp = bound.enter_context(bind_udp("::", pair.port + 1, 0))
-        listener = None
-        if pair.listener is not None:
-            backlog = BACKLOG if transport is Transport.TCP_ACTIVE else 0
-            listener = bound.enter_context(bind_tcp("::", pair.port, backlog))
-        bound.pop_all()
-    pair.close()
-    pair.rtp, pair.rtcp, pair.listener = rtp, rtcp, listener

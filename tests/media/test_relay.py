@@ -508,7 +508,7 @@ async def test_a_receiver_that_closes_every_connection_is_given_up(house, camera
 async def test_a_slow_receiver_skips_and_in_the_end_loses_its_place_and_nobody_else_does(
     house, camera, above, h264, fresh
 ):
-    home, cam = await house(viewer_bytes=100_000, viewer_skips=1, gop_bytes=200_000), camera()
+    home, cam = await house(viewer_bytes=1_000_000, viewer_skips=1), camera()
     slow, quick = above(Transport.TCP_PASSIVE, reads=False), above(Transport.TCP_PASSIVE)
     slow.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     inlet = await enter(home, cam, fresh(h264), Transport.TCP_PASSIVE)
