@@ -98,6 +98,7 @@ class Ladder:
     ) -> None:
         self._own_code = own_code
         self._owners_at = owners_at
+        self._others_at: Callable[[Path], Collection[str]] = lambda path: ()
         self._messages = messages
         self._keepalives = keepalives
         self._most_calls = calls
@@ -118,11 +119,15 @@ class Ladder:
     def statistics(self) -> LadderStatistics:
         return LadderStatistics(len(self._rings) + len(self._strangers), len(self._calls), self._bytes, self._recorded)
 
+    def know_also(self, others_at: Callable[[Path], Collection[str]]) -> None:
+        """Who is at addresses that no neighbour below is bound to: platforms above."""
+        self._others_at = others_at
+
     def record(self, traffic: Traffic) -> None:
         """Write one message down; given to the stack as `on_traffic`."""
         self._recorded += 1
         path, message, raw = traffic.path, traffic.message, traffic.raw
-        owners = self._owners_at(path)
+        owners = self._owners_at(path) or self._others_at(path)
         if len(owners) == 1:
             (peer,) = owners
             is_bound = True

@@ -1,7 +1,9 @@
 """Those with whom we register: platforms above, to whom we are a lower platform.
 
-`registration` is the table of a user agent's life and `agent` its driver, one per upper. `way` speaks to an upper: its
-codes, charset, numbers and address. `answers` takes queries and controls from above, `pages` sends long answers part
-by part, `calls` takes INVITE, `subscriptions` is the book of who follows what and `notices` writes to them. `wishes`
-says what all of them need of other rooms, and `above` joins them.
+`above` joins the rest. For each upper there is a `liaison`: the `way` to it (codes, charset, numbers, address, from one
+of our `stacks`), an `agent` that registers by the table in `registration`, and a desk of `notices` that writes what
+stands in its book of `subscriptions`. Shared by all are `answers` to queries and controls, which hand on what concerns
+things below with `codes` translated, in `turns` for each thing, and send long answers as `pages`; and `calls`, which
+take INVITE. `user_identity` says by whose realms a wish came, `connect_test` tries an upper out, `settings` has every
+number, and `wishes` says what we need of other rooms.
 """

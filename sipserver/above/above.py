@@ -242,6 +242,14 @@ class Above:
             case _:
                 incoming.respond(501)
 
+    def at(self, path: Path) -> tuple[str, ...]:
+        """The upper at an address, for the ladder."""
+        code = self._hosts.get(path.remote)
+        if code is None:
+            # Before the first answer nobody has noted where it is.
+            code = next((each.upper.code for each in self._liaisons.values() if each.way.path == path), None)
+        return () if code is None else (code,)
+
     def connection_lost(self, path: Path) -> None:
         """A connection broke; when an upper was at its other end, that upper is lost."""
         if not path.connection:

@@ -65,6 +65,7 @@ class RealHouse:
             self.bus,
             AboveSettings(code=self.code, name=self.name, retry_s=0.2, reconnect_s=0.1, batch_s=0.05, jitter=0.0),
         )
+        self.below.ladder.know_also(self.above.at)
         switchboard = Switchboard(self.stack, self.above)
         taken.callback(switchboard.close)
         await self.above.start()
@@ -175,6 +176,9 @@ async def test_CAS_08_CAS_09_three_tiers_hold_one_tree_by_query(three):
     assert top[camera(1).code].parent_ids == bottom[camera(1).code].parent_ids
     assert top[YARD].parent_ids == (HALL,) and top[GROUP].name == "安防"
     assert COUNTY in top and CITY in top[COUNTY].parent_ids
+    # What passed between them can be read on both sides.
+    methods = {rung.method for rung in county.below.ladder.of_peer(CITY, 60)}
+    assert {"REGISTER", "MESSAGE"} <= methods
 
 
 async def test_CAS_07_what_changes_at_the_bottom_reaches_the_top_by_news_alone(three):
