@@ -107,6 +107,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         divisions=Divisions.load(),
         uppers=above,
         exporter=exporter,
+        routes=broker.routes,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
