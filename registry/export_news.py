@@ -33,19 +33,25 @@ class Dirt:
     entries: bool = False
     """Any directory."""
     everything: bool = False
+    since: str = ""
+    """Everything after this code (ours) only: up to it, it has been looked at but for what is named here."""
 
     def __bool__(self) -> bool:
         return bool(self.codes or self.owners or self.entries or self.everything)
 
     def add(self, other: Dirt) -> None:
-        """Take in other dirt; once it is everything, single things are no longer remembered."""
-        self.everything = self.everything or other.everything or len(self.codes) + len(other.codes) > MOST_CODES
-        if self.everything:
+        """Take in other dirt; once it is all of everything, single things are no longer remembered."""
+        if self.everything and other.everything:
+            self.since = min(self.since, other.since)
+        elif other.everything:
+            self.everything, self.since = True, other.since
+        self.codes |= other.codes
+        self.owners |= other.owners
+        self.entries |= other.entries
+        if len(self.codes) > MOST_CODES:
+            self.everything, self.since = True, ""
+        if self.everything and not self.since:
             self.codes, self.owners, self.entries = set(), set(), False
-        else:
-            self.codes |= other.codes
-            self.owners |= other.owners
-            self.entries |= other.entries
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +75,8 @@ class News:
     """Gathers differences. More than `limit` of a kind are counted but not kept; then it is marked as cut."""
 
     limit: int
+    counts_all: bool = False
+    """Whether what there is no room for is to be counted still."""
     told: list[Item] = field(default_factory=list)
     states: list[Item] = field(default_factory=list)
     gone: list[Item] = field(default_factory=list)
@@ -84,6 +92,8 @@ class News:
     state_count: int = 0
     gone_count: int = 0
     seen: int = 0
+    since: str = ""
+    """The code (ours) up to which everything was compared."""
 
     def compare(self, code: str, shown: Mapping[str, Shown], sent: Iterable[SentRow]) -> list[SentRow]:
         """Lay what is seen of one code (ours) beside what was told of it; what is seen no more comes back."""
@@ -129,6 +139,11 @@ class News:
     @property
     def is_cut(self) -> bool:
         return self.told_is_cut or self.states_are_cut or self.gone_is_cut
+
+    @property
+    def is_full(self) -> bool:
+        """Whether to go on is of no use."""
+        return self.is_cut and not self.counts_all
 
 
 def may_hold_others(code: str) -> bool:

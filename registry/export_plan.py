@@ -431,6 +431,10 @@ class Plan:
         """The directories that have this code here."""
         return self._by_code.get(code, ())
 
+    def position(self, code: str) -> int:
+        """Of a directory among all, as they are told; what is none comes after them."""
+        return min((self.positions[entry.there] for entry in self.entries_of(code)), default=len(self.positions))
+
     def code_there(self, owner: str, code: str) -> str:
         """ "" when it cannot be named there."""
         if code == self.own_code:

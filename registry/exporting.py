@@ -49,6 +49,8 @@ PAGE = 2_000
 """Channels rendered at a time."""
 MOST_CHANGES = 10_000
 """Items of one message at most (GB/T 28181-2022 annex M)."""
+LAST = "\U0010ffff"
+"""Comes after every code."""
 WRITE_AFTER = 500
 """Items told that are written together."""
 DEEPEST_LEVEL = 4
@@ -195,9 +197,9 @@ class Exporter:
 
     # Channels, streamed.
 
-    async def _channels(self, plan: Plan) -> AsyncIterator[Seen]:
-        """All channels that are seen, in order of our code."""
-        after = ("", "")
+    async def _channels(self, plan: Plan, since: str = "") -> AsyncIterator[Seen]:
+        """All channels that are seen, in order of our code, after one."""
+        after = (since, LAST)
         kept: list[ChannelRow] = []
         more = True
         while more:
@@ -274,10 +276,13 @@ class Exporter:
             except BaseException:
                 view.dirt.add(taken)
                 raise
-            if news.is_cut:
-                view.dirt.add(taken)
             view.codes = news.codes
             view.pending = {news.codes[item.code] for item in items}
+            if news.is_cut and taken.everything and news.since:
+                left = {*news.codes.values()} - view.pending
+                view.dirt.add(Dirt(left, everything=True, since=news.since))
+            elif news.is_cut:
+                view.dirt.add(taken)
             return items
 
     async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None:
@@ -306,7 +311,7 @@ class Exporter:
         async with view.lock:
             await self._write(upper.code, view)
             plan = await self._plan(upper, view)
-            news = await self._compare(upper, plan, Dirt(everything=True), LISTED)
+            news = await self._compare(upper, plan, Dirt(everything=True), LISTED, counts_all=True)
         named = [(item.code, item.name, item.event) for item in news.told]
         changed = [(code, name) for code, name, event in named if event == "UPDATE"]
         changed += [(item.code, await self._name(plan, item.code)) for item in news.states[: LISTED - len(changed)]]
@@ -328,24 +333,43 @@ class Exporter:
         seen = await self._channel_seen(plan, there)
         return seen[1].item.name if seen is not None else ""
 
-    async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int) -> News:
+    async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int, *, counts_all: bool = False) -> News:
+        """Compare what is dirty; everything only as far as there is room for it, unless it must all be counted."""
+        news = News(limit, counts_all)
         # Divisions of which nobody told are known only from all that stand in them.
-        regions = plan.is_civil and any(is_division(code) for code in dirt.codes)
-        if dirt.everything or regions:
-            return await self._compare_all(upper, plan, limit)
-        news = News(limit)
-        codes = dirt.codes | {entry.code for entry in plan.entries.values()} if dirt.entries else dirt.codes
-        in_order = sorted(codes, key=lambda code: (not plan.entries_of(code), code))  # directories are told first
+        everything = dirt.everything or (plan.is_civil and any(is_division(code) for code in dirt.codes))
+        everything = everything or self._is_most(dirt.owners)
+        since = dirt.since if dirt.everything else ""
+        heads = {entry.code for entry in plan.entries.values()}
+        codes = dirt.codes | heads if dirt.entries or (everything and not since) else dirt.codes
+        regions = await self._all_regions(plan) if everything and plan.is_civil else {}
+        codes = codes - regions.keys()
+        await self._compare_some(upper, plan, news, list(regions), regions)
+        # Where there is no room for all, those must be among the first that hold the others.
+        in_order = sorted(codes, key=lambda code: (plan.position(code), code))
         for start in range(0, len(in_order), PAGE):
             some = in_order[start : start + PAGE]
             await self._compare_some(upper, plan, news, some, await self.seen_of(plan, some))
+        if everything:
+            if not news.is_full:
+                news.since = since
+                await self._compare_after(upper, plan, news, {*heads, *codes, *regions})
+            return news
         for owner in sorted(dirt.owners):
             async for seen in self._channels_of(plan, owner):
                 fresh = {code: theirs for code, theirs in seen.items() if code not in codes}
                 await self._compare_some(upper, plan, news, list(fresh), fresh)
         if plan.is_civil and (any(news.told_count.values()) or news.gone_count):
-            return await self._compare_all(upper, plan, limit)  # divisions may have come or gone
+            return await self._compare(upper, plan, Dirt(everything=True), limit)  # divisions may have come or gone
         return news
+
+    def _is_most(self, owners: set[str]) -> bool:
+        """Whether so much belongs to these neighbours that one pass over everything is quicker."""
+        if not owners:
+            return False
+        channels = [(device.channels_total, device.code in owners) for device in self._directory.all_devices()]
+        theirs = sum(total for total, is_theirs in channels if is_theirs)
+        return theirs > PAGE and 4 * theirs > sum(total for total, _ in channels)
 
     async def _compare_some(self, upper: Upper, plan: Plan, news: News, codes: Sequence[str], seen: Seen) -> None:
         rows = await self._directory.sent_of(upper.code, codes)
@@ -361,28 +385,24 @@ class Exporter:
     async def _seen_with_entries(self, plan: Plan, code: str) -> dict[str, Shown]:
         return _all_seen(plan, code, (await self.seen_of(plan, [code])).get(code, {}))
 
-    async def _compare_all(self, upper: Upper, plan: Plan, limit: int) -> News:
-        """Everything, in one pass over the channels and what was told, both in order of our code."""
-        news = News(limit)
-        regions = await self._all_regions(plan) if plan.is_civil else {}
-        heads = [*dict.fromkeys(entry.code for entry in plan.entries.values())]
-        for start in range(0, len(heads), PAGE):
-            some = heads[start : start + PAGE]
-            await self._compare_some(upper, plan, news, some, await self.seen_of(plan, some))
-        done = {*heads, *regions}
-        await self._compare_some(upper, plan, news, list(regions), regions)
-        told = _Told(self._directory, upper.code)
-        async for seen in self._channels(plan):
+    async def _compare_after(self, upper: Upper, plan: Plan, news: News, done: set[str]) -> None:
+        """Everything after `news.since` but what is `done`, in one pass over the channels and what was told, both in
+        order of our code. It ends where there is no more room."""
+        told = _Told(self._directory, upper.code, news.since)
+        async for seen in self._channels(plan, news.since):
             if not seen:
                 continue
+            last = max(seen)
             rows: list[SentRow] = []
-            async for page in told.upto(max(seen)):
+            async for page in told.upto(last):
                 rows += [row for row in page if row.code in seen]
                 await self._join(plan, news, {}, [row for row in page if row.code not in seen], done)
             await self._join(plan, news, seen, rows, done)
+            if news.is_full:
+                return
+            news.since = last
         async for page in told.rest():
             await self._join(plan, news, {}, page, done)
-        return news
 
     async def _join(self, plan: Plan, news: News, seen: Seen, rows: Sequence[SentRow], done: set[str]) -> None:
         theirs = [row for row in rows if row.code not in done]
@@ -583,10 +603,10 @@ class Exporter:
 class _Told:
     """What a platform above was told, read in order of our code."""
 
-    def __init__(self, directory: Directory, upper: str) -> None:
+    def __init__(self, directory: Directory, upper: str, since: str) -> None:
         self._directory = directory
         self._upper = upper
-        self._after = ("", "")
+        self._after = (since, LAST)
         self._rows: list[SentRow] = []
         self._at_end = False
 
