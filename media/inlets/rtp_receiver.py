@@ -96,10 +96,10 @@ class RtpReceiver:
         if parsed.timestamp != self._timestamp:
             self._timestamp = parsed.timestamp
             self.reports.note(parsed, now)
-            if not self._is_awake:
-                # Not looked into: one time stamp, one picture (2022 clause 4.3.6).
-                self.frames += 1
-                self.frame_at = now
+            # Not looked into: one time stamp, one picture (2022 clause 4.3.6).
+            self.frames += not self._is_awake
+        if not self._is_awake:
+            self.frame_at = now
         for ready, lost_before in self._order.push(parsed, now):
             self._hand_on(ready, lost_before, now)
 

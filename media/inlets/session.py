@@ -318,7 +318,7 @@ class Session:
             self._watch_aimed(now)
         elif self.phase is Phase.FLOWING and not self._is_held and not self._is_stayed:
             self._watch_flowing(now)
-        if self.phase is Phase.FLOWING and not self.viewers and self.receiver.is_awake:
+        if self.phase is Phase.FLOWING and not self.viewers:
             self._watch_unseen(now)
         if now - self._report_at >= REPORT_EVERY_S:
             self._report_at = now
@@ -335,7 +335,11 @@ class Session:
 
     def _watch_unseen(self, now: float) -> None:
         if self.passage.needs_frames or not self.passage.has_kept:
+            # No key frame has gone by for long, or none that shows: whether pictures come must be looked at.
             self._unseen_since = None
+            self.receiver.wake((), now)
+        elif not self.receiver.is_awake:
+            pass
         elif self._unseen_since is None:
             self._unseen_since = now
         elif now - self._unseen_since >= DOZE_AFTER_S:

@@ -21,6 +21,7 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     SenderWish,
+    StreamFailed,
     Transport,
 )
 from media.ps.mux import Muxer
@@ -404,6 +405,36 @@ async def test_a_stream_nobody_looks_at_is_not_unpacked_and_wakes_with_a_picture
     assert (await viewer.receive_bytes(timeout=2))[4:8] == b"ftyp"
     assert (await viewer.receive_bytes(timeout=2))[4:8] == b"moof"  # from what was kept: nothing more was sent
     await viewer.close()
+
+
+async def test_a_sleeping_stream_with_a_clock_that_stands_still_is_not_taken_for_stuck(
+    house, camera, above, h264, fresh, monkeypatch
+):
+    monkeypatch.setattr("media.inlets.session.DOZE_AFTER_S", 0.05)
+    home, cam, up = await house(stuck_s=0.3), camera(), above()
+    inlet = await enter(home, cam, fresh(h264), Transport.UDP)
+    await leave(home, inlet, up)
+    for turn in range(1, 12):
+        still = [packet[:4] + bytes(4) + packet[8:] for packet in cam.packets(fresh(h264, turn * 144_000))]
+        await cam.send_packets(inlet.port, still)
+        await asyncio.sleep(0.1)
+    assert not home.plane._sessions[inlet.id].receiver.is_awake
+    assert [type(each).__name__ for each in home.told] == ["FirstFrame"]
+
+
+async def test_a_sleeping_stream_that_turns_to_noise_is_woken_and_given_up(
+    house, camera, above, h264, fresh, monkeypatch
+):
+    monkeypatch.setattr("media.inlets.session.DOZE_AFTER_S", 0.05)
+    home, cam, up = await house(stuck_s=0.3, gop_s=0.3), camera(), above()
+    inlet = await enter(home, cam, fresh(h264), Transport.UDP)
+    await leave(home, inlet, up)
+    await asyncio.sleep(0.6)
+    noise = cam.packetiser
+    while not any(isinstance(each, StreamFailed) for each in home.told):
+        await cam.send_packets(inlet.port, noise.packets(b"\x55" * 3000, 9))
+        await asyncio.sleep(0.05)
+    assert "no whole frame" in (await home.until(StreamFailed)).seen.note
 
 
 async def test_a_remuxed_stream_stays_unpacked_for_its_platforms(house, camera, above, h264, fresh, monkeypatch):
