@@ -313,6 +313,7 @@ class Above:
             if liaison.agent.registration.standing is not Standing.LEAVING:
                 log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
             liaison.life += 1
+            self._hosts = {host: owner for host, owner in self._hosts.items() if owner != code}
             self.calls.end_all(code)
             desk = self._desks.get(code)
             if desk is not None:
