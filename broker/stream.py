@@ -155,6 +155,9 @@ class Stream:
         self._bye_s = BYE_S
         self._is_stopped = False
         self._is_back = False
+        self._flowing_since = 0.0
+        self._fell_silent = False
+        self._is_controlled = False
         self._key_frame_at = float("-inf")
         self._asking: set[asyncio.Task[None]] = set()
 
@@ -313,12 +316,21 @@ class Stream:
 
     async def _end_recording(self, why: str) -> None:
         """It is over, well or not; nobody rings again for the rest of it."""
-        self.is_finished = why in ENDS_OF_FILE
+        self.is_finished = why in ENDS_OF_FILE or self._has_run_its_time()
         if not self.is_finished:
             self.failure = Failure(f"the recording of {self.key.channel} stopped: {why}", "lost", 504, self.hops)
         elif self.inlet is not None:
             await self.plane.drain(self.inlet.id, DRAIN_S)
         self._move(Turn.OVER, FINISHED if self.is_finished else why)
+
+    def _has_run_its_time(self) -> bool:
+        """Whether silence came when the recording was due to end: some devices tell no 121 (media.md 6.5).
+
+        Who paused or jumped has a clock of his own, of which we know nothing.
+        """
+        errand = self._errand
+        played_s = (self._loop.time() - self._flowing_since) * (errand.download_speed or 1)
+        return self._fell_silent and not self._is_controlled and 0 < errand.stop - errand.start <= played_s
 
     async def _until_broken(self) -> str | None:
         """Why the flow broke, or None when it is no longer wanted."""
@@ -467,6 +479,7 @@ class Stream:
         if seen is None:
             self._hops.append(Hop("media", "await the first picture", 200, "it came"))
             self.failure = None
+            self._flowing_since, self._fell_silent = self._loop.time(), False
             self._move(Turn.FIRST_FRAME)
             self._settle(None)
             return
@@ -504,6 +517,7 @@ class Stream:
                 self.video = event.video or self.video
                 self.audio = event.audio
             case StreamFailed():
+                self._fell_silent = True
                 if not self._tell_news(event.seen):
                     self._break(event.seen.note or str(event.seen.verdict))
             case KeyFrameWanted():
@@ -511,6 +525,7 @@ class Stream:
 
     def controlled(self, control: Control) -> None:
         """The sender of our recording took a control: silence and jumps of it are expected now."""
+        self._is_controlled = True
         if self.inlet is None:
             return
         if control.method is Method.PAUSE:

@@ -207,6 +207,21 @@ async def test_a_recording_that_breaks_is_not_rung_again(hall):
     assert told == ["silent for 10 s"] and home.said() == {"INVITE": 1, "BYE": 1}
 
 
+@pytest.mark.parametrize(("pauses", "reason"), [(False, "finished"), (True, "silent for 10 s")])
+async def test_silence_when_a_recording_has_run_its_time_is_its_end_unless_it_was_paused(hall, pauses, reason):
+    home, told = hall(), []
+    lease = await home.broker.watch(
+        home.wish(outlet=to_upper(), kind=WatchKind.DOWNLOAD, start=1, stop=2, download_speed=20)
+    )
+    home.broker.on_lease_end(lease.id, told.append)
+    if pauses:
+        await home.broker.inform(lease.id, PAUSE, "Application/MANSRTSP")
+    await asyncio.sleep(0.06)
+    home.plane.lose()
+    await home.until(home.nothing_is_held)
+    assert told == [reason]
+
+
 async def test_controls_go_down_byte_for_byte_and_a_pause_holds_the_loss_timer(hall):
     home = hall()
     lease = await home.broker.watch(home.wish(outlet=to_upper(), kind=WatchKind.PLAYBACK))
