@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from gb28181.code import Kind, kind_of
 from gb28181.peer import Hop, PeerOffline
 from registry.device import DeviceKind
 from registry.events import (
@@ -48,6 +49,7 @@ log = logging.getLogger(__name__)
 TICK_S = 1.0
 SHOW_S = 0.2
 TEST_PATIENCE_S = 40.0
+MOST_MOVERS = 1000
 TIERS_OF_A_PLATFORM = 2
 """A platform below and what it asks in its turn."""
 
@@ -155,6 +157,7 @@ class Above:
             self._exporter,
             self.settings,
             following=self._neighbours,
+            movers=self._movers,
             changed=self._changed,
             clock=self._clock,
             wall_clock=self._wall_clock,
@@ -394,6 +397,15 @@ class Above:
             "answers": self.answers.statistics(),
             "calls": self.calls.statistics(),
         }
+
+    def _movers(self) -> list[str]:
+        """Neighbours who may have something that moves: platforms, and transmitters on vehicles."""
+        return [
+            device.code
+            for device in self._uppers.all_devices()
+            if device.enabled
+            and (device.kind is DeviceKind.PLATFORM or kind_of(device.code) is Kind.MOBILE_TRANSMITTER)
+        ][:MOST_MOVERS]
 
     async def _tiers_below(self, owner: str, code: str) -> int:
         """How many stand between us and a thing, and itself: the systems above it in the tree of its owner."""

@@ -62,7 +62,8 @@ SHORTEST_INTERVAL_S, LONGEST_INTERVAL_S = 1.0, 3600.0
 
 
 class Desk:
-    """What one upper follows, and what it is told. `changed` is called when there is something new to show."""
+    """What one upper follows, and what it is told. `movers` are the neighbours below who may tell places; `changed` is
+    called when there is something new to show."""
 
     def __init__(
         self,
@@ -71,6 +72,7 @@ class Desk:
         settings: AboveSettings,
         *,
         following: Following | None,
+        movers: Callable[[], Iterable[str]] = tuple,
         changed: Callable[[Liaison], None],
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
@@ -80,13 +82,14 @@ class Desk:
         self._exporter = exporter
         self._settings = settings
         self._following = following
+        self._movers = movers
         self._changed = changed
         self._clock = clock
         self._wall_clock = wall_clock
         self._insistence = Insistence(settings.page_tries, settings.page_pause_s)
         self._book = SubscriptionBook(settings.subscriptions)
         self._dialogs: dict[int, Dialog] = {}
-        self._followed: dict[int, tuple[str, str]] = {}
+        self._followed: dict[int, tuple[tuple[str, str], ...]] = {}
         self._news: deque[Event] = deque(maxlen=settings.news)
         self._is_dirty = False
         self._dirty_at = 0.0
@@ -246,7 +249,7 @@ class Desk:
         if not is_all:
             subscription.covered = {subscription.target}
         self._accept(incoming, subscription, granted_s)
-        if shared is not None and shared.owner:
+        if not subscription.is_over:
             self._follow_below(subscription, shared)
 
     def _accept(self, incoming: Incoming, subscription: Subscription, granted_s: int) -> None:
@@ -267,22 +270,26 @@ class Desk:
         else:
             incoming.respond(501)
 
-    def _follow_below(self, subscription: Subscription, shared: Shared) -> None:
-        """Places and looks are told only to those who ask for them: so we ask below."""
-        if self._following is not None and subscription.subject in (Followed.POSITION, Followed.PTZ):
-            subject = Subject(subscription.subject)
+    def _follow_below(self, subscription: Subscription, shared: Shared | None) -> None:
+        """Places and looks are told only to those who ask for them: so we ask below. Places of a whole system or
+        region are asked of everybody who may have some."""
+        if self._following is None or subscription.subject not in (Followed.POSITION, Followed.PTZ):
+            return
+        if shared is not None and shared.owner:
+            wanted: tuple[tuple[str, str], ...] = ((shared.owner, shared.code),)
+        elif subscription.subject is Followed.POSITION:
+            wanted = tuple((owner, "") for owner in self._movers())
+        else:
+            return
+        subject, interval_s = Subject(subscription.subject), int(subscription.interval_s)
+        self._followed[subscription.number] = wanted
+        for owner, target in wanted:
             try:
                 self._following.follow(
-                    shared.owner,
-                    subject,
-                    target=shared.code,
-                    interval_s=int(subscription.interval_s),
-                    by=self._name_of(subscription),
+                    owner, subject, target=target, interval_s=interval_s, by=self._name_of(subscription)
                 )
             except (LookupError, ValueError) as wrong:
-                log.info("%s of %s is not followed below: %s", subject, shared.code, wrong)
-                return
-            self._followed[subscription.number] = (shared.owner, shared.code)
+                log.info("%s of %s is not followed below: %s", subject, owner, wrong)
 
     def _name_of(self, subscription: Subscription) -> str:
         return f"{self._code} {subscription.number}"
@@ -297,12 +304,10 @@ class Desk:
         dialog = self._dialogs.pop(subscription.number, None)
         if dialog is not None:
             dialog.forget()
-        below = self._followed.pop(subscription.number, None)
-        if below is not None and self._following is not None:
-            owner, target = below
-            self._following.unfollow(
-                owner, Subject(subscription.subject), target=target, by=self._name_of(subscription)
-            )
+        if self._following is not None:
+            for owner, target in self._followed.pop(subscription.number, ()):
+                subject, by = Subject(subscription.subject), self._name_of(subscription)
+                self._following.unfollow(owner, subject, target=target, by=by)
         self._changed(self._liaison)
 
     async def _withdraw(self, subscription: Subscription) -> None:

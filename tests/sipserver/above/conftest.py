@@ -276,6 +276,9 @@ class FakeUppers:
     def device(self, code: str) -> Device | None:
         return self.devices.get(code)
 
+    def all_devices(self) -> list[Device]:
+        return list(self.devices.values())
+
     async def path_to(self, node: str) -> list[TreeNode]:
         return []
 

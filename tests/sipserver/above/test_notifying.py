@@ -11,6 +11,7 @@ from gb28181.manscdp.catalog import CatalogNotice, CatalogQuery, Item
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.position import MobilePosition, MobilePositionQuery, PtzPositionNotice, PtzPositionQuery
 from gb28181.manscdp.preset import PresetQuery
+from registry.device import Device, DeviceKind
 from registry.events import AlarmRaised, PositionReported, PtzPositionReported
 
 UPPER_CODE = "34010000002000000001"
@@ -289,6 +290,20 @@ async def test_SUB_16_looks_are_told_and_asked_for_below_while_somebody_follows(
     await until_true(lambda: upper.heard.notices)
     told = upper.heard.notices[0].value
     assert isinstance(told, PtzPositionNotice) and (told.device, told.look.pan) == (CAMERA, 12.5)
+    await dialog.request("SUBSCRIBE", headers=(("Event", "presence"), ("Expires", "0")))
+    await until_true(lambda: house.neighbours.followed == [])
+
+
+async def test_places_of_the_whole_system_are_asked_of_everybody_who_may_have_some(joined, until_true):
+    upper, house = await joined()
+    county, bus = "34010201002000000001", "34010200001380000001"
+    house.uppers.devices = {
+        DEVICE: Device(DEVICE, kind=DeviceKind.RECORDER),
+        county: Device(county, kind=DeviceKind.PLATFORM),
+        bus: Device(bus),
+    }
+    _, dialog = await upper.subscribe(MobilePositionQuery(5, OUR_CODE, 5), event="presence")
+    await until_true(lambda: sorted(house.neighbours.followed) == [(bus, "position", ""), (county, "position", "")])
     await dialog.request("SUBSCRIBE", headers=(("Event", "presence"), ("Expires", "0")))
     await until_true(lambda: house.neighbours.followed == [])
 
