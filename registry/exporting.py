@@ -7,11 +7,9 @@ Directories are held in a plan; channels stream from the store, a page at a time
 from __future__ import annotations
 
 import asyncio
-from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import groupby
 
 from msgspec.structs import replace
 
@@ -20,7 +18,6 @@ from gb28181.edition import parse_edition
 from gb28181.manscdp.catalog import Item
 from registry.branch import REGION, parent_codes
 from registry.catalog import Directories, as_item
-from registry.channel import type_code
 from registry.device import Device
 from registry.directory import Directory
 from registry.events import (
@@ -33,31 +30,23 @@ from registry.events import (
     SharingChanged,
     UpperChanged,
 )
-from registry.export_news import LISTED, MOST_CODES, Dirt, ExportDiff, News, Told
-from registry.export_plan import OWN, RANKS, House, OwnSystem, Plan, Shown
+from registry.export_channels import PAGE, Channels, Levels, Seen, regions
+from registry.export_compare import Comparison, rank
+from registry.export_news import LISTED, Dirt, ExportDiff, Told
+from registry.export_plan import OWN, House, OwnSystem, Plan, Shown
 from registry.export_scope import WHOLE, Scope, scope_of
 from registry.export_spool import Rendering
 from registry.merging import aside
 from registry.platform import Upper
 from registry.sharing import ShareRule
-from registry.store.promise import ChannelRow, SentRow
 from registry.tree import NodeKind
 
 __all__ = ["ExportDiff", "Exporter", "OwnSystem", "Rendering", "Shared"]
 
-PAGE = 2_000
-"""Channels rendered at a time."""
 MOST_CHANGES = 10_000
 """Items of one message at most (GB/T 28181-2022 annex M)."""
-LAST = "\U0010ffff"
-"""Comes after every code."""
 WRITE_AFTER = 500
 """Items told that are written together."""
-DEEPEST_LEVEL = 4
-"""Channels may hang on channels so deep; deeper ones are told last, in no order."""
-
-Seen = dict[str, dict[str, Shown]]
-"""By our code, then by the code there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,18 +151,19 @@ class Exporter:
         scope = scope_of(plan, there, is_2022=parse_edition(upper.edition).is_2022)
         if scope is not None:
             return scope
-        seen = await self._channel_seen(plan, there or "")
+        seen = await Channels(self._directory, plan).find(there or "")
         if seen is None:
             raise LookupError(f"{there} is not shared with {upper.code}")
         return Scope(channel=there)
 
     async def _render(self, plan: Plan, rendering: Rendering, scope: Scope) -> None:
         civil: set[str] = set()
-        levels = _Levels(self, plan)
+        channels = Channels(self._directory, plan)
+        levels = Levels(channels, plan)
         if scope.channel is not None:
-            batches = self._near(plan, scope.channel)
+            batches = channels.near(scope.channel)
         else:
-            batches = self._channels(plan)
+            batches = channels.stream()
         async for batch in batches:
             items = await aside(len(batch), lambda batch=batch: self._in_scope(batch, scope))  # type: ignore[misc]
             if plan.is_civil:
@@ -181,72 +171,16 @@ class Exporter:
             for level, some in (await levels.sort(items)).items():
                 await asyncio.to_thread(rendering.lay_aside, level, some)
         chosen = [plan.entry_shown(entry) for entry in plan.entries.values() if scope.takes_entry(entry)]
-        regions = self._regions(plan, civil, (shown.item for shown in chosen)) if plan.is_civil else []
-        added = [Shown(item, True) for item in regions if scope.takes_region(item)]
+        unsaid = regions(plan, civil, (shown.item for shown in chosen)) if plan.is_civil else []
+        added = [Shown(item, True) for item in unsaid if scope.takes_region(item)]
         chosen += added
         if added:
-            chosen.sort(key=lambda shown: _rank(plan, shown.item.code))
+            chosen.sort(key=lambda shown: rank(plan, shown.item.code))
         rendering.head = [shown.whole() for shown in chosen]
 
     def _in_scope(self, batch: Seen, scope: Scope) -> list[Item]:
         seen = (shown.whole() for theirs in batch.values() for shown in theirs.values())
         return list(seen) if scope is WHOLE else [item for item in seen if scope.takes_channel(item)]
-
-    def _regions(self, plan: Plan, civil: set[str], entries: Iterable[Item]) -> list[Item]:
-        return plan.regions_of({*civil, *(item.civil_code for item in entries if item.civil_code)})
-
-    # Channels, streamed.
-
-    async def _channels(self, plan: Plan, since: str = "") -> AsyncIterator[Seen]:
-        """All channels that are seen, in order of our code, after one."""
-        after = (since, LAST)
-        kept: list[ChannelRow] = []
-        more = True
-        while more:
-            rows = await self._directory.rows_in_order(after, PAGE)
-            more = len(rows) == PAGE
-            after = (rows[-1].code, rows[-1].owner) if rows else after
-            rows = kept + rows
-            kept = []
-            if more:
-                # Those who share the last code may not all have come yet.
-                last = rows[-1].code
-                kept = [row for row in rows if row.code == last]
-                rows = rows[: len(rows) - len(kept)]
-            yield await aside(len(rows), lambda rows=rows: _seen(plan, rows))  # type: ignore[misc]
-
-    async def _channels_of(self, plan: Plan, owner: str) -> AsyncIterator[Seen]:
-        """The same for the codes that one neighbour has; they are seen as all have them."""
-        after, more = "", True
-        while more:
-            rows = await self._directory.rows_of(owner, after, PAGE)
-            more = len(rows) == PAGE
-            if rows:
-                after = rows[-1].code
-                yield await self.seen_of(plan, [row.code for row in rows])
-
-    async def _near(self, plan: Plan, there: str) -> AsyncIterator[Seen]:
-        """A channel, and all its owners' channels when it says that others hang on it."""
-        seen = await self._channel_seen(plan, there)
-        if seen is None:
-            return
-        code, shown = seen
-        if shown.item.parental:
-            for owner in shown.owners[:1]:
-                async for batch in self._channels_of(plan, owner):
-                    yield batch
-        else:
-            yield {code: {there: shown}}
-
-    async def seen_of(self, plan: Plan, codes: Sequence[str]) -> Seen:
-        """Channels with these codes of ours, as they are seen there."""
-        rows = await self._directory.rows_alike(codes)
-        return await aside(len(rows), lambda: _seen(plan, sorted(rows, key=lambda row: (row.code, row.owner))))
-
-    async def _channel_seen(self, plan: Plan, there: str) -> tuple[str, Shown] | None:
-        code = self._code_here(plan, there, {})
-        shown = (await self.seen_of(plan, [code])).get(code, {}).get(there)
-        return (code, shown) if shown is not None else None
 
     # News.
 
@@ -267,12 +201,13 @@ class Exporter:
             taken.codes |= view.pending
             try:
                 plan = await self._plan(upper, view)
-                news = await self._compare(upper, plan, taken, limit)
-                items = await self._in_order(plan, news)
+                comparison = self._comparison(upper, plan)
+                news = await comparison.compare(taken, limit)
+                items = await comparison.in_order(news)
                 while not items and news.is_cut:
                     limit *= 4
-                    news = await self._compare(upper, plan, taken, limit)
-                    items = await self._in_order(plan, news)
+                    news = await comparison.compare(taken, limit)
+                    items = await comparison.in_order(news)
             except BaseException:
                 view.dirt.add(taken)
                 raise
@@ -311,7 +246,7 @@ class Exporter:
         async with view.lock:
             await self._write(upper.code, view)
             plan = await self._plan(upper, view)
-            news = await self._compare(upper, plan, Dirt(everything=True), LISTED, counts_all=True)
+            news = await self._comparison(upper, plan).compare(Dirt(everything=True), LISTED, counts_all=True)
         named = [(item.code, item.name, item.event) for item in news.told]
         changed = [(code, name) for code, name, event in named if event == "UPDATE"]
         changed += [(item.code, await self._name(plan, item.code)) for item in news.states[: LISTED - len(changed)]]
@@ -330,112 +265,21 @@ class Exporter:
         entry = plan.entries.get(there)
         if entry is not None:
             return entry.item.name
-        seen = await self._channel_seen(plan, there)
+        seen = await Channels(self._directory, plan).find(there)
         return seen[1].item.name if seen is not None else ""
 
-    async def _compare(self, upper: Upper, plan: Plan, dirt: Dirt, limit: int, *, counts_all: bool = False) -> News:
-        """Compare what is dirty; everything only as far as there is room for it, unless it must all be counted."""
-        news = News(limit, counts_all)
-        # Divisions of which nobody told are known only from all that stand in them.
-        everything = dirt.everything or (plan.is_civil and any(is_division(code) for code in dirt.codes))
-        everything = everything or self._is_most(dirt.owners)
-        since = dirt.since if dirt.everything else ""
-        heads = {entry.code for entry in plan.entries.values()}
-        codes = dirt.codes | heads if dirt.entries or (everything and not since) else dirt.codes
-        regions = await self._all_regions(plan) if everything and plan.is_civil else {}
-        codes = codes - regions.keys()
-        await self._compare_some(upper, plan, news, list(regions), regions)
-        # Where there is no room for all, those must be among the first that hold the others.
-        in_order = sorted(codes, key=lambda code: (plan.position(code), code))
-        for start in range(0, len(in_order), PAGE):
-            some = in_order[start : start + PAGE]
-            await self._compare_some(upper, plan, news, some, await self.seen_of(plan, some))
-        if everything:
-            if not news.is_full:
-                news.since = since
-                await self._compare_after(upper, plan, news, {*heads, *codes, *regions})
-            return news
-        for owner in sorted(dirt.owners):
-            async for seen in self._channels_of(plan, owner):
-                fresh = {code: theirs for code, theirs in seen.items() if code not in codes}
-                await self._compare_some(upper, plan, news, list(fresh), fresh)
-        if plan.is_civil and (any(news.told_count.values()) or news.gone_count):
-            return await self._compare(upper, plan, Dirt(everything=True), limit)  # divisions may have come or gone
-        return news
-
-    def _is_most(self, owners: set[str]) -> bool:
-        """Whether so much belongs to these neighbours that one pass over everything is quicker."""
-        if not owners:
-            return False
-        channels = [(device.channels_total, device.code in owners) for device in self._directory.all_devices()]
-        theirs = sum(total for total, is_theirs in channels if is_theirs)
-        return theirs > PAGE and 4 * theirs > sum(total for total, _ in channels)
-
-    async def _compare_some(self, upper: Upper, plan: Plan, news: News, codes: Sequence[str], seen: Seen) -> None:
-        rows = await self._directory.sent_of(upper.code, codes)
-        for row in await aside(len(codes), lambda: _lay_beside(plan, news, codes, seen, rows)):
-            await self._lose(plan, news, row)
-
-    async def _lose(self, plan: Plan, news: News, row: SentRow) -> None:
-        """It is not seen by the code it had; unless another thing is now called so there, it is gone."""
-        code = self._code_here(plan, row.code_there, {})
-        if code == row.code or row.code_there not in (await self._seen_with_entries(plan, code)):
-            news.lose(row)
-
-    async def _seen_with_entries(self, plan: Plan, code: str) -> dict[str, Shown]:
-        return _all_seen(plan, code, (await self.seen_of(plan, [code])).get(code, {}))
-
-    async def _compare_after(self, upper: Upper, plan: Plan, news: News, done: set[str]) -> None:
-        """Everything after `news.since` but what is `done`, in one pass over the channels and what was told, both in
-        order of our code. It ends where there is no more room."""
-        told = _Told(self._directory, upper.code, news.since)
-        async for seen in self._channels(plan, news.since):
-            if not seen:
-                continue
-            last = max(seen)
-            rows: list[SentRow] = []
-            async for page in told.upto(last):
-                rows += [row for row in page if row.code in seen]
-                await self._join(plan, news, {}, [row for row in page if row.code not in seen], done)
-            await self._join(plan, news, seen, rows, done)
-            if news.is_full:
-                return
-            news.since = last
-        async for page in told.rest():
-            await self._join(plan, news, {}, page, done)
-
-    async def _join(self, plan: Plan, news: News, seen: Seen, rows: Sequence[SentRow], done: set[str]) -> None:
-        theirs = [row for row in rows if row.code not in done]
-        seen = {code: shown for code, shown in seen.items() if code not in done}
-        codes = [*dict.fromkeys((*seen, *(row.code for row in theirs)))]
-        for row in await aside(len(codes), lambda: _lay_beside(plan, news, codes, seen, theirs)):
-            await self._lose(plan, news, row)
-
-    async def _all_regions(self, plan: Plan) -> Seen:
-        civil: set[str] = set()
-        async for seen in self._channels(plan):
-            civil.update(shown.item.civil_code for theirs in seen.values() for shown in theirs.values())
-        regions = self._regions(plan, civil, (entry.item for entry in plan.entries.values()))
-        return {item.code: {item.code: Shown(item, True)} for item in regions}
-
-    async def _in_order(self, plan: Plan, news: News) -> list[Item]:
-        heads = [item for item in news.told if _rank(plan, item.code)[0] < len(RANKS)]
-        leaves = [item for item in news.told if _rank(plan, item.code)[0] == len(RANKS)]
-        heads.sort(key=lambda item: _rank(plan, item.code))
-        levels = await _Levels(self, plan).sort(leaves)
-        # A child must not come before its parent, and the parents may be among those for whom there was no room.
-        told = [item for level in sorted(levels) if not (level and news.told_is_cut) for item in levels[level]]
-        items = [*heads, *told, *news.states]
-        if not news.told_is_cut:
-            items += news.gone
-            if not news.gone_is_cut:
-                items += sorted(news.gone_heads, key=lambda item: _rank(plan, item.code), reverse=True)
-        return items
+    def _comparison(self, upper: Upper, plan: Plan) -> Comparison:
+        return Comparison(self._directory, upper.code, plan, Channels(self._directory, plan))
 
     async def _write(self, upper: str, view: _View) -> None:
         told, view.told = view.told, Told()
-        if len(told):
+        if not len(told):
+            return
+        try:
             await self._directory.keep_sent(upper, list(told.rows.values()), told.states, list(told.gone))
+        except BaseException:
+            view.dirt.add(Dirt(everything=True))  # it will be told once more
+            raise
 
     # Codes, both ways.
 
@@ -450,7 +294,7 @@ class Exporter:
             return Shared(owners[0], entry.code, entry.kind, self._online_first(owners))
         if plan.is_civil and is_division(code_there):
             return Shared("", code_there, str(NodeKind.DIVISION))
-        seen = await self._channel_seen(plan, code_there)
+        seen = await Channels(self._directory, plan).find(code_there)
         if seen is None:
             return None
         owners = self._online_first(seen[1].owners)
@@ -464,7 +308,7 @@ class Exporter:
         """How it calls a thing of ours; None when that is not shared."""
         plan = await self._plan(upper, self._view(upper))
         there = plan.code_there(owner, code)
-        seen = await self._seen_with_entries(plan, code) if there else {}
+        seen = await Channels(self._directory, plan).all_of(code) if there else {}
         return there if there in seen and (owner in seen[there].owners or not seen[there].owners) else None
 
     def _online_first(self, owners: Sequence[str]) -> tuple[str, ...]:
@@ -598,119 +442,6 @@ class Exporter:
                     view.meanwhile.add(dirt)
             if dirt and self.on_dirty is not None:
                 self.on_dirty(upper.code)
-
-
-class _Told:
-    """What a platform above was told, read in order of our code."""
-
-    def __init__(self, directory: Directory, upper: str, since: str) -> None:
-        self._directory = directory
-        self._upper = upper
-        self._after = (since, LAST)
-        self._rows: list[SentRow] = []
-        self._at_end = False
-
-    async def upto(self, code: str) -> AsyncIterator[list[SentRow]]:
-        """Pages of rows with codes up to and with this one."""
-        while await self._is_more() and self._rows[0].code <= code:
-            end = bisect_right(self._rows, code, key=lambda row: row.code)
-            page, self._rows = self._rows[:end], self._rows[end:]
-            yield page
-
-    async def rest(self) -> AsyncIterator[list[SentRow]]:
-        while await self._is_more():
-            page, self._rows = self._rows, []
-            yield page
-
-    async def _is_more(self) -> bool:
-        if not self._rows and not self._at_end:
-            self._rows = await self._directory.sent(self._upper, self._after, PAGE)
-            self._at_end = len(self._rows) < PAGE
-            if self._rows:
-                self._after = (self._rows[-1].code, self._rows[-1].code_there)
-        return bool(self._rows)
-
-
-class _Levels:
-    """Sorts channels by how many channels they hang on, one on the other: few do, and none twice."""
-
-    def __init__(self, exporter: Exporter, plan: Plan) -> None:
-        self._exporter = exporter
-        self._plan = plan
-        self._known: dict[str, int] = {}
-
-    async def sort(self, items: Sequence[Item]) -> dict[int, list[Item]]:
-        """By level; items that hang on no channel are on level 0."""
-        above = {item.code: self._channels_above(item) for item in items}
-        await self._learn({part for parts in above.values() for part in parts})
-        levels: dict[int, list[Item]] = {}
-        for item in items:
-            levels.setdefault(self._level(above[item.code]), []).append(item)
-        return levels
-
-    def _channels_above(self, item: Item) -> list[str]:
-        entries = self._plan.entries
-        return [part for part in item.parent_ids if part not in entries]
-
-    def _level(self, above: Sequence[str]) -> int:
-        return min(DEEPEST_LEVEL, max((self._known[part] + 1 for part in above), default=0))
-
-    async def _learn(self, wanted: set[str], depth: int = DEEPEST_LEVEL) -> None:
-        """The levels of these, -1 for those that are not seen."""
-        if len(self._known) > MOST_CODES:
-            self._known.clear()
-        new = sorted(code for code in wanted if code not in self._known)
-        if not new:
-            return
-        here = {there: self._plan.code_here(there) for there in new}
-        seen = await self._exporter.seen_of(self._plan, sorted({*here.values()}))
-        above: dict[str, list[str]] = {}
-        for there, code in here.items():
-            shown = seen.get(code, {}).get(there)
-            self._known[there] = -1 if shown is None else 0
-            if shown is not None:
-                above[there] = self._channels_above(shown.item)
-        if depth > 1:
-            await self._learn({part for parts in above.values() for part in parts}, depth - 1)
-        for there, parts in above.items():
-            self._known[there] = self._level([part for part in parts if part in self._known])
-
-
-def _seen(plan: Plan, rows: Sequence[ChannelRow]) -> Seen:
-    """`rows` in order of code."""
-    found = ((code, plan.leaves(list(some))) for code, some in groupby(rows, key=lambda row: row.code))
-    return {code: theirs for code, theirs in found if theirs}
-
-
-def _all_seen(plan: Plan, code: str, theirs: dict[str, Shown]) -> dict[str, Shown]:
-    entries = plan.entries_of(code)
-    return theirs | {entry.there: plan.entry_shown(entry) for entry in entries} if entries else theirs
-
-
-def _lay_beside(plan: Plan, news: News, codes: Iterable[str], seen: Seen, rows: Iterable[SentRow]) -> list[SentRow]:
-    """Compare what is seen of some codes with what was told of them; what is seen no more comes back."""
-    told: dict[str, list[SentRow]] = {}
-    for row in rows:
-        told.setdefault(row.code, []).append(row)
-    left: list[SentRow] = []
-    for code in codes:
-        left += news.compare(code, _all_seen(plan, code, seen.get(code, {})), told.get(code, ()))
-    return left
-
-
-def _rank(plan: Plan, there: str) -> tuple[int, int, str]:
-    """The order in which things are told; channels come last, all alike."""
-    entry = plan.entries.get(there)
-    if (entry is None and is_division(there)) or (entry is not None and entry.kind == NodeKind.DIVISION):
-        return (RANKS[NodeKind.DIVISION], len(there), there)
-    if entry is not None:
-        return (RANKS[entry.kind], plan.positions[there], "")
-    kind = _RANK_OF_TYPE.get(type_code(there) or 0)
-    return (RANKS[kind] if kind is not None else len(RANKS), len(plan.positions), "")
-
-
-_RANK_OF_TYPE = {200: NodeKind.SYSTEM, 215: NodeKind.GROUP, 216: NodeKind.ORGANISATION}
-"""For what is gone: of it only the code is left."""
 
 
 def _moved(before: Directories, now: Directories, codes: Iterable[str]) -> list[str]:
