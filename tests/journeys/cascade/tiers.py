@@ -77,7 +77,7 @@ class Tier:
         self.folder.mkdir(parents=True, exist_ok=True)
         self.sip_port, self.web_port = self.sip_port or free_port(), self.web_port or free_port()
         self._launch()
-        await until(self._is_up, 30)
+        await until(self._is_up, 90)  # three at once on two busy cores
         if self._http is None:
             self._http = aiohttp.ClientSession(
                 self.url, headers={"Origin": self.url}, cookie_jar=aiohttp.CookieJar(unsafe=True)
