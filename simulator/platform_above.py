@@ -546,15 +546,24 @@ class Upper:
 
 
 class _Waiting:
-    """An answer that is being gathered."""
+    """An answer that is being gathered. What is said twice counts once."""
 
     def __init__(self) -> None:
         self.parts: list[Manscdp] = []
+        self._wanted: int | None = None
         self._got = 0
+        self._codes: set[str] = set()
         self._more = asyncio.Event()
 
     def take(self, part: Manscdp) -> None:
         self.parts.append(part)
+        counted = expected(part)
+        if counted is not None:
+            self._wanted = counted[0] if self._wanted is None else self._wanted
+            self._got += counted[1]
+        if isinstance(part, Catalog):
+            self._codes.update(item.code for item in part.items)
+            self._got = len(self._codes)
         self._more.set()
 
     async def gather(self, silence_s: float) -> bool:
@@ -569,10 +578,4 @@ class _Waiting:
         return True
 
     def _is_whole(self) -> bool:
-        if not self.parts:
-            return False
-        counts = [counted for part in self.parts if (counted := expected(part)) is not None]
-        if not counts:
-            return True
-        codes = {item.code for part in self.parts if isinstance(part, Catalog) for item in part.items}
-        return (len(codes) or sum(got for _, got in counts)) >= counts[0][0]
+        return bool(self.parts) and (self._wanted is None or self._got >= self._wanted)

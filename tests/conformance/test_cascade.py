@@ -210,6 +210,16 @@ async def test_CAS_13_nothing_returns_to_where_it_came_from(middle: Middle):
     assert {item.code for item in also_below.cameras} <= {item.code for item in (await other.ask_catalog(OWN)).items}
 
 
+async def test_CAS_13_a_call_back_to_where_the_camera_came_from_is_refused(middle: Middle):
+    mutual = await middle.above(ABOVE)
+    theirs = division_tree(ABOVE, "广东省", "440000", "广东省", cameras=3)
+    lower = await middle.below(ABOVE, theirs)
+    with pytest.raises(Refused) as refused:
+        await mutual.invite(OWN, theirs.cameras[0].code)
+    assert refused.value.status in (404, 482)
+    assert lower.studio.calls_taken == 0
+
+
 async def test_CAS_14_answers_to_equal_sn_from_two_uppers_reach_their_own_requesters(middle: Middle):
     lower = await middle.below()
     one, two = await middle.above(), await middle.above(ALSO_ABOVE)
