@@ -35,6 +35,8 @@ from registry.routes import Routes
 log = logging.getLogger(__name__)
 
 FAILURES_KEPT = 100
+SILENT_S = 0.9
+"""A live stream without a packet for so long is joined only when no other way works."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +200,7 @@ class Broker:
             raise refused(message, "no-capacity", 503, "find a place")
         until = asyncio.get_running_loop().time() + self.settings.viewer_patience_s
         number, channel = watch.stream_number, watch.channel
-        routes = await self._routes.of(watch, lambda owner: StreamKey(owner, channel, number) in self._streams)
+        routes = await self._routes.of(watch, lambda owner: self._flows(StreamKey(owner, channel, number)))
         tried: tuple[Hop, ...] = ()
         while True:
             route = routes.pop(0)
@@ -214,6 +216,17 @@ class Broker:
                 continue
             self._routes.worked(route.device.code, channel)
             return lease
+
+    def _flows(self, key: StreamKey) -> bool | None:
+        """Whether a stream is worth joining when there is another way; None when there is none."""
+        stream = self._streams.get(key)
+        if stream is None:
+            return None
+        counted = stream.plane.statistics(stream.inlet.id) if stream.inlet is not None else None
+        if stream.state in (State.INVITING, State.AWAITING):
+            return True
+        age_s = counted.last_packet_age_s if counted is not None else None
+        return stream.state is not State.RETRYING and age_s is not None and age_s < SILENT_S
 
     async def _by(self, route: Route, watch: Watch, until: float) -> Lease:
         claim = secrets.token_hex(8)

@@ -18,6 +18,7 @@ from registry.routes import Candidate, Routes, tiers_of
 
 MOST_WAYS = 4
 """More owners than this are not tried for one watch; whoever waits has a patience of his own."""
+JOINING = {True: 0, None: 1, False: 2}
 IDENTITY = "Monitor-User-Identity"
 
 NO_OTHER_WAY_HELPS = frozenset({"no-capacity", "stopped", "timeout"})
@@ -64,10 +65,11 @@ class RouteBook:
         """Which ways failed lately."""
         self._clock = clock
 
-    async def of(self, watch: Watch, is_flowing: Callable[[str], bool]) -> list[Route]:
+    async def of(self, watch: Watch, is_flowing: Callable[[str], bool | None]) -> list[Route]:
         """The ways to a watch, best first, at least one. Raises Refused.
 
-        `is_flowing(owner)` tells of a stream that is there already: nobody is called twice for one channel.
+        `is_flowing(owner)` tells of a stream that is there already, and None where there is none: nobody is called
+        twice for one channel, but one that has just fallen silent is joined last.
         """
         if watch.owner:
             self._check_loop(watch, watch.owner)
@@ -79,7 +81,8 @@ class RouteBook:
         below = self._below(watch)
         prefer = below[0] if below and below[0] in {each.owner for each in away} else ""
         ordered = self.routes.order(watch.channel, away, self._clock(), prefer=prefer)
-        ordered.sort(key=lambda each: each.owner != prefer if prefer else not is_flowing(each.owner))
+        if not prefer:
+            ordered.sort(key=lambda each: JOINING[is_flowing(each.owner)])
         devices = [self._channels.device(each.owner) for each in ordered[:MOST_WAYS]]
         return [self._route(watch, device) for device in devices if device is not None]
 

@@ -143,6 +143,7 @@ class FakePlane:
         self.outlets: dict[str, str] = {}
         self.senders: dict[str, SenderWish] = {}
         self.begun: list[str] = []
+        self.silent_s = 0.0
         self.controls: list[str] = []
         self.silent: list[Seen | None] = []
         self.host = "192.0.2.20"
@@ -237,7 +238,9 @@ class FakePlane:
         self.listeners.append(listener)
 
     def statistics(self, inlet: str) -> InletStatistics | None:
-        return InletStatistics(inlet, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, 0.0) if inlet in self.open_inlets else None
+        if inlet not in self.open_inlets:
+            return None
+        return InletStatistics(inlet, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, self.silent_s)
 
     def lose(self, note: str = "silent for 10 s") -> None:
         for inlet in tuple(self.open_inlets):

@@ -265,6 +265,16 @@ async def test_a_flowing_stream_is_joined_whoever_else_has_the_channel(hall):
     assert lease.watch.owner == OWNER and not other.offers and home.said() == {"INVITE": 1}
 
 
+async def test_a_stream_that_has_just_fallen_silent_is_joined_only_when_there_is_no_other_way(hall):
+    home = hall()
+    home.add(COUNTY)
+    await home.broker.watch(home.wish(owner=OWNER))
+    home.plane.silent_s = 1.0
+    assert (await home.broker.watch(home.wish(owner=""))).watch.owner == COUNTY
+    home.channels.devices.pop(COUNTY)
+    assert (await home.broker.watch(home.wish(owner=""))).watch.owner == OWNER
+
+
 async def test_the_second_path_is_tried_by_itself_and_the_first_is_told_of_when_both_fail(hall):
     home = hall()
     city, county = home.add(CITY, kind=DeviceKind.PLATFORM), home.add(COUNTY, kind=DeviceKind.PLATFORM)
