@@ -223,10 +223,12 @@ class Exporter:
     async def mark_sent(self, upper: Upper, items: Sequence[Item]) -> None:
         """It has confirmed these: news, or pages of a catalog (which have no event)."""
         view = self._view(upper)
-        for item in items:
+        for at, item in enumerate(items, 1):
             code = self._code_here(view.plan, item.code, view.codes)
             view.told.take(upper.code, code, item)
             view.pending.discard(code)
+            if at % WRITE_AFTER == 0:
+                await asyncio.sleep(0)  # signalling goes on
         if len(view.told) >= WRITE_AFTER:
             async with view.lock:
                 await self._write(upper.code, view)
