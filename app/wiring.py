@@ -75,6 +75,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
     above = Above(stack, directory, exporter, broker, below, bus, settings.above)
+    below.ladder.know_also(above.at)
     switchboard = Switchboard(stack, above)
     taken.callback(switchboard.close)
     await above.start()
