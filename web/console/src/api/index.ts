@@ -23,6 +23,7 @@ import type {
   TreePage,
   User,
   UserRow,
+  Way,
 } from './types'
 
 const part = encodeURIComponent
@@ -69,6 +70,7 @@ export const devices = {
 export const live = {
   open: (wish: LiveWish, signal?: AbortSignal) => http.post<Live>('/live', wish, signal),
   close: (lease: string) => http.delete<null>(`/live/${part(lease)}`, true),
+  ways: (owner: string, code: string) => http.get<{ items: Way[] }>(`/channels/${part(owner)}/${part(code)}/paths`),
   streams: () => http.get<{ items: StreamRow[] }>('/streams'),
   cut: (id: string) => http.delete<null>(`/streams/${part(id)}`),
 }

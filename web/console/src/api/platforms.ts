@@ -3,6 +3,7 @@ import { http } from './http'
 
 export type Edition = '2.0' | '3.0'
 export type Arrangement = 'civil' | 'group' | 'as-is'
+export type MediaWord = '' | 'udp' | 'tcp-passive' | 'tcp-active'
 export type Standing = 'disabled' | 'registering' | 'registered' | 'refused' | 'lost' | 'redirected' | 'unknown'
 
 export interface Subscription {
@@ -41,17 +42,22 @@ export interface Platform {
   edition: Edition
   transport: 'udp' | 'tcp'
   charset: string
+  shown_charset: string
   our_code: string
   shown_our_code: string
+  local_host: string
   expires_s: number
   keepalive_interval_s: number
   keepalive_count: number
+  page_size: number
   arrangement: Arrangement
   share_all: boolean
   secrecy: boolean
   push_alarms: boolean
   push_positions: boolean
+  initial_report: boolean
   enabled: boolean
+  media_transport: MediaWord
   state: PlatformState
 }
 
@@ -64,7 +70,12 @@ export interface PlatformWish {
   edition?: Edition
   name?: string
   transport?: 'udp' | 'tcp'
+  charset?: string
   our_code?: string
+  local_host?: string
+  page_size?: number
+  media_transport?: MediaWord
+  initial_report?: boolean
   expires_s?: number
   keepalive_interval_s?: number
   keepalive_count?: number
@@ -115,16 +126,27 @@ export interface PreviewNode {
   code: string
   name: string
   kind: 'own' | 'division' | 'system' | 'group' | 'organisation' | 'device' | 'channel'
-  online: boolean
+  parents: string[]
+  is_on: boolean
+  /** cameras anywhere below */
+  online: number
   total: number
-  total_online: number
   has_children: boolean
+  secrecy: boolean
 }
 
 export interface PreviewPage {
+  node: PreviewNode
   children: PreviewNode[]
   next: string | null
+  /** of all that will be sent */
   total: number
+  rendered_at: number
+}
+
+export interface PreviewHit {
+  node: PreviewNode
+  path: PreviewNode[]
 }
 
 export interface Named {
@@ -141,7 +163,10 @@ export interface Diff {
   added: Named[]
   changed: Named[]
   removed: Named[]
+  next: number | null
 }
+
+export type DiffKind = 'added' | 'changed' | 'removed'
 
 const part = encodeURIComponent
 
@@ -161,6 +186,10 @@ export const platforms = {
     http.put<{ changed: string[]; sharing: Sharing }>(`/platforms/${part(code)}/sharing`, sharing),
   preview: (code: string, node: string | null, after: string | null, limit: number) =>
     http.get<PreviewPage>(`/platforms/${part(code)}/preview`, { node, after, limit }),
+  find: (code: string, q: string, limit: number, signal?: AbortSignal) =>
+    http.get<{ hits: PreviewHit[] }>(`/platforms/${part(code)}/preview/search`, { q, limit }, signal),
   diff: (code: string) => http.get<Diff>(`/platforms/${part(code)}/diff`),
+  moreDiff: (code: string, kind: DiffKind, after: number, limit: number) =>
+    http.get<Diff>(`/platforms/${part(code)}/diff`, { kind, after, limit }),
   resend: (code: string) => http.post<null>(`/platforms/${part(code)}/resend`),
 }

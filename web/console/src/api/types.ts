@@ -180,12 +180,14 @@ export interface AudioTrack {
   playable_as: string | null
 }
 
+/** With `owner` "" the house finds whose channel it is and tries a second way; `via` is the way wished for, from us down. */
 export interface LiveWish {
   owner: string
   channel: string
   format: OutletFormat
   stream: number
   audio: boolean
+  via?: string[]
 }
 
 export interface Live {
@@ -195,6 +197,25 @@ export interface Live {
   call_id: string
   video: VideoTrack
   audio: AudioTrack | null
+  owner?: string
+  /** the platforms it comes by, ours first */
+  path?: string[]
+}
+
+/** A way to a channel that several neighbours have; the list of them is best first. */
+export interface Way {
+  owner: string
+  owner_name: string
+  owner_kind: DeviceKind | null
+  presence: Presence | null
+  name: string
+  online: boolean
+  tiers: number
+  /** how much it failed lately: 0 not at all, 1 just now */
+  trouble: number
+  in_use: boolean
+  streams: string[]
+  path: string[]
 }
 
 export interface Hop {
@@ -222,6 +243,7 @@ export interface PlayFailure {
   hops: Hop[]
   seen: Seen | null
   call_id: string | null
+  path?: string[]
 }
 
 export interface StreamRow {
@@ -237,6 +259,22 @@ export interface StreamRow {
   started_at: number
   failure: string | null
   statistics: InletStatistics | null
+  kind?: 'live' | 'playback' | 'download'
+  path?: string[]
+  senders?: Sender[]
+}
+
+/** One way out to a platform above; `lost_there` is what it reports to have lost, 0 to 1. */
+export interface Sender {
+  target: string
+  transport: string
+  state: string
+  packets: number
+  bytes: number
+  queued_bytes: number
+  skips: number
+  dropped_bytes: number
+  lost_there: number | null
 }
 
 export interface InletStatistics {

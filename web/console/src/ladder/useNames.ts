@@ -1,33 +1,55 @@
-/** Names for codes on the ladder: what the tree has loaded, else one question a code, else the code itself. */
+/** Names for codes: what the tree has loaded, else one question a code, else the code itself. */
 import { reactive } from 'vue'
-import { devices, tree as api } from '@/api'
+import { devices, system, tree as api } from '@/api'
+import { platforms } from '@/api/platforms'
+import { useSession } from '@/stores/session'
 import { useTree } from '@/stores/tree'
 
 const known = reactive(new Map<string, string>())
 const asked = new Set<string>()
+let neighbours: Promise<void> | null = null
 
-export function useNames(): (code: string) => string {
+/** `owner` is the neighbour through which we know of a thing: a county behind a city is found with it only. */
+export function useNames(): (code: string, owner?: string) => string {
   const tree = useTree()
-  return (code) => {
+  const session = useSession()
+  return (code, owner = '') => {
     const name = known.get(code)
-    if (name !== undefined) return name || code
-    const node = tree.state.nodes.get(`device:${code}`)
+    if (name) return name
+    const node = tree.state.nodes.get(`device:${code}`) ?? tree.state.nodes.get(`system:${owner}/${code}`)
     if (node?.name) return node.name
-    if (!asked.has(code)) {
-      asked.add(code)
-      void ask(code)
+    const question = `${owner}/${code}`
+    if (code.length === 20 && !asked.has(question)) {
+      asked.add(question)
+      void ask(code, owner, session.isOperator)
     }
     return code
   }
 }
 
-async function ask(code: string): Promise<void> {
-  if (code.length !== 20) return
-  try {
-    const { hits } = await api.search(code, 1)
-    const hit = hits.find((one) => one.channel.code === code)
-    known.set(code, hit?.channel.name ?? (await devices.one(code)).shown_name)
-  } catch {
-    known.set(code, '')
+/** Ourselves and the platforms above: few, and asked for once. */
+async function learnNeighbours(isOperator: boolean): Promise<void> {
+  const us = system.facts().then((facts) => known.set(facts.code, facts.name))
+  const above = isOperator
+    ? platforms.list().then(({ items }) => items.forEach((one) => known.set(one.code, one.shown_name)))
+    : Promise.resolve()
+  await Promise.allSettled([us, above])
+}
+
+/** The first question that has an answer; those that fail are passed over. */
+async function ask(code: string, owner: string, isOperator: boolean): Promise<void> {
+  await (neighbours ??= learnNeighbours(isOperator))
+  const questions: (() => Promise<string | undefined>)[] = [
+    async () => known.get(code),
+    async () => (await api.search(code, 1)).hits.find((hit) => hit.channel.code === code)?.channel.name,
+    async () => (owner && owner !== code ? (await api.path(`system:${owner}/${code}`)).nodes.at(-1)?.name : undefined),
+    async () => (await devices.one(code)).shown_name,
+  ]
+  for (const question of questions) {
+    const name = await question().catch(() => undefined)
+    if (name) {
+      known.set(code, name)
+      return
+    }
   }
 }

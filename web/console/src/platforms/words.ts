@@ -27,3 +27,10 @@ export const transportOptions = () => [
 
 export const arrangementOptions = () =>
   (['as-is', 'civil', 'group'] as const).map((value) => ({ value, label: t(`sharing.arrangement.${value}`) }))
+
+export const charsetOptions = () => [{ value: '', label: t('platforms.field.charset.auto') }, ...['GB2312', 'GB18030', 'UTF-8'].map((value) => ({ value, label: value }))]
+
+export const mediaOptions = () => [
+  { value: '', label: t('platforms.field.media.auto') },
+  ...(['udp', 'tcp-passive', 'tcp-active'] as const).map((value) => ({ value, label: t(`transport.${value}`) })),
+]

@@ -4,6 +4,7 @@ import { computed, ref, watch } from 'vue'
 import type { Channel, OutletFormat } from '@/api/types'
 import { isLayout, landing, layoutFor, MOST_PANES, step, type Layout } from '@/watch/wall'
 import type { Choice } from '@/watch/paneMenu'
+import type { ChosenWay } from '@/watch/ways'
 import { keep, kept } from './keeping'
 import { useSession } from './session'
 
@@ -13,6 +14,8 @@ export interface Pane {
   channel: Channel | null
   stream: 'auto' | 0 | 1
   format: OutletFormat
+  /** the way that was chosen for it; null leaves it to the house */
+  way: ChosenWay | null
 }
 
 interface Remembered {
@@ -51,6 +54,7 @@ export const useWall = defineStore('wall', () => {
       channel: last.panes?.[id] ?? null,
       stream: 'auto',
       format: 'ws-fmp4',
+      way: null,
     }))
     active.value = Math.min(Math.max(0, Math.trunc(last.active ?? 0)), layout.value - 1)
   }
@@ -90,6 +94,7 @@ export const useWall = defineStore('wall', () => {
     if (sounding.value === pane.id && pane.channel?.id !== channel?.id) sounding.value = null
     pane.channel = channel
     pane.stream = 'auto'
+    pane.way = null
   }
 
   /** Play in the active pane. */
