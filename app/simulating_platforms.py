@@ -9,8 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
+from simulator.gathering import Refused
 from simulator.holdings import Holdings
-from simulator.platform_above import Refused, Upper, UpperSettings
+from simulator.platform_above import Upper, UpperSettings
 from simulator.platform_below import Lower, LowerSettings
 from simulator.receiver import Receiver
 from sipserver.stack import RequestTimedOut, TransportLost

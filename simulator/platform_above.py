@@ -17,25 +17,25 @@ from datetime import datetime, timedelta, timezone
 
 from gb28181.charset import Charset, charset_for
 from gb28181.edition import Edition, parse_edition
-from gb28181.hops import read_warnings
 from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
-from gb28181.manscdp.catalog import Catalog, CatalogNotice, CatalogQuery, Item, as_notice
+from gb28181.manscdp.catalog import CatalogNotice, CatalogQuery
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp, expected, parse, serialise
 from gb28181.manscdp.position import MobilePositionQuery, PtzPositionQuery
-from gb28181.manscdp.status import MediaStatus
-from gb28181.peer import Hop
-from gb28181.routepath import PREFERRED_PATH, ROUTE_PATH, read_route
-from gb28181.sdp import UDP, Answer, live_offer, parse_answer
+from gb28181.routepath import PREFERRED_PATH
+from gb28181.sdp import UDP, live_offer, parse_answer
 from gb28181.sdp import serialise as write_sdp
 from gb28181.ssrc import ssrc_number
 from gb28181.subject import Subject
+from simulator.call import Call
 from simulator.faults import Faults
+from simulator.followed import Followed
+from simulator.gathering import Gathered, Refused, Waiting
 from simulator.mirror import Mirror
 from simulator.receiver import Receiver
 from sipserver.sip.digest import Challenge, Credentials
 from sipserver.sip.message import Field, Request, Response
-from sipserver.stack import Dialog, Incoming, Path, RequestTimedOut, Stack, StackSettings
+from sipserver.stack import Incoming, Path, RequestTimedOut, Stack, StackSettings, TransportLost
 
 log = logging.getLogger(__name__)
 
@@ -80,123 +80,6 @@ class Registered:
     call_ids: set[str] = field(default_factory=set)
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """What came as answer to one question: its parts in their order, and whether they are all there."""
-
-    parts: tuple[Manscdp, ...]
-    sum_num: int
-    is_whole: bool
-    seconds: float
-
-    @property
-    def items(self) -> tuple[Item, ...]:
-        """Of a catalog, every item in its order."""
-        return tuple(item for part in self.parts if isinstance(part, Catalog) for item in part.items)
-
-
-class Refused(Exception):
-    """The platform below did not do what it was asked. `hops` is the ladder it told, nearest first."""
-
-    def __init__(self, what: str, response: Response) -> None:
-        super().__init__(f"{what} was answered {response.status} {response.reason}")
-        self.status = response.status
-        self.response = response
-        self.hops: tuple[Hop, ...] = read_warnings(response.headers.all("Warning"), what)
-
-
-class Followed:
-    """A subscription of ours. `news` are its NOTIFYs in order, `state` what the last Subscription-State said."""
-
-    def __init__(self, subject: str, target: str, mirror: Mirror) -> None:
-        self.subject = subject
-        self.target = target
-        self.mirror = mirror
-        self.news: list[Manscdp] = []
-        self.pages: list[int] = []
-        self.state = ""
-        self.refuse = 0
-        self.dialog: Dialog | None = None
-        self.granted_s = 0
-        self._more = asyncio.Event()
-
-    def hear(self, incoming: Incoming) -> None:
-        request = incoming.request
-        self.state = request.headers.get("Subscription-State") or self.state
-        if self.refuse:
-            incoming.respond(self.refuse)
-            return
-        try:
-            said = parse(request.body) if request.body else None
-        except ValueError:
-            incoming.respond(400)
-            return
-        incoming.respond(200)
-        if isinstance(said, Catalog):
-            said = as_notice(said)
-        if said is not None:
-            self.news.append(said)
-        if isinstance(said, CatalogNotice):
-            self.pages.append(len(said.items))
-            self.mirror.apply(said.items)
-        self._more.set()
-
-    @property
-    def events(self) -> list[tuple[str, str]]:
-        """(event, code) of all catalog news."""
-        return [
-            (item.event or "", item.code)
-            for said in self.news
-            if isinstance(said, CatalogNotice)
-            for item in said.items
-        ]
-
-    async def wait_for(self, condition: Callable[[Followed], bool], patience_s: float = 10.0) -> None:
-        """Until a condition on us holds. TimeoutError when it does not come to."""
-        async with asyncio.timeout(patience_s):
-            while not condition(self):
-                self._more.clear()
-                await self._more.wait()
-
-
-class Call:
-    """A call of ours that was taken. `answer` is its SDP, `receiver` what came; `is_over` once they hung up."""
-
-    def __init__(self, dialog: Dialog, response: Response, answer: Answer, receiver: Receiver) -> None:
-        self.dialog = dialog
-        self.response = response
-        self.answer = answer
-        self.receiver = receiver
-        self.ended = asyncio.Event()
-        self.media_status: list[MediaStatus] = []
-        dialog.on_end = lambda _: self.ended.set()
-        dialog.on_request = self._hear
-
-    @property
-    def route(self) -> tuple[str, ...]:
-        """The platforms it came through, from the top (2022 annex H)."""
-        return read_route(self.response.headers.get(ROUTE_PATH))
-
-    async def wait_frames(self, count: int, patience_s: float = 10.0) -> None:
-        await self.receiver.wait_frames(count, patience_s)
-
-    async def inform(self, body: bytes) -> Response:
-        """An INFO with MANSRTSP."""
-        return await self.dialog.request("INFO", body=body, content_type="Application/MANSRTSP", timeout_s=_ANSWER_S)
-
-    async def bye(self) -> None:
-        await self.dialog.bye(timeout_s=_ANSWER_S)
-        await self.receiver.close()
-
-    def _hear(self, incoming: Incoming) -> None:
-        incoming.respond(200)
-        if incoming.request.method == "MESSAGE":
-            with suppress(ValueError):
-                said = parse(incoming.request.body)
-                if isinstance(said, MediaStatus):
-                    self.media_status.append(said)
-
-
 class Upper:
     """A platform at work in the role of the upper one; a context manager. `heard` counts what came, by kind."""
 
@@ -216,7 +99,7 @@ class Upper:
         self._sn = 0
         self._serial = 0
         self._nonces: set[str] = set()
-        self._asks: dict[int, _Waiting] = {}
+        self._asks: dict[int, Waiting] = {}
         self._changed = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -265,7 +148,7 @@ class Upper:
         """
         self._sn = self._sn % 999_999 + 1
         query = replace(query, sn=self._sn)
-        waiting = self._asks[self._sn] = _Waiting()
+        waiting = self._asks[self._sn] = Waiting()
         began = time.monotonic()
         try:
             response = await self.tell(code, query)
@@ -537,45 +420,10 @@ class Upper:
         self._changed.set()
 
     async def _thank(self, code: str, alarm: Alarm) -> None:
-        with suppress(Exception):  # whoever raised an alarm and left gets no thanks
+        # Whoever raised an alarm and left gets no thanks.
+        with suppress(RequestTimedOut, TransportLost, KeyError):
             await self.tell(code, AlarmResponse(alarm.sn, alarm.device))
 
     def _note(self, said: Manscdp) -> None:
         if len(self.notices) < _MOST_HEARD:
             self.notices.append(said)
-
-
-class _Waiting:
-    """An answer that is being gathered. What is said twice counts once."""
-
-    def __init__(self) -> None:
-        self.parts: list[Manscdp] = []
-        self._wanted: int | None = None
-        self._got = 0
-        self._codes: set[str] = set()
-        self._more = asyncio.Event()
-
-    def take(self, part: Manscdp) -> None:
-        self.parts.append(part)
-        counted = expected(part)
-        if counted is not None:
-            self._wanted = counted[0] if self._wanted is None else self._wanted
-            self._got += counted[1]
-        if isinstance(part, Catalog):
-            self._codes.update(item.code for item in part.items)
-            self._got = len(self._codes)
-        self._more.set()
-
-    async def gather(self, silence_s: float) -> bool:
-        """True when it is whole, false after so long a silence."""
-        while not self._is_whole():
-            self._more.clear()
-            try:
-                async with asyncio.timeout(silence_s):
-                    await self._more.wait()
-            except TimeoutError:
-                return False
-        return True
-
-    def _is_whole(self) -> bool:
-        return bool(self.parts) and (self._wanted is None or self._got >= self._wanted)

@@ -20,8 +20,8 @@ from gb28181.manscdp.message import parse
 from gb28181.manscdp.position import MobilePosition, PtzPositionNotice
 from gb28181.manscdp.preset import PresetList, PresetQuery
 from gb28181.routepath import PREFERRED_PATH
+from simulator.gathering import Refused
 from simulator.holdings import Holdings, division_tree
-from simulator.platform_above import Refused
 from simulator.platform_below import Lower
 from tests.conformance.middle import (
     ABOVE,

@@ -16,8 +16,8 @@ from gb28181.manscdp.position import MobilePosition, PtzPositionNotice
 from gb28181.manscdp.preset import PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
 from simulator.faults import Faults
+from simulator.gathering import Refused
 from simulator.holdings import division_tree
-from simulator.platform_above import Refused
 from sipserver.stack import RequestTimedOut
 from tests.simulator.two_platforms import CAMERA, COUNTY, GROUP, RECORDING, joined, until
 
