@@ -11,6 +11,7 @@ from web.auth import Gate, Who
 from web.errors import denied
 from web.feed import Feed
 from web.leases import Leases
+from web.levers import Levers
 from web.passwords import Passwords
 from web.preview import Previews
 from web.settings import WebSettings
@@ -32,6 +33,7 @@ class Desk:
     throttle: Throttle
     feed: Feed
     leases: Leases
+    levers: Levers
     openapi: bytes
     catalogs: Catalogs
     previews: Previews

@@ -18,6 +18,7 @@ from web.feed import Feed
 from web.guard import DOORS, Doors, guard
 from web.headers import put_headers
 from web.leases import Leases
+from web.levers import Levers
 from web.openapi import document
 from web.passwords import Passwords
 from web.preview import Previews
@@ -74,6 +75,7 @@ def make_app(
         throttle=Throttle(),
         feed=Feed(services, settings, catalogs),
         leases=Leases(services.broker, settings.most_leases_per_session),
+        levers=Levers(services.neighbours, settings.ptz_hold_s),
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,
         previews=Previews(services.bus),
@@ -99,6 +101,7 @@ async def _living(app: web.Application) -> AsyncIterator[None]:
     sweeper.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await sweeper
+    await desk.levers.close()
     desk.feed.stop()
     desk.catalogs.close()
     desk.previews.close()

@@ -40,12 +40,16 @@ class WebSettings:
     """A console that has read nothing for so long is cut."""
     most_leases_per_session: int = 64
     """Pictures one session or key may hold at a time."""
+    ptz_hold_s: float = 5.0
+    """A camera that moves is stopped when whoever steers has not said so again for this long: browsers die."""
     sweep_s: float = 15.0
     """How often we look whether sessions that hold pictures or feeds still live."""
     console: Path = BUILT_CONSOLE
     """The built console's folder."""
 
     def __post_init__(self) -> None:
+        if not 1.0 <= self.ptz_hold_s <= 60.0:
+            raise ValueError(f"ptz_hold_s is 1 to 60 seconds, not {self.ptz_hold_s:g}")
         for origin in self.public_origins:
             parts = urlsplit(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path or parts.query:

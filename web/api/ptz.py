@@ -35,7 +35,8 @@ class Steering(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One command: a movement (pan, tilt, zoom), a lens (focus, iris), `stop`, or a preset.
 
     Speeds run from -1 to 1; positive is right, up, nearer picture, farther focus, wider iris. A movement goes on until
-    `stop`, a lens until both its speeds are 0.
+    `stop`, a lens until both its speeds are 0; say it again every second or two, for after a few seconds without
+    (setting `ptz_hold_s`) we stop it ourselves.
     """
 
     pan: Speed | None = None
@@ -76,7 +77,7 @@ async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
     peer = await _peer_of(visit, owner, code)
     digits = ptz.encode(command, doubled=peer.dialect.doubles_pan_speed)
     name = body.preset.name if body.preset is not None and body.preset.action == "set" else ""
-    await peer.tell(DeviceControl(sn=0, device=code, ptz=digits, preset_name=name))
+    await visit.desk.levers.steer(peer, code, command, DeviceControl(sn=0, device=code, ptz=digits, preset_name=name))
 
 
 @route(

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { PtzWish } from '@/api/types'
-import { dragVector, PtzHand, REPEAT_STOP_MS, THIN_MS, type Timers } from '@/ptz/hand'
+import { dragVector, PtzHand, REFRESH_MS, REPEAT_STOP_MS, THIN_MS, type Timers } from '@/ptz/hand'
 
 /** Timers that a test turns by hand. */
 class Clock implements Timers {
@@ -48,6 +48,18 @@ describe('the hand on the lever', () => {
     expect(sent).toEqual([right(0.125)])
     await clock.turn(THIN_MS)
     expect(sent).toEqual([right(0.125), right(1)])
+  })
+
+  it('says a held move again until it is let go', async () => {
+    hand.move(right(1))
+    await clock.turn(THIN_MS)
+    await clock.turn(REFRESH_MS)
+    await clock.turn(REFRESH_MS)
+    expect(sent).toEqual([right(1), right(1), right(1)])
+    hand.stop()
+    await clock.turn(10_000)
+    await clock.turn(10_000)
+    expect(sent.slice(3)).toEqual([STOP, STOP])
   })
 
   it('sends a stop at once and once more', async () => {

@@ -1,4 +1,4 @@
-/** The hand on the lever: moves are thinned, a stop is never lost, and it is said twice. */
+/** The hand on the lever: moves are thinned, a held one is said again, a stop is never lost and is said twice. */
 import type { PtzWish } from '@/api/types'
 
 export interface Vector {
@@ -13,6 +13,8 @@ export const STILL: Vector = { pan: 0, tilt: 0, zoom: 0 }
 export const THIN_MS = 120
 /** A stop is repeated once after this, in case the first was lost on the way to the device. */
 export const REPEAT_STOP_MS = 250
+/** A move that goes on is said again: the server stops cameras of which it hears nothing for a few seconds. */
+export const REFRESH_MS = 1500
 
 export interface Timers {
   set(work: () => void, ms: number): number
@@ -39,6 +41,7 @@ export class PtzHand {
   #flight: Promise<unknown> | null = null
   #thin = 0
   #repeat = 0
+  #refresh = 0
 
   constructor(send: (wish: PtzWish) => Promise<unknown>, timers: Timers = REAL_TIMERS) {
     this.#send = send
@@ -68,6 +71,7 @@ export class PtzHand {
     this.#next = null
     if (isStill(this.#told)) return
     this.#told = STILL
+    this.#timers.clear(this.#refresh)
     // A stop does not wait for the answer to a move: a slow device would turn on.
     this.#post({ stop: true })
     this.#timers.clear(this.#repeat)
@@ -83,11 +87,22 @@ export class PtzHand {
     if (same(wish, this.#told)) return
     this.#told = wish
     this.#post(wish)
+    this.#goOn()
     this.#timers.clear(this.#thin)
     this.#thin = this.#timers.set(() => {
       this.#thin = 0
       this.#flush()
     }, THIN_MS)
+  }
+
+  /** Say the move again and again while it lasts; what is still under way is word enough. */
+  #goOn(): void {
+    this.#timers.clear(this.#refresh)
+    this.#refresh = this.#timers.set(() => {
+      if (isStill(this.#told)) return
+      if (!this.#flight && this.#next === null) this.#post(this.#told)
+      this.#goOn()
+    }, REFRESH_MS)
   }
 
   #post(wish: PtzWish): void {

@@ -4,7 +4,7 @@ import { computed, ref, watch } from 'vue'
 import { ptz as api } from '@/api'
 import type { Channel, Preset } from '@/api/types'
 import { complaint } from '@/i18n/words'
-import { PtzHand, STILL, type Vector } from '@/ptz/hand'
+import { PtzHand, REFRESH_MS, STILL, type Vector } from '@/ptz/hand'
 import type { Turn } from '@/watch/keys'
 import { keep, kept } from './keeping'
 import { useSession } from './session'
@@ -36,6 +36,7 @@ export const usePtz = defineStore('ptz', () => {
   const targetId = computed(() => target.value?.id ?? null)
   let hand: PtzHand | null = null
   let handOf: string | null = null
+  let lensGoesOn = 0
 
   function handFor(channel: Channel): PtzHand {
     if (!hand || handOf !== channel.id) {
@@ -78,12 +79,16 @@ export const usePtz = defineStore('ptz', () => {
   /** Let go of everything. */
   function stop(): void {
     held.value = []
+    clearTimeout(lensGoesOn)
     hand?.stop()
   }
 
+  /** Said again while the button is held, as the hand does with the head. */
   async function lens(focus: number, iris: number): Promise<void> {
+    clearTimeout(lensGoesOn)
     const channel = target.value
     if (!channel) return
+    if (focus !== 0 || iris !== 0) lensGoesOn = window.setTimeout(() => void lens(focus, iris), REFRESH_MS)
     try {
       await api.send(channel.owner, channel.code, { focus: (focus * speed.value) / 10, iris: (iris * speed.value) / 10 })
       trouble.value = null
