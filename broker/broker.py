@@ -15,7 +15,7 @@ from broker.life import State
 from broker.placement import Placement
 from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
 from broker.ssrc_pool import NoNumber, SsrcPool
-from broker.stream import FINISHED, Errand, Pace, Stream, StreamKey
+from broker.stream import FINISHED, Detour, Errand, Pace, Stream, StreamKey
 from broker.watch import InletStatistics, Lease, RtpTo, Sender, SenderStatistics, StreamView, Watch
 from gb28181.mansrtsp import read_control
 from gb28181.peer import Hop, Neighbours, PeerError, PeerRefused, PeerSilent
@@ -48,7 +48,11 @@ class BrokerSettings:
     linger_s: float = 20.0
     """How long a stream flows on without viewers before BYE."""
     answer_s: float = 15.0
-    """INVITE to its final answer."""
+    """INVITE to its final answer, of a device of our own."""
+    answer_each_platform_s: float = 10.0
+    """So much longer for every platform on the way: each has to ring the next one down within it."""
+    answer_with_other_way: float = 0.5
+    """This part of that patience when another way can still be tried: whoever asked us has a patience, too."""
     first_frame_s: float = 15.0
     """Answer to the first frame; above the media plane's own clock, whose word says more."""
     viewer_patience_s: float = 60.0
@@ -204,8 +208,9 @@ class Broker:
         tried: tuple[Hop, ...] = ()
         while True:
             route = routes.pop(0)
+            answer_s = self._answer_s(route, has_other=bool(routes))
             try:
-                lease = await self._by(route, replace(watch, owner=route.device.code), until)
+                lease = await self._by(route, watch, until, answer_s)
             except Refused as no:
                 failure = no.failure.after(tried)
                 self._routes.failed(route.device.code, channel)
@@ -228,11 +233,17 @@ class Broker:
         age_s = counted.last_packet_age_s if counted is not None else None
         return stream.state is not State.RETRYING and age_s is not None and age_s < SILENT_S
 
-    async def _by(self, route: Route, watch: Watch, until: float) -> Lease:
+    def _answer_s(self, route: Route, *, has_other: bool) -> float:
+        """How long the answer to an INVITE by `route` is awaited."""
+        patience_s = self.settings.answer_s + self.settings.answer_each_platform_s * route.platforms
+        return patience_s * self.settings.answer_with_other_way if has_other else patience_s
+
+    async def _by(self, route: Route, wish: Watch, until: float, answer_s: float) -> Lease:
         claim = secrets.token_hex(8)
+        watch = replace(wish, owner=route.device.code)
         # No wait between looking for the stream and claiming it: two watches at once must find one.
-        stream = self._stream_of(watch, route, claim)
-        stream.claim(claim, watch.viewer)
+        stream = self._stream_of(watch, route, claim, answer_s)
+        stream.claim(claim, watch.viewer, may_move=not wish.owner)
         self._waiting += 1
         try:
             await self._wait(stream, until)
@@ -243,24 +254,46 @@ class Broker:
         finally:
             self._waiting -= 1
 
-    def _stream_of(self, watch: Watch, route: Route, claim: str) -> Stream:
+    async def _detour(self, stream: Stream, watch: Watch) -> Detour | None:
+        """Another way for a stream that rang again in vain: it goes on there under the new owner's key.
+
+        None when nobody else who is online has the channel, or a stream of its own flows there already.
+        """
+        before = stream.key
+        self._routes.failed(before.owner, before.channel)
+        try:
+            routes = await self._routes.of(replace(watch, owner=""), lambda owner: None)
+        except Refused:
+            return None
+        for route in routes:
+            key = replace(before, owner=route.device.code)
+            is_free = key not in self._streams and key not in self._ending
+            if is_free and route.device.is_online and self._streams.get(before) is stream:
+                del self._streams[before]
+                self._streams[key] = stream
+                log.info("%s is rung by way of %s, no longer of %s", key.channel, key.owner, before.owner)
+                headers = route.headers
+                return Detour(key, headers, self._answer_s(route, has_other=len(routes) > 1))
+        return None
+
+    def _stream_of(self, watch: Watch, route: Route, claim: str, answer_s: float) -> Stream:
         is_live = watch.kind.is_live
         # A recording is its viewer's alone: what one asks of it would happen to all (media.md 2.11).
         key = StreamKey(watch.owner, watch.channel, watch.stream_number, "" if is_live else claim)
-        stream = self._streams.get(key)
-        if stream is not None:
-            return stream
+        found = self._streams.get(key)
+        if found is not None:
+            return found
         settings = self.settings
         stream = Stream(
             secrets.token_hex(6),
             key,
-            lambda: self._channels.device(watch.owner),
+            self._channels.device,
             self._neighbours,
             self._placement.plane_for(route.device),
             self._ssrcs if is_live else self._recorded_ssrcs,
             Pace(
                 settings.linger_s if is_live else 0.0,
-                settings.answer_s,
+                answer_s,
                 settings.first_frame_s,
                 settings.retry_first_s,
                 settings.retry_last_s,
@@ -279,6 +312,7 @@ class Broker:
             ),
             self._stream_changed,
             self._inlet_changed,
+            lambda: self._detour(stream, watch),
         )
         before = self._ending.get(key)
         if before is not None:

@@ -15,6 +15,7 @@ from gb28181.routepath import PREFERRED_PATH, route_downward, write_route
 from registry.channel import Channel
 from registry.device import Device, DeviceKind
 from registry.routes import Candidate, Routes, tiers_of
+from registry.tree import NodeKind, TreeNode
 
 MOST_WAYS = 4
 """More owners than this are not tried for one watch; whoever waits has a patience of his own."""
@@ -34,13 +35,16 @@ class ChannelLookup(Protocol):
 
     async def find_channel(self, code: str) -> Sequence[Channel]: ...
 
+    async def path_to(self, node: str) -> Sequence[TreeNode]: ...
+
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One way to ask for it: by `device`, with `headers` on the INVITE."""
+    """One way to ask for it: by `device`, with `headers` on the INVITE, through `platforms` of other houses."""
 
     device: Device
     headers: tuple[tuple[str, str], ...] = ()
+    platforms: int = 0
 
 
 class Refused(Exception):
@@ -73,7 +77,7 @@ class RouteBook:
         """
         if watch.owner:
             self._check_loop(watch, watch.owner)
-            return [self._route(watch, await self._device(watch))]
+            return [await self._route(watch, await self._device(watch))]
         found = await self._owners(watch)
         away = [each for each in found if each.owner != watch.viewer_peer]
         if not away:
@@ -84,7 +88,7 @@ class RouteBook:
         if not prefer:
             ordered.sort(key=lambda each: JOINING[is_flowing(each.owner)])
         devices = [self._channels.device(each.owner) for each in ordered[:MOST_WAYS]]
-        return [self._route(watch, device) for device in devices if device is not None]
+        return [await self._route(watch, device) for device in devices if device is not None]
 
     def path_by(self, device: Device) -> tuple[str, ...]:
         """The platforms on the way to a neighbour, as far as we know without asking it."""
@@ -100,14 +104,21 @@ class RouteBook:
         """The wished path from the platform below us on."""
         return route_downward(self._own, watch.via) if self._own in watch.via else watch.via
 
-    def _route(self, watch: Watch, device: Device) -> Route:
+    async def _route(self, watch: Watch, device: Device) -> Route:
         below = self._below(watch)
         headers: tuple[tuple[str, str], ...] = ()
         if below and below[0] == device.code:
             headers += ((PREFERRED_PATH, write_route(below)),)
         if watch.identity:
             headers += ((IDENTITY, watch.identity),)
-        return Route(device, headers)
+        return Route(device, headers, await self._platforms(device, watch.channel))
+
+    async def _platforms(self, device: Device, channel: str) -> int:
+        """How many platforms are between us and a channel: its owner, and the systems above it in the owner's tree."""
+        if not is_platform(device):
+            return 0
+        path = await self._channels.path_to(f"channel:{device.code}/{channel}")
+        return 1 + sum(node.kind is NodeKind.SYSTEM and node.code != device.code for node in path)
 
     def _check_loop(self, watch: Watch, owner: str) -> None:
         if watch.viewer_peer and owner == watch.viewer_peer:

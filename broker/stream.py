@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
@@ -95,6 +95,15 @@ class Pace:
     key_frame_every_s: float
 
 
+@dataclass(frozen=True, slots=True)
+class Detour:
+    """Another way to the same channel: whose it is there, what goes with the INVITE, how long its answer may take."""
+
+    key: StreamKey
+    headers: tuple[tuple[str, str], ...]
+    answer_s: float
+
+
 class Failed(Exception):
     """This ring came to nothing; carries the value that says why."""
 
@@ -106,14 +115,15 @@ class Failed(Exception):
 class Stream:
     """`run` is its task. Viewers hold claims; the call lives while there are claims, and lingers after the last.
 
-    A viewer who loses patience takes its claim back and does not hang up on the next one.
+    A viewer who loses patience takes its claim back and does not hang up on the next one. A stream that is lost and
+    does not come back by the way it came goes on by another, on the same inlet, so that viewers keep their places.
     """
 
     def __init__(
         self,
         name: str,
         key: StreamKey,
-        device: Callable[[], Device | None],
+        device: Callable[[str], Device | None],
         neighbours: Neighbours,
         plane: MediaPlane,
         ssrcs: SsrcPool,
@@ -121,6 +131,7 @@ class Stream:
         errand: Errand,
         changed: Callable[[Stream, str], None],
         inlet_changed: Callable[[Stream, str | None, str | None], None],
+        detour: Callable[[], Awaitable[Detour | None]],
     ) -> None:
         self.name = name
         self.key = key
@@ -138,7 +149,9 @@ class Stream:
         self.task: asyncio.Task[None] | None = None
         self.predecessor: asyncio.Task[None] | None = None
         self._claims: dict[str, str] = {}
+        self._movable: set[str] = set()
         self._device = device
+        self._detour = detour
         self._neighbours = neighbours
         self._ssrcs = ssrcs
         self._pace = pace
@@ -171,9 +184,15 @@ class Stream:
     def viewers(self) -> int:
         return len(self._claims)
 
-    def claim(self, claim: str, viewer: str) -> None:
-        """A viewer wants this stream, from now on until `unclaim`."""
+    def claim(self, claim: str, viewer: str, *, may_move: bool = False) -> None:
+        """A viewer wants this stream, from now on until `unclaim`.
+
+        `may_move`: he named nobody to have it from. Who did goes along when the stream moves: a picture by another way
+        is better than none.
+        """
         self._claims[claim] = viewer
+        if may_move:
+            self._movable.add(claim)
         if self.state is State.LINGERING:
             # The kept pictures may be old by now; a fresh key frame brings the newcomer to the present.
             self.ask_key_frame()
@@ -181,6 +200,7 @@ class Stream:
 
     def unclaim(self, claim: str) -> None:
         self._claims.pop(claim, None)
+        self._movable.discard(claim)
         self._wake.set()
 
     async def wait_flowing(self) -> Failure | None:
@@ -258,7 +278,7 @@ class Stream:
 
     async def _first_picture(self) -> None:
         """Ring; once more by another way where that may help. Raises Failed."""
-        way = first_way(self._device(), single_port=self._pace.single_port)
+        way = first_way(self._device(self.key.owner), single_port=self._pace.single_port)
         tried: tuple[Hop, ...] = ()
         second: Way | None = way
         while second is not None:
@@ -299,10 +319,12 @@ class Stream:
             await self._hang_up()
             if self._loop.time() - began > self._pace.retry_last_s:
                 pause_s = self._pace.retry_first_s
+            is_first_move = True
+            wait_s = pause_s
             while True:
-                if not await self._pause(pause_s):
+                if not await self._pause(wait_s):
                     return
-                pause_s = min(pause_s * 2, self._pace.retry_last_s)
+                wait_s = pause_s = min(pause_s * 2, self._pace.retry_last_s)
                 self._move(Turn.RING_AGAIN)
                 try:
                     await self._ring()
@@ -313,6 +335,20 @@ class Stream:
                     self._settle(failed.failure)
                     self._expect_outcome()
                     self._move(Turn.FAILED_AGAIN, failed.failure.message)
+                    if self._movable and await self._take_detour() and is_first_move:
+                        # At once, but once: two ways that both refuse must not be rung by turns without a pause.
+                        is_first_move, wait_s = False, 0.0
+
+    async def _take_detour(self) -> bool:
+        """Go on by another way from the next ring on; false when there is none."""
+        detour = await self._detour()
+        if detour is None:
+            return False
+        self.key = detour.key
+        self.path = ()
+        self._errand = replace(self._errand, headers=detour.headers)
+        self._pace = replace(self._pace, answer_s=detour.answer_s)
+        return True
 
     async def _end_recording(self, why: str) -> None:
         """It is over, well or not; nobody rings again for the rest of it."""
@@ -493,7 +529,7 @@ class Stream:
     def _callee(self, inlet: Inlet) -> tuple[Peer, str, Device]:
         """Whom we call and the address it shall send to. Raises Failed."""
         code = self.key.owner
-        device, peer = self._device(), self._neighbours.peer(code)
+        device, peer = self._device(code), self._neighbours.peer(code)
         if device is None or peer is None:
             if device is not None:
                 self._learn_path(device, None)

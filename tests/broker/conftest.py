@@ -40,6 +40,7 @@ from media.plane import (
 from registry.channel import Channel
 from registry.device import Device, Presence
 from registry.events import Bus, StreamChanged
+from registry.tree import NodeKind, TreeNode
 
 OWNER, CHANNEL = "34020000001110000001", "34020000001320000001"
 PICTURE = VideoTrack(Codec.H264, 1920, 1080, 25.0, "avc1.640028")
@@ -98,6 +99,7 @@ class FakePeer:
         self.answer_headers: dict[str, str] = {}
         self.filesize: int | None = None
         self.heard_headers: list[tuple[tuple[str, str], ...]] = []
+        self.patience: list[float] = []
         self.answers = asyncio.Event()
         self.answers.set()
 
@@ -112,6 +114,7 @@ class FakePeer:
     ) -> FakeCall:
         self.offers.append(offer)
         self.heard_headers.append(tuple(headers))
+        self.patience.append(timeout_s)
         self.log.append("INVITE")
         await self.answers.wait()
         await asyncio.sleep(0)
@@ -267,6 +270,15 @@ class FakeChannels:
     async def find_channel(self, code: str) -> list[Channel]:
         await asyncio.sleep(0)
         return [channel for (_, each), channel in self.channels.items() if each == code]
+
+    async def path_to(self, node: str) -> list[TreeNode]:
+        """The systems that the channel's owner names above it."""
+        await asyncio.sleep(0)
+        owner, _, code = node.partition(":")[2].partition("/")
+        systems = self.channels[owner, code].said.parent_ids if (owner, code) in self.channels else ()
+        return [
+            TreeNode(f"system:{owner}/{each}", NodeKind.SYSTEM, each, each, None, 1, 1, True, owner) for each in systems
+        ]
 
     def add(self, owner: str, channel: str = CHANNEL, *, parents: tuple[str, ...] = (), **more: Any) -> None:
         """Another neighbour that has the channel."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from broker.watch import RtpTo, WatchFailed, WatchKind
 from gb28181.peer import PeerOffline, PeerRefused, PeerSilent
 from media.plane import OutletClosed, Transport
-from registry.device import DeviceKind
+from registry.device import DeviceKind, Presence
 
 OWNER, CHANNEL = "34020000001110000001", "34020000001320000001"
 OWN = "34020000002000000001"
@@ -328,6 +329,67 @@ async def test_the_path_of_a_failure_is_what_the_platform_below_told(hall):
     city = home.add(CITY, kind=DeviceKind.PLATFORM)
     city.refuses = [PeerRefused("no", status=404, reason="no", headers={"X-RoutePath": f"{CITY}-{COUNTY}"})]
     assert (await refusal(home, owner=CITY)).path == (OWN, CITY, COUNTY)
+
+
+async def test_viewers_go_on_by_another_path_when_the_one_they_came_by_stays_lost(hall):
+    home = hall()
+    city, county = home.add(CITY, kind=DeviceKind.PLATFORM), home.add(COUNTY, kind=DeviceKind.PLATFORM)
+    home.channels.devices[OWNER] = msgspec.structs.replace(home.channels.devices[OWNER], presence=Presence.OFFLINE)
+    city.answer_headers = {"X-RoutePath": f"{CITY}-34020200002000000009"}
+    lease = await home.broker.watch(home.wish(owner="", identity="3402-user"))
+    chosen, other = (city, county) if lease.watch.owner == CITY else (county, city)
+    inlet, told = home.plane.opened[0], []
+    home.broker.on_lease_end(lease.id, told.append)
+    chosen.refuses = [PeerOffline("gone")] * 9
+    home.plane.lose()
+    await home.until(lambda: home.broker.streams()[0].state == "live" and len(other.calls) == 1)
+    (view,) = home.broker.streams()
+    assert (view.owner, view.path[:2]) == (other.code, (OWN, other.code))
+    assert home.plane.opened == [inlet] and home.plane.outlets and not told
+    assert dict(other.heard_headers[0]) == {"Monitor-User-Identity": "3402-user"}
+    assert other.offers[0].port == chosen.offers[0].port
+    again = await home.broker.watch(home.wish(owner=""))
+    assert again.watch.owner == other.code and len(other.calls) == 1
+    for each in (lease, again):
+        await home.broker.release(each.id)
+    await home.until(home.nothing_is_held)
+
+
+async def test_viewers_who_chose_their_path_stay_with_it(hall):
+    home = hall()
+    county = home.add(COUNTY)
+    await home.broker.watch(home.wish(owner=OWNER))
+    home.peer.refuses = [PeerOffline("gone")] * 2
+    home.plane.lose()
+    await home.until(lambda: home.broker.streams()[0].state == "live" and len(home.peer.calls) == 2)
+    assert home.broker.streams()[0].owner == OWNER and not county.offers
+
+
+async def test_two_paths_that_both_refuse_are_not_rung_without_a_pause(hall):
+    home = hall()
+    county = home.add(COUNTY)
+    await home.broker.watch(home.wish(owner=""))
+    for peer in (home.peer, county):
+        peer.refuses = [PeerRefused("busy", status=486, reason="Busy Here")] * 500
+    home.plane.lose()
+    await asyncio.sleep(0.1)
+    assert 2 <= len(home.peer.offers) + len(county.offers) < 30
+
+
+async def test_patience_grows_with_the_platforms_on_the_way_and_is_shorter_while_another_way_is_there(hall):
+    home = hall()
+    settings = home.broker.settings
+    one, far = settings.answer_s + settings.answer_each_platform_s, COUNTY
+    city = home.add(CITY, kind=DeviceKind.PLATFORM, parents=(CITY, far))
+    await home.broker.watch(home.wish(owner=OWNER))
+    await home.broker.watch(home.wish(owner=CITY))
+    assert home.peer.patience == [settings.answer_s]
+    assert city.patience == [one + settings.answer_each_platform_s]
+    home = hall()
+    county = home.add(COUNTY, kind=DeviceKind.PLATFORM)
+    home.peer.refuses = [PeerSilent("no answer")]
+    await home.broker.watch(home.wish(owner=""))
+    assert home.peer.patience == [settings.answer_s * settings.answer_with_other_way] and county.patience == [one]
 
 
 # ---- loops
