@@ -19,7 +19,7 @@ from broker.way import Way, first_way
 from gb28181.edition import parse_edition
 from gb28181.manscdp.control import DeviceControl
 from gb28181.mansrtsp import Control, Method
-from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline
+from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline, PeerRefused
 from gb28181.routepath import ROUTE_PATH, read_route
 from gb28181.sdp import Offer, live_offer
 from gb28181.ssrc import Ssrc
@@ -55,6 +55,7 @@ DRAIN_S = 5.0
 ENDS_OF_FILE = frozenset({"file-sent", "hung-up"})
 """Reasons of a call's end that end a recording well: MediaStatus 121, and the BYE of a sender that tells no 121."""
 FINISHED = "finished"
+NOT_ACCEPTABLE_HERE = 488
 
 
 @dataclass(frozen=True, slots=True)
@@ -489,6 +490,19 @@ class Stream:
         )
 
     async def _place(self, peer: Peer, offer: Offer) -> Call:
+        try:
+            return await self._invite(peer, offer)
+        except PeerRefused as refused:
+            # Further hops mean that it has asked on, and an accepted call that the answer was unusable.
+            is_its_own_word = [hop.status for hop in refused.hops] == [NOT_ACCEPTABLE_HERE]
+            if not (is_its_own_word and offer.stream_selector):
+                raise
+            # Some devices refuse an attribute they do not know, and any picture is better than none.
+            self._hops += refused.hops
+            log.info("%s refused %s; asked once more without it", self.key.channel, offer.stream_selector[0])
+            return await self._invite(peer, replace(offer, stream_selector=()))
+
+    async def _invite(self, peer: Peer, offer: Offer) -> Call:
         headers = self._errand.headers
         if not headers:
             return await peer.call(self.key.channel, offer, timeout_s=self._pace.answer_s)

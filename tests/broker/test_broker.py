@@ -258,6 +258,38 @@ async def test_when_neither_transport_brings_anything_both_are_told_of(hall):
     assert home.said() == {"INVITE": 2, "BYE": 2}
 
 
+async def test_a_device_that_refuses_the_stream_selector_is_asked_once_without(hall):
+    home = hall()
+    home.channels.change(edition="3.0")
+    home.peer.refuses = [
+        PeerRefused("no", status=488, reason="Not Acceptable Here", hops=(Hop(OWNER, "INVITE", 488, "no"),))
+    ]
+    lease = await home.broker.watch(home.wish(stream_number=1))
+    assert [offer.stream_selector for offer in home.peer.offers] == [("streamnumber:1",), ()]
+    assert len(home.plane.opened) == 1
+    await home.broker.release(lease.id)
+
+
+async def test_a_device_that_refuses_both_is_left_alone_and_both_are_told(hall):
+    home = hall()
+    home.channels.change(edition="3.0")
+    no = PeerRefused("no", status=488, reason="Not Acceptable Here", hops=(Hop(OWNER, "INVITE", 488, "no"),))
+    home.peer.refuses = [no, no]
+    failed = await refusal(home)
+    assert [(hop.what, hop.status) for hop in failed.hops[1:]] == [("INVITE", 488)] * 2
+    assert home.said()["INVITE"] == 2
+
+
+async def test_a_refusal_from_a_deeper_tier_or_of_another_sort_is_no_word_on_the_selector(hall):
+    deeper = (Hop(OWNER, "INVITE", 488, "no"), Hop(CHANNEL, "await the first picture", 488, "not-ps"))
+    for status, hops in ((488, deeper), (486, (Hop(OWNER, "INVITE", 486, "busy"),))):
+        home = hall()
+        home.channels.change(edition="3.0")
+        home.peer.refuses = [PeerRefused("no", status=status, reason="no", hops=hops)]
+        assert (await refusal(home)).status == status
+        assert home.said() == {"INVITE": 1}
+
+
 async def test_the_other_transport_is_a_setting(hall):
     home = hall(retry_other_transport=False)
     home.plane.silent = [Seen(Verdict.NOTHING)]
