@@ -75,6 +75,9 @@ async def test_a_city_killed_in_the_middle_of_a_call_leaves_nothing_behind_and_p
         await until(lambda: not camera.calls, 40)
         await until(lambda: nothing_flows(county), 20)
         await city.start()
+        # Each link comes back by itself: the city's upward, the county's to the city.
+        await until(lambda: city.is_up(province.code), 60)
+        await until(lambda: county.is_up(city.code), 60)
         await until(lambda: province.sees(code), 60)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
