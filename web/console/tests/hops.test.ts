@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Hop } from '@/api/types'
-import { ladderOf } from '@/watch/hops'
+import { firstBelow, ladderOf } from '@/watch/hops'
 
 const US = '44000000002000000001'
 const CITY = '44010000002000000001'
@@ -39,6 +39,8 @@ describe('the ladder of hops', () => {
   it('has a failing hop for each way that was tried', () => {
     const rungs = ladderOf([port, hop(CITY, 408), port, hop(OTHER, 486)], [US, OTHER])
     expect(rungs.map((rung) => [rung.attempt, rung.fate])).toEqual([[0, 'done'], [0, 'failed'], [1, 'done'], [1, 'failed']])
+    expect(rungs.map((rung) => rung.depth)).toEqual([0, 1, 0, 1])
+    expect(rungs.map((rung) => firstBelow(rungs, rung))).toEqual([CITY, CITY, OTHER, OTHER])
   })
 
   it('does not name a platform twice in a row', () => {

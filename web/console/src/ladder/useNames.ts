@@ -4,6 +4,7 @@ import { devices, system, tree as api } from '@/api'
 import { platforms } from '@/api/platforms'
 import { useSession } from '@/stores/session'
 import { useTree } from '@/stores/tree'
+import { isPlatformCode } from '@/watch/ways'
 
 const known = reactive(new Map<string, string>())
 const asked = new Set<string>()
@@ -39,12 +40,11 @@ async function learnNeighbours(isOperator: boolean): Promise<void> {
 /** The first question that has an answer; those that fail are passed over. */
 async function ask(code: string, owner: string, isOperator: boolean): Promise<void> {
   await (neighbours ??= learnNeighbours(isOperator))
-  const questions: (() => Promise<string | undefined>)[] = [
-    async () => known.get(code),
-    async () => (await api.search(code, 1)).hits.find((hit) => hit.channel.code === code)?.channel.name,
-    async () => (owner && owner !== code ? (await api.path(`system:${owner}/${code}`)).nodes.at(-1)?.name : undefined),
-    async () => (await devices.one(code)).shown_name,
-  ]
+  const asChannel = async () => (await api.search(code, 1)).hits.find((hit) => hit.channel.code === code)?.channel.name
+  const asDevice = async () => (await devices.one(code)).shown_name
+  const asSystem = async () => (await api.path(`system:${owner}/${code}`)).nodes.at(-1)?.name
+  const asPlatform = owner && owner !== code ? [asSystem, asDevice] : [asDevice]
+  const questions = [async () => known.get(code), ...(isPlatformCode(code) ? asPlatform : [asChannel, asDevice])]
   for (const question of questions) {
     const name = await question().catch(() => undefined)
     if (name) {

@@ -21,7 +21,7 @@ const isOurs = (hop: Hop) => hop.who === 'us' || hop.who === 'media'
 /** A new way is tried where we open a port once more. */
 const begins = (hop: Hop) => hop.who === 'media' && hop.what === 'open a port'
 
-/** `path` are the platforms that were asked, ours first; whoever stands in none is the camera behind them all. */
+/** `path` are the platforms that were asked last, ours first; whoever does not stand in it is one below the one before. */
 export function ladderOf(hops: readonly Hop[], path: readonly string[] = []): Rung[] {
   const rungs: Rung[] = []
   let attempt = 0
@@ -34,17 +34,22 @@ export function ladderOf(hops: readonly Hop[], path: readonly string[] = []): Ru
     if (before && again && fate === 'failed' && before.fate === 'failed' && before.hop.status === hop.status) {
       rungs[rungs.length - 1] = { ...before, hop: { ...before.hop, reason: hop.reason || before.hop.reason } }
     } else {
-      rungs.push({ hop, fate, depth: depthOf(hop, path), again, attempt })
+      rungs.push({ hop, fate, depth: depthOf(hop, path, before?.attempt === attempt ? before : undefined), again, attempt })
     }
   }
   return rungs.map((rung, i) => (rung.fate === 'failed' && failsDeeper(rungs, i) ? { ...rung, fate: 'passed' } : rung))
 }
 
-function depthOf(hop: Hop, path: readonly string[]): number {
+function depthOf(hop: Hop, path: readonly string[], before: Rung | undefined): number {
   if (isOurs(hop)) return 0
   const at = path.indexOf(hop.who)
-  return at >= 0 ? at : Math.max(1, path.length)
+  if (at >= 0) return at
+  return before?.hop.who === hop.who ? before.depth : (before?.depth ?? 0) + 1
 }
+
+/** The neighbour of ours that this rung's way begins with: what stands below is known through it. */
+export const firstBelow = (rungs: readonly Rung[], rung: Rung): string =>
+  rungs.find((one) => one.attempt === rung.attempt && !isOurs(one.hop))?.hop.who ?? ''
 
 const failsDeeper = (rungs: readonly Rung[], at: number) =>
   rungs.some((rung, i) => i > at && rung.attempt === rungs[at]?.attempt && rung.fate === 'failed')

@@ -47,7 +47,7 @@ function waysMenu(pane: Pane, ways: readonly Way[]): DropdownOption[] {
     { key: ANY_WAY, label: t('way.any'), icon: tick(pane.way === null) },
     ...ways.map((way) => ({
       key: BY + way.owner,
-      label: () => h('span', { class: 'way', title: way.path.length > 1 ? way.path.join(' › ') : way.owner }, [h(StateMark, { state: MARKS[healthOf(way)], size: 10 }), wordsOf(way)]),
+      label: () => h('span', { style: 'display: inline-flex; align-items: center; gap: 8px', title: way.path.length > 1 ? way.path.join(' › ') : way.owner }, [h(StateMark, { state: MARKS[healthOf(way)], size: 10 }), wordsOf(way)]),
       icon: tick(pane.way?.owner === way.owner),
     })),
   ]
