@@ -10,6 +10,7 @@ from typing import Protocol
 from broker.failure import Failure
 from broker.watch import Watch
 from gb28181.code import is_system
+from gb28181.identity import HEADER as IDENTITY
 from gb28181.peer import Hop
 from gb28181.routepath import PREFERRED_PATH, route_downward, write_route
 from registry.channel import Channel
@@ -20,7 +21,6 @@ from registry.tree import NodeKind, TreeNode
 MOST_WAYS = 4
 """More owners than this are not tried for one watch; whoever waits has a patience of his own."""
 JOINING = {True: 0, None: 1, False: 2}
-IDENTITY = "Monitor-User-Identity"
 
 NO_OTHER_WAY_HELPS = frozenset({"no-capacity", "stopped", "timeout"})
 """Failures that are ours or somebody's wish: another path would not mend them."""
@@ -109,7 +109,7 @@ class RouteBook:
         headers: tuple[tuple[str, str], ...] = ()
         if below and below[0] == device.code:
             headers += ((PREFERRED_PATH, write_route(below)),)
-        if watch.identity:
+        if watch.identity and is_platform(device):
             headers += ((IDENTITY, watch.identity),)
         return Route(device, headers, await self._platforms(device, watch.channel))
 

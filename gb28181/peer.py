@@ -133,6 +133,9 @@ class Peer(Protocol):
     ) -> Call:
         """INVITE `channel` with `offer`; comes back after the ACK. `headers` go with it (X-PreferredPath)."""
 
+    def in_name_of(self, identity: str) -> Peer:
+        """The same neighbour, with `identity` told in everything said through it (2022 clause 8.3)."""
+
 
 class Neighbours(Protocol):
     """Where peers are found by code."""

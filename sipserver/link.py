@@ -36,6 +36,7 @@ from sipserver.questions import (
     same_key,
 )
 from sipserver.sip.message import Field
+from sipserver.spokesman import Spokesman
 from sipserver.stack import Path, RequestTimedOut, Stack, TransportLost
 
 MANSCDP = "Application/MANSCDP+xml"
@@ -112,9 +113,13 @@ class Link:
     def is_online(self) -> bool:
         return self._is_online()
 
-    async def ask(self, query: object, *, timeout_s: float | None = None) -> object:
+    async def ask(self, query: object, *, timeout_s: float | None = None, headers: Iterable[Field] = ()) -> object:
         """See `Peer.ask`. `timeout_s` bounds the wait for the answer, or for its first part."""
-        return await self.ask_and_follow(query, timeout_s=timeout_s)
+        return await self.ask_and_follow(query, timeout_s=timeout_s, headers=headers)
+
+    def in_name_of(self, identity: str) -> Spokesman:
+        """See `Peer.in_name_of`."""
+        return Spokesman(self, identity)
 
     async def ask_and_follow(
         self,
@@ -123,6 +128,7 @@ class Link:
         timeout_s: float | None = None,
         progress: ProgressListener | None = None,
         to_whom: PartListener | None = None,
+        headers: Iterable[Field] = (),
     ) -> object:
         """As `ask`; `progress` hears how far the gathering of a many-part answer has come.
 
@@ -131,9 +137,9 @@ class Link:
         """
         message = _askable(query)
         if not isinstance(message, CatalogQuery):
-            return await self._ask(message, timeout_s, progress, to_whom)
+            return await self._ask(message, timeout_s, progress, to_whom, tuple(headers))
         async with self._turn(timeout_s or self._settings.catalog_patience_s):
-            return await self._ask(message, timeout_s, progress, to_whom)
+            return await self._ask(message, timeout_s, progress, to_whom, tuple(headers))
 
     @asynccontextmanager
     async def _turn(self, patience: float) -> AsyncIterator[None]:
@@ -190,13 +196,13 @@ class Link:
         by_kind = {"catalog": settings.catalog_patience_s, "recordinfo": settings.records_patience_s}
         return by_kind.get(cmd_type.lower(), settings.ask_patience_s)
 
-    async def tell(self, notice: object) -> None:
+    async def tell(self, notice: object, *, headers: Iterable[Field] = ()) -> None:
         """See `Peer.tell`."""
         message = _manscdp(notice)
         path = self._path()
         sn = message.sn if message.root == "Response" else self._next_sn()
         body = self._printed(with_sn(message, sn))
-        await self._post(message.cmd_type, body, path, self._settings.ask_patience_s)
+        await self._post(message.cmd_type, body, path, self._settings.ask_patience_s, tuple(headers))
 
     async def call(
         self, channel: str, offer: Offer, *, timeout_s: float = 15.0, headers: Iterable[tuple[str, str]] = ()
@@ -282,13 +288,14 @@ class Link:
         timeout_s: float | None,
         progress: ProgressListener | None,
         to_whom: PartListener | None,
+        headers: tuple[Field, ...],
     ) -> object:
         path = self._path()
         sn = self._free_sn()
         question = self._question_for(message, timeout_s, progress, to_whom)
         body = self._printed(with_sn(message, sn))
         patience = timeout_s or self._settings.ask_patience_s
-        return await self._exchange(question, sn, message.cmd_type, body, path, patience)
+        return await self._exchange(question, sn, message.cmd_type, body, path, patience, headers)
 
     async def _exchange(
         self,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from gb28181.identity import of_operator
 from web.auth import Gate, Who
 from web.errors import denied
 from web.feed import Feed
@@ -68,6 +69,11 @@ class Visit:
         if self._who is None:
             raise denied(401)
         return self._who
+
+    @property
+    def identity(self) -> str:
+        """Who asks, in the words that other realms are told (GB/T 28181-2022 8.3)."""
+        return of_operator(self.services.system().code, self.who.shown, self.who.role.word)
 
     @property
     def address(self) -> str:

@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
+from gb28181.identity import HEADER
 from gb28181.manscdp.alarm import AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
@@ -27,7 +28,7 @@ from sipserver.above.pages import Declined, Insistence, NotTaken, Say, insist
 from sipserver.above.registration import Heard
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
-from sipserver.above.user_identity import HEADER, extended, has_come_by, identity_of
+from sipserver.above.user_identity import extended, has_come_by, identity_of
 from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
 from sipserver.sip.message import Field, Response

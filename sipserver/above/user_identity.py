@@ -6,9 +6,9 @@ front. A request that names us already has gone in a circle.
 
 from __future__ import annotations
 
+from gb28181.identity import HEADER
 from sipserver.sip.message import Request
 
-HEADER = "Monitor-User-Identity"
 LONGEST = 1024
 
 

@@ -96,6 +96,7 @@ class FakePeer:
         self.dialect = STANDARD
         self.is_online = True
         self.told: list[Any] = []
+        self.names: list[str] = []
         self.asked: list[Any] = []
         self.answer: Any = None
         self.failure: Exception | None = None
@@ -110,6 +111,10 @@ class FakePeer:
         self.told.append(notice)
         if self.failure is not None:
             raise self.failure
+
+    def in_name_of(self, identity: str) -> FakePeer:
+        self.names.append(identity)
+        return self
 
     async def call(self, channel: str, offer: Any, *, timeout_s: float = 15.0) -> Any:
         raise AssertionError("the web room calls nobody")

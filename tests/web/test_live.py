@@ -44,6 +44,7 @@ async def test_a_wished_way_goes_to_the_hall_and_the_taken_one_comes_back(house)
     assert (status, said["path"], said["owner"]) == (201, [OWN, LOWER], "")
     watch = house.broker.leases["lease-1"]
     assert (watch.owner, watch.via, watch.kind) == ("", (OWN, LOWER), WatchKind.LIVE)
+    assert watch.identity.split("-")[1:] == ["viewer", "viewer"] and len(watch.identity.split("-")[0]) == 20
 
 
 async def test_a_recording_is_watched_from_a_start_to_a_stop(house):

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from gb28181 import ptz
+from gb28181.manscdp.catalog import Item
 from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.peer import Gathered, PeerRefused, PeerSilent
+from registry.device import Device, DeviceKind
 from web.api.ptz import Steering, command_of
 from web.errors import Problem
 
@@ -139,3 +141,18 @@ async def test_a_camera_that_will_not_tell_its_presets_is_quoted(house):
     viewer = await house.person("viewer")
     status, said = await viewer.ask("GET", PRESETS)
     assert (status, said["error"]["details"]["reason"]) == (502, "not supported")
+
+
+async def test_a_platform_below_is_told_who_steers_and_a_camera_is_not(house):
+    platform, channel = "34020200002000000001", "34020200001320000001"
+    peer = await house.camera()
+    operator = await house.person("operator")
+    await operator.ask("POST", STEER, {"stop": True})
+    assert peer.told and peer.names == []
+    below = house.neighbours.peers[platform] = type(peer)(platform)
+    await house.directory.add_device(Device(platform, kind=DeviceKind.PLATFORM))
+    await house.directory.merge(platform, [Item(code=channel, name="Gate")], complete=True, at=1000.0)
+    status, said = await operator.ask("POST", f"/api/v1/channels/{platform}/{channel}/ptz", {"stop": True})
+    assert status == 204, said
+    (name,) = below.names
+    assert len(below.told) == 1 and name.partition("-")[2] == "operator-operator" and len(name.partition("-")[0]) == 20

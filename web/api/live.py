@@ -112,6 +112,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
         stop=0 if kind.is_live else body.stop,
         via=body.via,
         viewer=visit.who.shown,
+        identity=visit.identity,
     )
     lease = await visit.desk.leases.watch(visit.who, wish)
     if visit.has_left:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from broker.route import is_platform
 from gb28181 import ptz
 from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.preset import PresetList, PresetQuery
@@ -139,4 +140,6 @@ async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
     peer = visit.services.neighbours.peer(owner)
     if peer is None:
         raise PeerOffline(f"{owner} is not online")
-    return peer
+    device = directory.device(owner)
+    # Only what leaves our realm says who asks; a camera of ours has no use for it.
+    return peer.in_name_of(visit.identity) if device is not None and is_platform(device) else peer
