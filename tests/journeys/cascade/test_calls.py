@@ -26,12 +26,12 @@ async def test_a_live_picture_crosses_two_hops_over_mixed_transports(
         await city.patch(f"/api/v1/devices/{county.code}", {"media_transport": to_county})
         await county.patch(f"/api/v1/devices/{code}", {"media_transport": to_camera})
         live = await province.live(code)
-        pictures = (await watch(province.http, live, 2.0)).pictures()
-        assert len(pictures) > 15
-        assert all(is_a_picture(picture) for picture in pictures)
         assert [stream["transport"] for stream in await province.streams()] == [to_city]
         assert [stream["transport"] for stream in await city.streams()] == [to_county]
         assert [stream["transport"] for stream in await county.streams()] == [to_camera]
+        pictures = (await watch(province.http, live, 2.0)).pictures()
+        assert len(pictures) > 15
+        assert all(is_a_picture(picture) for picture in pictures)
         status, _ = await province.ask("DELETE", f"/api/v1/live/{live['lease']}", None)
         assert status == 204
         # Stop goes down hop by hop, and each tier lets go of what nobody watches.
