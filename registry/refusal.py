@@ -25,6 +25,7 @@ class Refusal(StrEnum):
     CODE_MISMATCH = "code-mismatch"  # the credentials belong to another code than From says
     NOT_REGISTERED = "not-registered"  # a keepalive or message from someone who must register first
     TABLE_FULL = "table-full"
+    DUPLICATE_CODE = "duplicate-code"  # two devices bear it: the last to register wins, the other one is displaced
 
 
 @dataclass(frozen=True, slots=True)

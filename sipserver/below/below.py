@@ -37,6 +37,7 @@ from sipserver.below.inbox import Inbox
 from sipserver.below.onboarding import Onboarding
 from sipserver.below.reception import Reception
 from sipserver.below.settings import BelowSettings
+from sipserver.below.twins import Twins
 from sipserver.ladder import Ladder
 from sipserver.link import LAST_SN, Link, LinkSettings, Manners
 from sipserver.stack import Incoming, Path, Stack
@@ -82,13 +83,16 @@ class Below:
         self._attendance = Attendance(
             directory, settings, clock=clock, wall_clock=wall_clock, came=self._onboarding.begin, went=self._went
         )
+        twins = Twins(size=settings.unknown_sources)
         self._gate = Gate(
             directory,
             settings,
             self._bindings,
             self._attendance,
             self._grievances,
+            twins,
             dialect_of=lambda code: self._manners_of(code).dialect,
+            clock=clock,
             wall_clock=wall_clock,
         )
         self._reception = Reception(
@@ -98,6 +102,7 @@ class Below:
             self._attendance,
             self._grievances,
             self._errands,
+            twins,
             clock=clock,
             wall_clock=wall_clock,
             came_again=self._came_again,

@@ -11,6 +11,7 @@ from sipserver.below.attendance import Attendance
 from sipserver.below.bindings import Binding, Bindings
 from sipserver.below.grievances import Grievances
 from sipserver.below.settings import BelowSettings
+from sipserver.below.twins import Twins, twins_words
 from sipserver.stack import Incoming, Path
 
 
@@ -27,8 +28,10 @@ class Gate:
         bindings: Bindings,
         attendance: Attendance,
         grievances: Grievances,
+        twins: Twins,
         *,
         dialect_of: Callable[[str], Dialect],
+        clock: Callable[[], float],
         wall_clock: Callable[[], float],
     ) -> None:
         self._directory = directory
@@ -36,7 +39,9 @@ class Gate:
         self._bindings = bindings
         self._attendance = attendance
         self._grievances = grievances
+        self._twins = twins
         self._dialect_of = dialect_of
+        self._clock = clock
         self._wall_clock = wall_clock
         self.turned_away = 0
         self.followed = 0
@@ -98,11 +103,15 @@ class Gate:
         self.turned_away += 1
         incoming.respond(403)
         remote = incoming.path.remote
+        reason, detail = Refusal.NOT_REGISTERED, f"{incoming.request.method}: {why}"
+        binding = self._bindings.of(code)
+        if binding is not None and self._twins.has_left(code, remote[0], self._clock()):
+            reason, detail = Refusal.DUPLICATE_CODE, twins_words(code, remote[0], binding.last_host)
         self._grievances.note(
             RefusalSeen(
                 code[:64],
-                Refusal.NOT_REGISTERED,
-                f"{incoming.request.method}: {why}",
+                reason,
+                detail,
                 f"{remote[0]}:{remote[1]}",
                 incoming.path.transport,
                 self._wall_clock(),

@@ -29,6 +29,7 @@ from sipserver.below.registrar import (
     granted_expiry_s,
 )
 from sipserver.below.settings import BelowSettings
+from sipserver.below.twins import Twins, twins_words
 from sipserver.sip.digest import Challenge
 from sipserver.sip.message import Field, Request
 from sipserver.stack import Incoming, Path
@@ -51,6 +52,7 @@ class Reception:
         attendance: Attendance,
         grievances: Grievances,
         errands: Errands,
+        twins: Twins,
         *,
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
@@ -62,6 +64,7 @@ class Reception:
         self._attendance = attendance
         self._grievances = grievances
         self._errands = errands
+        self._twins = twins
         self._clock = clock
         self._wall_clock = wall_clock
         self._came_again = came_again
@@ -181,11 +184,8 @@ class Reception:
             code, path, path.remote[0], parse_edition(said or None), said, contact, agent, request.call_id
         )
         before = self._bindings.bind(binding)
-        if before is not None and before.path is not None and before.last_host != path.remote[0]:
-            self.moved += 1
-            log.warning(
-                "%s registered from %s and was bound to %s before: moved, or two of them", code, path, before.path
-            )
+        if before is not None and before.last_host != path.remote[0]:
+            self._note_move(binding, before.last_host, path)
         self._directory.note_registration(
             code,
             **whereabouts(path),
@@ -199,6 +199,27 @@ class Reception:
         if before is not None and before.call_id and before.call_id != request.call_id:
             # All REGISTERs of one life should bear one Call-ID (RFC 3261 10.2.4): it may have restarted.
             self._came_again(code)
+
+    def _note_move(self, binding: Binding, before: str, path: Path) -> None:
+        """It was at host `before`. That it has moved is its right; that it comes back is told to the operator."""
+        code, host, now = binding.code, path.remote[0], self._clock()
+        self.moved += 1
+        log.info("%s registered from %s and was at %s before", code, path, before)
+        if self._twins.has_left(code, host, now):
+            source = f"{host}:{path.remote[1]}"
+            words = twins_words(code, host, before)
+            self._grievances.note(
+                RefusalSeen(
+                    code,
+                    Refusal.DUPLICATE_CODE,
+                    words,
+                    source,
+                    path.transport,
+                    self._wall_clock(),
+                    binding.user_agent,
+                )
+            )
+        self._twins.moved(code, before, now)
 
 
 def attempt_of(request: Request, path: Path, code: str) -> Attempt:

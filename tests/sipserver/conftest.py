@@ -83,13 +83,22 @@ class House:
 class Camera:
     """A device on a stack of its own: registers, keeps alive, answers what it is asked."""
 
-    def __init__(self, code: str, server: tuple[str, int], *, transport: str, password: str, version: str) -> None:
+    def __init__(
+        self,
+        code: str,
+        server: tuple[str, int],
+        *,
+        transport: str,
+        password: str,
+        version: str,
+        host: str = "127.0.0.1",
+    ) -> None:
         self.code = code
         self.server = server
         self.transport = transport
         self.password = password
         self.version = version
-        self.stack = Stack(StackSettings(host="127.0.0.1", port=0, user_agent="Test Camera"))
+        self.stack = Stack(StackSettings(host=host, port=0, user_agent="Test Camera"))
         self.stack.on_request = self._take
         self.asked: list[Manscdp] = []
         self.calls: list[Incoming] = []
@@ -260,8 +269,9 @@ async def make_camera() -> AsyncIterator[Callable[..., Awaitable[Camera]]]:
             password: str = PASSWORD,
             version: str = "",
             items: int = 1,
+            host: str = "127.0.0.1",
         ) -> Camera:
-            camera = Camera(code, house.address, transport=transport, password=password, version=version)
+            camera = Camera(code, house.address, transport=transport, password=password, version=version, host=host)
             camera.items = cameras(items)
             await camera.start()
             taken.push_async_callback(camera.close)

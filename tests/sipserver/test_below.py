@@ -18,7 +18,7 @@ from gb28181.manscdp.keepalive import Keepalive
 from gb28181.peer import PeerOffline
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
-from registry.events import Bus, DeviceCameOnline, DeviceWentOffline
+from registry.events import Bus, DeviceCameOnline, DeviceWentOffline, RegistrationRefused
 from registry.refusal import Refusal
 from sipserver.below.below import Below
 from sipserver.below.settings import Admission, BelowSettings
@@ -189,6 +189,29 @@ async def test_after_its_expiry_a_keepalive_is_refused_unless_the_settings_let_i
             house.skew_s = float(seconds)
             house.below.look()
         assert house.presence() is expected
+
+
+async def test_of_two_devices_with_one_code_the_last_to_register_wins_and_the_operator_is_told(make_house, make_camera):
+    house = await make_house()
+    one, two = await make_camera(house), await make_camera(house, host="127.0.0.2")
+    await one.register()
+    await two.register()
+    assert (house.device().remote_host, house.presence()) == ("127.0.0.2", Presence.ONLINE)
+    assert house.directory.refusals(10) == [], "so far it has only moved"
+    house.skew_s = 10.0
+    assert (await one.keep_alive()).status == 403
+    (seen,) = house.directory.refusals(10)
+    assert (seen.code, seen.reason) == (CODE, Refusal.DUPLICATE_CODE)
+    assert "127.0.0.1 and from 127.0.0.2" in seen.detail and seen.source.startswith("127.0.0.1:")
+    assert (await two.keep_alive()).status == 200
+    house.skew_s = 20.0
+    assert (await one.register()).status == 200
+    assert house.device().remote_host == "127.0.0.1"
+    assert (await two.keep_alive()).status == 403
+    told = [event.refusal for event in house.told(RegistrationRefused)]
+    assert {seen.reason for seen in told} == {Refusal.DUPLICATE_CODE}
+    assert {seen.source.partition(":")[0] for seen in told} == {"127.0.0.1", "127.0.0.2"}
+    assert house.below.statistics()["moved"] == 2
 
 
 async def test_a_device_known_for_changing_ports_is_followed_within_its_host(make_house, make_camera, until_true):

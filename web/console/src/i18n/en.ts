@@ -438,6 +438,7 @@ export const en: Record<MessageKey, string> = {
   'refusal.code-mismatch': 'Credentials of another code',
   'refusal.not-registered': 'Message without registration',
   'refusal.table-full': 'No place left',
+  'refusal.duplicate-code': 'Two devices, one code',
   'refusal.unknown-device.do': 'Check the code, then accept it here or add it under Devices.',
   'refusal.wrong-password.do':
     'The password on the device differs from ours. A password set for this device wins over the common one; reset it in Edit.',
@@ -456,6 +457,7 @@ export const en: Record<MessageKey, string> = {
   'refusal.code-mismatch.do': 'The authentication user on the device must equal its code.',
   'refusal.not-registered.do': 'It thinks it is still registered and will register again; if not, restart it.',
   'refusal.table-full.do': 'See whether someone pretends to be many devices, or raise the limit.',
+  'refusal.duplicate-code.do': 'Two devices bear this code and displace each other. Find the other one by its address and give it a code of its own.',
 
   'verdict.nothing': 'Not one packet came to the port',
   'verdict.connected-silent': 'The device connected to the media port and sent nothing',

@@ -437,6 +437,7 @@ export const zh = {
   'refusal.code-mismatch': '认证用户名与编码不一致',
   'refusal.not-registered': '未注册就发消息',
   'refusal.table-full': '接入数已满',
+  'refusal.duplicate-code': '编码重复',
   'refusal.unknown-device.do': '核对编码后点“接纳”，或在设备页添加它。',
   'refusal.wrong-password.do': '设备上填的密码与平台不同。若该设备单独设过密码，它优先于公共密码；可在编辑里重设。',
   'refusal.no-retry.do': '401 可能没有送到设备，或设备没有填密码。检查 NAT、防火墙与设备的认证设置。',
@@ -453,6 +454,7 @@ export const zh = {
   'refusal.code-mismatch.do': '设备的认证用户名应与设备编码相同。',
   'refusal.not-registered.do': '设备以为自己仍在线，通常会重新注册；否则重启设备。',
   'refusal.table-full.do': '检查是否有人冒充大量设备，或调高上限。',
+  'refusal.duplicate-code.do': '有两台设备用了同一编码，后注册的把先注册的顶下线。按来源地址找到另一台，改正它的编码。',
 
   // What was seen on the media port.
   'verdict.nothing': '端口上一个包也没有收到',
