@@ -109,6 +109,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         uppers=above,
         exporter=exporter,
         routes=broker.routes,
+        following=below.following,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

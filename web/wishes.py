@@ -95,6 +95,27 @@ class Resync(Protocol):
         """Begin to ask a device for its catalog anew; comes back at once. Raises PeerOffline."""
 
 
+class Followed(Protocol):
+    """One subscription of ours at a neighbour below: `sipserver.below.following.Followed`. Times are UNIX seconds."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def target(self) -> str: ...
+    @property
+    def standing(self) -> str: ...
+    @property
+    def reason(self) -> str: ...
+    @property
+    def expires_at(self) -> float | None: ...
+    @property
+    def heard_at(self) -> float | None: ...
+    @property
+    def notices(self) -> int: ...
+    @property
+    def grants(self) -> int: ...
+
+
 class ConnectReport(Protocol):
     """What a platform above really answered to a trial registration."""
 
@@ -160,3 +181,5 @@ class Services:
     """Renders what platforms above see; None together with `uppers`."""
     routes: Routes | None = None
     """Which ways to a channel failed lately; None while nobody remembers."""
+    following: Callable[[str], Sequence[Followed]] = lambda code: ()
+    """Our subscriptions at a neighbour below."""

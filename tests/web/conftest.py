@@ -205,6 +205,7 @@ class House:
     uppers: FakeUppers
     exporter: Exporter
     routes: Routes
+    followed: dict[str, list[Any]]
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -297,6 +298,7 @@ async def house(
     uppers, exporter = FakeUppers(), Exporter(directory, OwnSystem(PLATFORM, "Lianwang"))
     routes = Routes()
     resynced: list[str] = []
+    followed: dict[str, list[Any]] = {}
 
     async def resync(code: str) -> None:
         resynced.append(code)
@@ -319,6 +321,7 @@ async def house(
         uppers=uppers if cascades else None,
         exporter=exporter if cascades else None,
         routes=routes if cascades else None,
+        following=lambda code: followed.get(code, ()),
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
@@ -326,7 +329,18 @@ async def house(
     await runner.setup()
     await web.TCPSite(runner, settings.host, settings.port).start()
     house = House(
-        directory, broker, neighbours, ladder, bus, app, runner.addresses[0][1], resynced, uppers, exporter, routes
+        directory,
+        broker,
+        neighbours,
+        ladder,
+        bus,
+        app,
+        runner.addresses[0][1],
+        resynced,
+        uppers,
+        exporter,
+        routes,
+        followed,
     )
     yield house
     for session in house.clients:
