@@ -123,6 +123,7 @@ export const cascade: Record<keyof typeof zh, string> = {
   'below.device-silent': 'The platform below did not answer',
   'below.device-offline': 'The platform below is offline',
   'below.device-failed': 'The platform below did not do it',
+  'above.the password was refused': 'The password was refused: check the user and password it gave you',
   'error.loop': 'The way goes in a circle; refused',
   'streams.path': 'Way',
   'streams.direct': 'direct',

@@ -121,6 +121,7 @@ export const cascade = {
   'below.device-silent': '下级平台没有应答',
   'below.device-offline': '下级平台离线',
   'below.device-failed': '下级平台没有完成请求',
+  'above.the password was refused': '密码被拒绝，请核对上级给的用户和密码',
   'error.loop': '路径成环，已拒绝',
   'streams.path': '路径',
   'streams.direct': '直连',
