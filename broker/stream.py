@@ -421,12 +421,13 @@ class Stream:
     async def _open(self, way: Way) -> None:
         """A way in on the media plane. Raises Failed."""
         try:
-            if self._errand.kind.is_live:
-                self.inlet = await self.plane.open(self._ssrc, way.transport, single_port=way.single_port)
-            else:
-                self.inlet = await self.plane.open(
-                    self._ssrc, way.transport, single_port=way.single_port, is_recording=True
-                )
+            self.inlet = await self.plane.open(
+                self._ssrc,
+                way.transport,
+                single_port=way.single_port,
+                is_recording=not self._errand.kind.is_live,
+                towards=self._our_host(),
+            )
         except NoCapacity as error:
             hop = Hop("media", "open a port", 503, str(error))
             raise Failed(Failure(str(error), "no-capacity", 503, (*self._hops, hop))) from None
@@ -549,11 +550,18 @@ class Stream:
                 self._learn_path(device, None)
             failure = of_peer(PeerOffline(f"{code} is not registered"), code).after(self.hops)
             raise Failed(replace(failure, path=self.path))
-        host = inlet.host or device.local_host
+        host = inlet.host or self._our_host()
         if host in ("", "0.0.0.0", "::"):
             message = f"no address is known that {code} could send to; set the media room's announce_host"
             raise Failed(Failure(message, "no-address", 500, (*self._hops, Hop("us", "write the offer", 500, message))))
         return peer, host, device
+
+    def _our_host(self) -> str:
+        """Our address as whoever sends knows us, "" when nobody can say."""
+        device = self._device(self.key.owner)
+        host = device.local_host if device is not None else ""
+        # A socket for both families writes IPv4 so; in a session description it is an IPv4 address.
+        return host.removeprefix("::ffff:") if "." in host else host
 
     # --- what happens meanwhile ------------------------------------------------------------------------------
 

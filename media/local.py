@@ -225,20 +225,31 @@ class LocalPlane:
     # --- inlets ----------------------------------------------------------------------------------------------
 
     async def open(
-        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+        self,
+        ssrc: int,
+        transport: Transport,
+        *,
+        single_port: bool = False,
+        is_recording: bool = False,
+        towards: str = "",
     ) -> Inlet:
         if self._is_stopped:
             raise NoCapacity("the media plane is stopping")
         session = self._new_session(ssrc, transport, is_recording)
+        by_six = ":" in towards if towards else None
+        # The shared port is of one family of addresses; who comes by the other has a port of his own.
+        single_port = single_port and by_six in (None, ":" in self.settings.host)
         if single_port:
             port = self._open_shared(session)
         else:
-            pair = self._ports.lend(self._clock(), listen=transport is Transport.TCP_PASSIVE)
+            pair = self._ports.lend(self._clock(), listen=transport is Transport.TCP_PASSIVE, by_six=by_six)
             session.open_own(pair)
             port = pair.port
         self._sessions[session.name] = session
         self._opened += 1
-        return Inlet(session.name, ssrc, transport, self.settings.announce_host, port, single_port)
+        announced = self.settings.announce_host
+        fits = by_six is None or (":" in announced) == by_six
+        return Inlet(session.name, ssrc, transport, announced if fits else "", port, single_port)
 
     async def aim(self, inlet: str, aim: Aim) -> None:
         self._sessions[inlet].aim(aim)

@@ -222,9 +222,17 @@ class NoCapacity(Exception):
 
 class MediaPlane(Protocol):
     async def open(
-        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+        self,
+        ssrc: int,
+        transport: Transport,
+        *,
+        single_port: bool = False,
+        is_recording: bool = False,
+        towards: str = "",
     ) -> Inlet:
         """Bind a way in. Raises NoCapacity. The stream-never-came clock starts at `aim`.
+
+        `towards` is our address as the sender knows us: the way in is of its family, IPv4 or IPv6; "" leaves it to us.
 
         Of a recording everything is kept from its first key frame on until the first sender is attached.
         """

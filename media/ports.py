@@ -83,13 +83,17 @@ class Ports:
         """None when the system chooses."""
         return self._book.free if self._book else None
 
-    def lend(self, now: float, *, listen: bool = False, holds_tcp: bool = False) -> PortPair:
+    def lend(
+        self, now: float, *, listen: bool = False, holds_tcp: bool = False, by_six: bool | None = None
+    ) -> PortPair:
         """Both UDP ports bound, and a TCP listener when asked for. Raises NoCapacity.
 
         With `holds_tcp` the listener does not listen: it holds the number for connections that will come from it.
+        `by_six` asks for IPv6 or IPv4, None for whatever our host is of.
         """
         backlog = BACKLOG if listen else 0 if holds_tcp else None
-        pair = self._from_book(now, backlog) if self._book else self._from_system(backlog)
+        host = self._host if by_six is None else host_of_family(self._host, by_six=by_six)
+        pair = self._from_book(now, host, backlog) if self._book else self._from_system(host, backlog)
         self._lent += 1
         return pair
 
@@ -99,42 +103,55 @@ class Ports:
         if self._book:
             self._book.give_back(pair.port, now)
 
-    def _from_book(self, now: float, backlog: int | None) -> PortPair:
+    def _from_book(self, now: float, host: str, backlog: int | None) -> PortPair:
         assert self._book is not None
         for _ in range(self._book.free):
             port = self._book.take(now)
             if port is None:
                 break
             try:
-                return self._bind(port, backlog)
+                return self._bind(host, port, backlog)
             except OSError:
                 # Somebody else holds it; it rests like one that came back and the next one is tried.
                 self._book.give_back(port, now)
         raise NoCapacity(f"no media port is free: {self._book.lent} lent, the rest is resting or held by others")
 
-    def _from_system(self, backlog: int | None) -> PortPair:
+    def _from_system(self, host: str, backlog: int | None) -> PortPair:
         for _ in range(EPHEMERAL_TRIES):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind((self._host, 0))
-                port = probe.getsockname()[1] & ~1
             try:
-                return self._bind(port, backlog)
+                with _socket(host, socket.SOCK_DGRAM) as probe:
+                    probe.bind((host, 0))
+                    port = probe.getsockname()[1] & ~1
+            except OSError as error:
+                raise NoCapacity(f"no media port can be had on {host}: {error}") from error
+            try:
+                return self._bind(host, port, backlog)
             except OSError:
                 continue
         raise NoCapacity("the system has no free pair of media ports")
 
-    def _bind(self, port: int, backlog: int | None) -> PortPair:
+    def _bind(self, host: str, port: int, backlog: int | None) -> PortPair:
         opened: list[socket.socket] = []
         try:
-            opened.append(bind_udp(self._host, port, self._receive_buffer))
-            opened.append(bind_udp(self._host, port + 1, 0))
+            opened.append(bind_udp(host, port, self._receive_buffer))
+            opened.append(bind_udp(host, port + 1, 0))
             if backlog is not None:
-                opened.append(bind_tcp(self._host, port, backlog))
+                opened.append(bind_tcp(host, port, backlog))
         except BaseException:
             for each in opened:
                 each.close()
             raise
         return PortPair(port, opened[0], opened[1], opened[2] if backlog is not None else None)
+
+
+OTHER_FAMILY = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
+
+
+def host_of_family(host: str, *, by_six: bool) -> str:
+    """Where to listen by a family of addresses when `host` is set: it, or its like, or every address of the other."""
+    if (":" in host) == by_six:
+        return host
+    return OTHER_FAMILY.get(host, "::" if by_six else "0.0.0.0")
 
 
 def bind_udp(host: str, port: int, receive_buffer: int) -> socket.socket:

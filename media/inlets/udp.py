@@ -28,6 +28,7 @@ class UdpDoor:
         self._receive = receive
         self._clock = clock
         self._size = DATAGRAM_BYTES
+        self._is_six = opened.family == socket.AF_INET6
         self._loop = asyncio.get_running_loop()
         self._loop.add_reader(opened, self._drain)
 
@@ -56,6 +57,6 @@ class UdpDoor:
             if len(data) == self._size:
                 # A datagram that was perhaps cut: its sender lets IP fragment, so read wider from now on.
                 self._size = DATAGRAM_BYTES_LARGE
-            receive(data, source, now)
+            receive(data, source[:2] if self._is_six else source, now)
             if self._socket.fileno() < 0:
                 return

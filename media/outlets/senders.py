@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import ipaddress
 import logging
@@ -24,7 +23,7 @@ from media.plane import (
     SenderWish,
     Transport,
 )
-from media.ports import BACKLOG, PortPair, Ports, bind_tcp, bind_udp
+from media.ports import Ports
 
 log = logging.getLogger(__name__)
 
@@ -62,10 +61,9 @@ class Senders:
             self._clock(),
             listen=wish.transport is Transport.TCP_ACTIVE,
             holds_tcp=wish.transport is Transport.TCP_PASSIVE,
+            by_six=address.version == 6,
         )
         try:
-            if address.version == 6:
-                _turn_to_six(pair, wish.transport)
             sender = RtpSender(
                 secrets.token_hex(8),
                 inlet,
@@ -139,17 +137,3 @@ class Senders:
             except OSError:
                 return ""
             return str(probe.getsockname()[0])
-
-
-def _turn_to_six(pair: PortPair, transport: Transport) -> None:
-    """The same numbers on IPv6: the lender's book knows only the numbers. Raises OSError, the pair then as it was."""
-    with contextlib.ExitStack() as bound:
-        rtp = bound.enter_context(bind_udp("::", pair.port, 0))
-        rtcp = bound.enter_context(bind_udp("::", pair.port + 1, 0))
-        listener = None
-        if pair.listener is not None:
-            backlog = BACKLOG if transport is Transport.TCP_ACTIVE else 0
-            listener = bound.enter_context(bind_tcp("::", pair.port, backlog))
-        bound.pop_all()
-    pair.close()
-    pair.rtp, pair.rtcp, pair.listener = rtp, rtcp, listener

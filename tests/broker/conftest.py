@@ -162,7 +162,13 @@ class FakePlane:
             raise RuntimeError(f"{step} failed")
 
     async def open(
-        self, ssrc: int, transport: Transport, *, single_port: bool = False, is_recording: bool = False
+        self,
+        ssrc: int,
+        transport: Transport,
+        *,
+        single_port: bool = False,
+        is_recording: bool = False,
+        towards: str = "",
     ) -> Inlet:
         await asyncio.sleep(0)
         self._step("open")
