@@ -143,7 +143,7 @@ class Estate:
 
 
 def estate_settings(**changes: Any) -> Settings:
-    """Ports of the system's choice, patience of seconds. `below`, `broker`, `media` take changes of their rooms."""
+    """Ports of the system's choice, patience of seconds. `sip`, `below`, `broker`, `media` change their rooms."""
     defaults = Settings()
     below = {
         "common_password": PASSWORD,
@@ -159,7 +159,7 @@ def estate_settings(**changes: Any) -> Settings:
         replace(
             defaults,
             platform=PlatformSettings(name="试验平台", code=SERVER),
-            sip=replace(defaults.sip, host="127.0.0.1", port=0),
+            sip=replace(defaults.sip, **({"host": "127.0.0.1", "port": 0} | changes.get("sip", {}))),
             below=replace(defaults.below, **(below | changes.get("below", {}))),
             media=replace(
                 defaults.media,
