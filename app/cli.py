@@ -42,7 +42,7 @@ def serve_command(config: Path | None, data: Path) -> None:
     try:
         settings = load(config)
     except WrongSetting as error:
-        raise click.ClickException(str(error)) from error
+        raise click.ClickException(f"设置有误 wrong setting: {error}") from error
 
     async def ready(house: House, _: AsyncExitStack) -> None:
         click.echo(welcome(house))

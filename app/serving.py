@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from app.premises import CannotStart
 from app.settings import Settings
 from app.wiring import House, open_house
 
@@ -62,8 +63,8 @@ async def serve(
     async with AsyncExitStack() as taken:
         try:
             house = await open_house(settings, data, taken)
-        except OSError as error:
-            print(f"启动失败：{error}\nCannot start: {error}", file=sys.stderr)
+        except CannotStart as error:
+            print(f"启动失败：{error.chinese}\nCannot start: {error.english}", file=sys.stderr)
             return 1
         calm_collector()
         if ready is not None:

@@ -13,6 +13,7 @@ import msgspec
 from broker.broker import BrokerSettings
 from gb28181.code import GbCode
 from media.local import PlaneSettings
+from registry.store.migrate import driver_url
 from sipserver.above.settings import AboveSettings
 from sipserver.below.settings import BelowSettings
 from sipserver.stack import StackSettings
@@ -47,6 +48,10 @@ class StoreSettings:
 
     url: str = ""
     """"" is SQLite in the data folder; postgresql://user:password@host/database for PostgreSQL."""
+
+    def __post_init__(self) -> None:
+        if self.url:
+            driver_url(self.url)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +104,8 @@ def joined(settings: Settings) -> Settings:
         below=replace(settings.below, code=platform.code, domain=platform.domain, edition=platform.edition),
         above=replace(settings.above, code=platform.code, name=platform.name),
         broker=replace(settings.broker, domain=platform.code),
+        # Who is reached from outside by another address is so by media, too, unless that is told apart.
+        media=replace(settings.media, announce_host=settings.media.announce_host or settings.sip.public_host),
     )
 
 

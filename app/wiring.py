@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict, dataclass, is_dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 from aiohttp import web
 
+from app.premises import DATABASE, CannotStart, move_in, needing
 from app.settings import Settings
 from broker.broker import Broker
 from media.local import LocalPlane
@@ -48,12 +50,15 @@ class House:
 
 
 async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> House:
-    """Start every room, library first and doors last. Closing `taken` stops them; raises OSError for a taken port."""
+    """Start every room, library first and doors last. Closing `taken` stops them. Raises CannotStart."""
     started_at = time.time()
-    await asyncio.to_thread(data.mkdir, parents=True, exist_ok=True)
+    taken.callback(os.close, await asyncio.to_thread(move_in, data))
     bus = Bus()
     directory = Directory(bus)
-    await directory.open(settings.store.url or f"sqlite:///{data / 'lianwang.db'}")
+    try:
+        await directory.open(settings.store.url or f"sqlite:///{data / DATABASE}")
+    except (ConnectionError, ValueError) as error:
+        raise CannotStart(f"数据库打不开：{error}", str(error)) from error
     taken.push_async_callback(directory.close)
     first_password = await ensure_first_administrator(directory.accounts)
 
@@ -69,7 +74,10 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(stack.close)
     await below.start()
     taken.push_async_callback(below.close)
-    await stack.start()
+    sip = f"{settings.sip.host}:{settings.sip.port}"
+    cure = ("请改 [sip] 的 host 或 port", "change host or port in [sip]")
+    with needing(f"SIP 地址 {sip} ", f"the SIP address {sip}", cure):
+        await stack.start()
     taken.push_async_callback(broker.close)
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
@@ -117,7 +125,10 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await runner.setup()
     taken.push_async_callback(runner.cleanup)
     site = web.TCPSite(runner, settings.web.host, settings.web.port)
-    await site.start()
+    console = f"{settings.web.host}:{settings.web.port}"
+    cure = ("请改 [web] 的 host 或 port", "change host or port in [web]")
+    with needing(f"控制台地址 {console} ", f"the console's address {console}", cure):
+        await site.start()
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return House(settings, directory, below, above, broker, plane, stack, f"http://{shown}:{port}", first_password)

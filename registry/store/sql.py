@@ -84,6 +84,8 @@ class SqlStore:
         url = make_url(self._url)
         shown = url.set(drivername=url.get_backend_name()).render_as_string(hide_password=True)
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
+        if cause.startswith("[Errno "):
+            cause = cause.partition("] ")[2]
         if isinstance(error, CommandError):
             cure = "was it written by a newer version?"
         elif url.get_backend_name() == "sqlite":
