@@ -273,7 +273,8 @@ class Calls:
                 offer.ssrc,
                 payload[0],
                 upper.code,
-                local_host=upper.local_host or call.incoming.path.local[0],
+                # Elsewhere the media room knows better: what it announces, or from where its packets will come.
+                local_host=upper.local_host,
             ),
             kind=KINDS[offer.session.casefold()],
             stream_number=offer.stream_number,

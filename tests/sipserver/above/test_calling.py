@@ -51,6 +51,7 @@ async def test_CAS_04_a_call_is_granted_in_every_role_and_y_is_always_answered(
     assert response.status == 200 and dialog is not None
     outlet = house.hall.watched[0].outlet
     assert isinstance(outlet, RtpTo)
+    assert outlet.local_host == "", "where media comes from is the media room's to say"
     assert (outlet.host, outlet.port, outlet.transport, outlet.ssrc) == ("192.0.2.50", 20000, transport, ssrc)
     answer = parse_answer(response.body)
     assert (answer.host, answer.port, answer.setup, answer.direction) == ("127.0.0.1", 30_000, setup, "sendonly")
