@@ -3,7 +3,6 @@ import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import type { Channel, OutletFormat } from '@/api/types'
 import { isLayout, landing, layoutFor, MOST_PANES, step, type Layout } from '@/watch/wall'
-import type { Choice } from '@/watch/paneMenu'
 import type { ChosenWay } from '@/watch/ways'
 import { keep, kept } from './keeping'
 import { useSession } from './session'
@@ -24,6 +23,9 @@ interface Remembered {
   fit: boolean
   panes: (Channel | null)[]
 }
+
+/** What a person may choose of a pane: which stream, how it is played, by which way; null is to try again. */
+export type Choice = { stream: Pane['stream'] } | { format: OutletFormat } | { way: ChosenWay | null } | null
 
 export const useWall = defineStore('wall', () => {
   const session = useSession()

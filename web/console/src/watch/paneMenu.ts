@@ -5,8 +5,8 @@ import type { OutletFormat, Way } from '@/api/types'
 import { t } from '@/i18n'
 import AppIcon from '@/icons/AppIcon.vue'
 import StateMark, { type State } from '@/icons/StateMark.vue'
-import type { Pane } from '@/stores/wall'
-import { chosen, healthOf, type ChosenWay, type Health } from './ways'
+import type { Choice, Pane } from '@/stores/wall'
+import { chosen, healthOf, type Health } from './ways'
 
 /** A browser opens six HTTP connections to a server: pictures by HTTP must leave some for everything else. */
 const MOST_HTTP = 2
@@ -14,8 +14,6 @@ const MOST_HTTP = 2
 const FORMATS: readonly OutletFormat[] = ['ws-fmp4', 'http-flv', 'ws-flv']
 const BY = 'way:'
 const ANY_WAY = 'any-way'
-
-export type Choice = { stream: Pane['stream'] } | { format: OutletFormat } | { way: ChosenWay | null } | null
 
 const tick = (on: boolean) => () => (on ? h(AppIcon, { name: 'check', size: 14 }) : null)
 
