@@ -40,6 +40,8 @@ def set_up_log(level: str) -> None:
     )
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    # At "debug" it writes every statement with its values, and devices' passwords are among them.
+    logging.getLogger("aiosqlite").setLevel(logging.INFO)
 
 
 def calm_collector() -> None:
