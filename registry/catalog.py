@@ -54,6 +54,8 @@ class Step:
     moves: dict[Places, Holding] = field(default_factory=dict)
     lines: dict[str, bytes] = field(default_factory=dict)
     """What search must learn, ready for `finder.Finder.change`."""
+    named: dict[str, str] = field(default_factory=dict)
+    """Our own names of what was removed."""
 
     def write(self, row: ChannelRow) -> None:
         self.rows.append(row)
@@ -123,11 +125,13 @@ def compare(
     *,
     gone: Callable[[str], bool],
     rehung: bool,
+    names: Mapping[str, str] | None = None,
 ) -> Step:
     """Lay a page of kept rows beside the items of the same range of codes.
 
     Rows without an item are removed when they are `gone`; else they stay, and are given new places when `rehung`
-    says that the directories changed. Where they did not, an item said as before needs no further look.
+    says that the directories changed. Where they did not, an item said as before needs no further look. `names` are
+    ours of what was removed before and may come back.
     """
     step = Step()
     kept = set()
@@ -141,11 +145,13 @@ def compare(
         elif gone(row.code):
             step.removed.append(row.code)
             step.leave(row)
+            if row.name_here:
+                step.named[row.code] = row.name_here
         elif rehung:
             _change(step, row, _placed(row, branch.places(as_item(row.said))))
     for code, item in items.items():
         if code not in kept:
-            row = _row(branch, item, as_said(item), None)
+            row = _row(branch, item, as_said(item), None, names.get(code) if names else None)
             step.write(row)
             step.added.append(code)
             step.enter(row)
@@ -160,9 +166,9 @@ def _change(step: Step, before: ChannelRow, after: ChannelRow) -> None:
         step.enter(after)
 
 
-def _row(branch: Branch, item: Item, said: str, before: ChannelRow | None) -> ChannelRow:
+def _row(branch: Branch, item: Item, said: str, before: ChannelRow | None, kept_name: str | None = None) -> ChannelRow:
     name = item.name or item.code
-    name_here = before.name_here if before is not None else None
+    name_here = before.name_here if before is not None else kept_name
     places = branch.places(item)
     keys = before.keys if before is not None and before.name == name else search_keys(name, name_here)
     return ChannelRow(

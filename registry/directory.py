@@ -37,7 +37,7 @@ from registry.events import (
 )
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
-from registry.merging import News, aside, lay_in, sort_catalog, sort_notice, write_draft
+from registry.merging import News, Outcome, aside, lay_in, sort_catalog, sort_notice, write_draft
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
@@ -58,6 +58,8 @@ FLUSH_S = 0.25
 HEARD_FLUSH_S = 1.0
 """How often the times of last heartbeats are written."""
 LONGEST_PAGE = 1_000
+MOST_NAMES_KEPT = 10_000
+"""Our own names of a neighbour's channels that are gone, remembered in case they come back."""
 MOST_TOLD = 1_000
 """Codes named in one event; the counts are whole."""
 
@@ -91,6 +93,7 @@ class Directory:
         self._finder = Finder()
         self._directories: dict[str, Directories] = {}
         self._flips: set[str] = set()
+        self._names_kept: dict[str, dict[str, str]] = {}
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
         self._one_indexer = asyncio.Lock()  # taken in the order in which changes were stored
@@ -232,6 +235,7 @@ class Directory:
         self._book.dirty.discard(code)
         self._book.heard.pop(code, None)
         self._directories.pop(code, None)
+        self._names_kept.pop(code, None)
         self._seen_whole.discard(code)
         async with self._one_indexer:
             self._finder.drop(code)
@@ -420,8 +424,13 @@ class Directory:
             if not before and not self._forest.held_by(owner).channels:
                 self._seen_whole.add(owner)  # whatever we come to hold of it is placed by the rules of today
             anew = anew or (complete and owner not in self._seen_whole)
-            outcome = await lay_in(writing, self._forest, draft, owner, before, news, complete=complete, anew=anew)
+            names = self._names_kept.get(owner)
+            outcome = await lay_in(
+                writing, self._forest, draft, owner, before, news, complete=complete, anew=anew, names=names
+            )
         self._directories[owner] = outcome.directories
+        if outcome.named or names:
+            self._keep_names(owner, outcome)
         if complete:
             self._seen_whole.add(owner)
         await self._index(owner, outcome.lines, outcome.unlisted)
@@ -434,6 +443,16 @@ class Directory:
         for code, online in list(outcome.flipped.items())[:MOST_TOLD]:
             self.bus.tell(ChannelStatusChanged(owner, code, online))
         return outcome.diff
+
+    def _keep_names(self, owner: str, outcome: Outcome) -> None:
+        """A neighbour that takes a channel back and tells of it again means the same camera: it has our name anew."""
+        kept = {**self._names_kept.get(owner, {}), **outcome.named}
+        for code in outcome.diff.added:
+            if code not in outcome.named:
+                kept.pop(code, None)
+        for code in list(kept)[: max(0, len(kept) - MOST_NAMES_KEPT)]:
+            del kept[code]
+        self._names_kept[owner] = kept
 
     async def _index(self, owner: str, lines: Mapping[str, bytes], unlisted: Sequence[str]) -> None:
         if lines or unlisted:

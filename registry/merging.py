@@ -63,6 +63,8 @@ class Outcome:
     lines: dict[str, bytes]
     unlisted: list[str]
     flipped: dict[str, bool]
+    named: dict[str, str]
+    """Our own names of channels that are gone."""
 
 
 def sort_catalog(items: Sequence[Item]) -> News:
@@ -112,6 +114,7 @@ async def lay_in(
     *,
     complete: bool,
     anew: bool = False,
+    names: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Store what changed and draft what it does to the tree; nothing is deleted for being absent unless `complete`.
 
@@ -127,9 +130,9 @@ async def lay_in(
     whole = Step()
     if complete or rehung:
         gone = news.gone | directories.keys()
-        await _pass_all(writing, branch, items, whole, gone, complete=complete, rehung=rehung)
+        await _pass_all(writing, branch, items, whole, gone, complete=complete, rehung=rehung, names=names)
     elif items or news.gone:
-        await _pass_some(writing, branch, items, whole, news.gone | directories.keys())
+        await _pass_some(writing, branch, items, whole, news.gone | directories.keys(), names=names)
     flipped, unknown = await _flip(writing, owner, directories, news.online, whole)
 
     def count() -> None:
@@ -146,6 +149,7 @@ async def lay_in(
         whole.lines,
         whole.removed,
         flipped,
+        whole.named,
     )
 
 
@@ -208,6 +212,7 @@ async def _pass_all(
     *,
     complete: bool,
     rehung: bool,
+    names: Mapping[str, str] | None,
 ) -> None:
     """Lay all rows of the neighbour beside the items, a page at a time: both are in order of code."""
     codes = await aside(len(items), lambda: _in_order(list(items)))
@@ -221,19 +226,25 @@ async def _pass_all(
             row_upto = bisect_right(rows, some[-1], key=_code_of) if some and some[-1] != codes[upto - 1] else len(rows)
             part = {code: items[code] for code in some}
             mine = rows[row_at:row_upto]
-            await _lay_page(writing, branch, mine, part, whole, gone, complete=complete, rehung=rehung)
+            await _lay_page(writing, branch, mine, part, whole, gone, complete=complete, rehung=rehung, names=names)
             row_at = row_upto
         at = upto
         after = rows[-1].code if rows else ""
 
 
 async def _pass_some(
-    writing: Writing, branch: Branch, items: Mapping[str, Item], whole: Step, gone: Collection[str]
+    writing: Writing,
+    branch: Branch,
+    items: Mapping[str, Item],
+    whole: Step,
+    gone: Collection[str],
+    *,
+    names: Mapping[str, str] | None,
 ) -> None:
     for part in _slices(sorted({*items, *gone}), PAGE):
         rows = await writing.these(branch.owner, part)
         given = {code: items[code] for code in part if code in items}
-        await _lay_page(writing, branch, rows, given, whole, gone, complete=False, rehung=False)
+        await _lay_page(writing, branch, rows, given, whole, gone, complete=False, rehung=False, names=names)
 
 
 async def _lay_page(
@@ -246,9 +257,10 @@ async def _lay_page(
     *,
     complete: bool,
     rehung: bool,
+    names: Mapping[str, str] | None,
 ) -> None:
     def lay() -> Step:
-        return compare(branch, rows, items, gone=lambda code: complete or code in gone, rehung=rehung)
+        return compare(branch, rows, items, gone=lambda code: complete or code in gone, rehung=rehung, names=names)
 
     step = await aside(len(rows) + len(items), lay)
     await writing.drop_channels(branch.owner, step.removed)
@@ -261,6 +273,7 @@ def _gather(whole: Step, step: Step) -> None:
     whole.added += step.added
     whole.changed += step.changed
     whole.removed += step.removed
+    whole.named |= step.named
     for places, holding in step.moves.items():
         whole.moves[places] = whole.moves.get(places, NOTHING).plus(holding)
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 
 from gb28181.manscdp.catalog import Item
@@ -615,6 +616,29 @@ async def test_our_name_outlives_a_new_catalog(directory: Directory) -> None:
     assert (await directory.rename_channel(PLATFORM, code(1), None)).name == "new word"
     with pytest.raises(LookupError):
         await directory.rename_channel(PLATFORM, "nobody", "x")
+
+
+@pytest.mark.parametrize("by", ["news", "catalog"])
+async def test_our_name_comes_back_with_a_channel_that_was_gone(directory: Directory, by: str) -> None:
+    await with_platform(directory)
+    await directory.merge(PLATFORM, cameras(3), complete=True, at=1.0)
+    await directory.rename_channel(PLATFORM, code(1), "大门")
+    for _ in range(2):
+        if by == "news":
+            await directory.apply_notice(PLATFORM, [msgspec.structs.replace(camera(1), event="DEL")])
+            assert await directory.channel(PLATFORM, code(1)) is None and not await directory.search("大门")
+            await directory.apply_notice(PLATFORM, [msgspec.structs.replace(camera(1), event="ADD")])
+        else:
+            await directory.merge(PLATFORM, [camera(0), camera(2)], complete=True, at=2.0)
+            assert await directory.channel(PLATFORM, code(1)) is None
+            await directory.merge(PLATFORM, cameras(3), complete=True, at=3.0)
+        channel = await directory.channel(PLATFORM, code(1))
+        assert channel is not None and channel.name == "大门"
+    assert [hit.channel.code for hit in await directory.search("大门")] == [code(1)]
+    await directory.remove_device(PLATFORM)
+    await with_platform(directory)
+    await directory.merge(PLATFORM, cameras(3), complete=True, at=4.0)
+    assert not await directory.search("大门")
 
 
 async def test_catalogs_that_come_at_once_are_all_found_afterwards(directory: Directory) -> None:
