@@ -768,7 +768,7 @@ class Stack:
 
     def stream_refused(self, bad: BadMessage, path: Path) -> None:
         """Something on a connection could not be read."""
-        self.endpoint.refuse(bad, path)
+        self.endpoint.refuse(bad, path, self.clock())
         self.pump()
 
     def stream_lost(self, path: Path) -> None:

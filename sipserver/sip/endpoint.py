@@ -32,6 +32,7 @@ from sipserver.sip.limits import DEFAULT_LIMITS, Limits
 from sipserver.sip.message import Field, Headers, Request, Response, response_to, serialise
 from sipserver.sip.parser import METHODS, BadMessage, parse_datagram
 from sipserver.sip.path import Path
+from sipserver.sip.restraint import Restraint
 from sipserver.sip.tokens import Tokens
 from sipserver.sip.transaction import (
     ACK,
@@ -95,6 +96,7 @@ class Tally:
     repeats_in: int = 0
     repeats_out: int = 0
     refused: int = 0
+    unanswered: int = 0
     stray_responses: int = 0
     stray_acks: int = 0
     timed_out: int = 0
@@ -141,6 +143,7 @@ class Endpoint:
         self._unacknowledged: dict[tuple[str, str, int], UnacknowledgedSuccess] = {}
         self._on_connection: dict[int, set[Transaction]] = {}
         self._invites = 0
+        self._restraint = Restraint(self.limits.refusals_a_second)
         self._wheel: TimerWheel[Transaction | UnacknowledgedSuccess] = TimerWheel()
         self._durations = {False: self.timing.durations(False), True: self.timing.durations(True)}
 
@@ -164,7 +167,7 @@ class Endpoint:
         except BadMessage as bad:
             if data.strip(b"\r\n\0 "):
                 bad.raw = data
-                self.refuse(bad, path)
+                self.refuse(bad, path, now)
             return
         if isinstance(message, Request):
             self._receive_request(message, data, path, now)
@@ -178,11 +181,14 @@ class Endpoint:
         else:
             self._receive_response(message, raw, path, now)
 
-    def refuse(self, bad: BadMessage, path: Path) -> None:
-        """Answer what could not be read, as far as it can be answered, and tell."""
+    def refuse(self, bad: BadMessage, path: Path, now: float) -> None:
+        """Answer what could not be read, as far as it can be answered and not too often, and tell."""
         self.tally.refused += 1
         self._events.append(Refused(path, bad))
         if bad.answerable is not None:
+            if not self._restraint.may_answer(path.remote[0], now):
+                self.tally.unanswered += 1
+                return
             request = bad.answerable
             request.stamp(*path.remote)
             self._answer_statelessly(request, path, bad.status, bad.reason if bad.status == 400 else None)

@@ -19,6 +19,8 @@ class Limits:
     body_bytes: int = 8 * 1024 * 1024  # 10 000 records in one TCP message (GB/T 28181-2022, annex on large answers)
     # Above this many live server transactions a request is still answered, but its answer is not kept for repeats.
     transactions: int = 300_000
+    # Unreadable requests of one host beyond this are counted and no longer answered.
+    refusals_a_second: int = 20
     calls: int = 20_000
     connections: int = 20_000
     connections_a_host: int = 4_096
