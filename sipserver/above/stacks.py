@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from ipaddress import ip_address
+from socket import AF_UNSPEC, AddressFamily
 
 from registry.platform import Upper
-from sipserver.above.way import resolved
+from sipserver.above.way import family_of, resolved
 from sipserver.stack import Incoming, Path, Stack
 
 log = logging.getLogger(__name__)
@@ -49,17 +50,25 @@ class Stacks:
             await stack.close()
 
     async def _wanted_family(self, upper: Upper) -> str:
-        """ "::" for an upper that only IPv6 reaches while the house listens on IPv4; else ""."""
-        if ":" in self._house.settings.host:
-            return ""
+        """Every address of the other family for an upper that the house's own does not reach; else ""."""
+        ours = family_of(self._house.settings.host)
         try:
             host = str(ip_address(upper.host))
         except ValueError:
+            host = await self._looked_up(upper.host, ours)
+        if not host or ours is AF_UNSPEC or family_of(host) is ours:
+            return ""
+        return "::" if ":" in host else "0.0.0.0"
+
+    async def _looked_up(self, name: str, ours: AddressFamily) -> str:
+        """An address of a name, of our family where it has one; "" when it has none: the agent says so, and tries
+        again."""
+        for family in (ours, AF_UNSPEC):
             try:
-                host = await resolved(upper.host)
+                return await resolved(name, family)
             except OSError:
-                return ""  # the agent says so, and tries again
-        return "::" if ":" in host else ""
+                continue
+        return ""
 
     async def _open(self, host: str) -> Stack:
         settings = replace(self._house.settings, host=host, port=self._house.port, public_host="")

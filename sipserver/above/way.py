@@ -166,7 +166,7 @@ async def resolved(host: str, family: int = socket.AF_UNSPEC) -> str:
     return str(found[0][4][0])
 
 
-def family_of(local_host: str) -> int:
+def family_of(local_host: str) -> socket.AddressFamily:
     """The address family a socket bound to `local_host` speaks."""
     try:
         version = ip_address(local_host).version

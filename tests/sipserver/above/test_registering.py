@@ -195,6 +195,14 @@ async def test_an_upper_by_IPv6_is_reached_from_a_house_that_listens_on_IPv4(mak
     assert ":" in upper.bindings[OUR_CODE].remote[0]
 
 
+@pytest.mark.parametrize("host", ["::1", "::"])
+async def test_an_upper_by_IPv4_is_reached_from_a_house_that_listens_on_IPv6(make_upper, make_lower, host: str):
+    upper = await make_upper()
+    house = await make_lower(upper.as_upper(), host=host)
+    await house.registered()
+    assert upper.bindings[OUR_CODE].remote[0] == "127.0.0.1"
+
+
 async def test_an_upper_may_want_another_local_address(make_upper, make_lower):
     upper = await make_upper(host="0.0.0.0")
     house = await make_lower(upper.as_upper(local_host="127.0.0.7"))
