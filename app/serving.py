@@ -12,6 +12,8 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from aiohttp.http_exceptions import HttpProcessingError
+
 from app.premises import CannotStart
 from app.settings import Settings
 from app.wiring import House, open_house
@@ -40,8 +42,14 @@ def set_up_log(level: str) -> None:
     )
     logging.getLogger("aiohttp").setLevel(logging.WARNING)
     logging.getLogger("asyncio").setLevel(logging.ERROR)
+    logging.getLogger("aiohttp.server").addFilter(is_ours)
     # At "debug" it writes every statement with its values, and devices' passwords are among them.
     logging.getLogger("aiosqlite").setLevel(logging.INFO)
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line tells of our fault: that a stranger's request is none was answered with 400, and fills no log."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], HttpProcessingError)
 
 
 def calm_collector() -> None:
