@@ -197,7 +197,7 @@ class Above:
         await liaison.agent.close()
         await liaison.lookups.close()
         self._liaisons.pop(code, None)
-        self._hosts = {host: owner for host, owner in self._hosts.items() if owner != code}
+        self._forget_hosts(code)
 
     async def _changed_upper(self, code: str) -> None:
         """An operator added, edited or removed an upper: a link is made anew only for what it is made of (pain 28)."""
@@ -316,7 +316,7 @@ class Above:
             if liaison.agent.registration.standing is not Standing.LEAVING:
                 log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
             liaison.life += 1
-            self._hosts = {host: owner for host, owner in self._hosts.items() if owner != code}
+            self._forget_hosts(code)
             self.calls.end_all(code)
             desk = self._desks.get(code)
             if desk is not None:
@@ -324,10 +324,18 @@ class Above:
         if effect is not Effect.WENT:
             liaison.exchanged()
 
+    def _forget_hosts(self, code: str) -> None:
+        """Nobody of that code is anywhere now; another upper at the same address stays known there."""
+        self._hosts = {
+            path.remote: owner
+            for owner, liaison in self._liaisons.items()
+            if owner != code and (path := liaison.way.path) is not None
+        }
+
     def _changed(self, liaison: Liaison) -> None:
         """Something is worth showing: soon, and together with what else changes until then."""
         path = liaison.way.path
-        if path is not None:
+        if path is not None and (liaison.is_up or path.remote not in self._hosts):
             self._hosts[path.remote] = liaison.upper.code
         self._to_show.add(liaison.upper.code)
         if self._showing is None:

@@ -9,6 +9,7 @@ import pytest
 
 from gb28181.manscdp.keepalive import Keepalive
 from registry.events import UpperChanged
+from sipserver.above.registration import Heard
 
 UPPER_CODE = "34010000002000000001"
 OTHER_UPPER = "34000000002000000009"
@@ -201,6 +202,21 @@ async def test_an_upper_by_IPv4_is_reached_from_a_house_that_listens_on_IPv6(mak
     house = await make_lower(upper.as_upper(), host=host)
     await house.registered()
     assert upper.bindings[OUR_CODE].remote[0] == "127.0.0.1"
+
+
+async def test_of_two_uppers_at_one_address_the_other_stays_known_there_when_one_is_lost(
+    make_upper, make_lower, until_true
+):
+    upper = await make_upper()
+    house = await make_lower(upper.as_upper(), upper.as_upper(code=OTHER_UPPER))
+    await house.registered()
+    await house.registered(OTHER_UPPER)
+    lost = house.above._liaisons[OTHER_UPPER]
+    path = lost.way.path
+    upper.is_silent = True
+    lost.agent.heard(Heard.GONE, "it took no page")
+    await until_true(lambda: not lost.is_up)
+    assert house.above.at(path) == (upper.code,)
 
 
 async def test_an_upper_may_want_another_local_address(make_upper, make_lower):
