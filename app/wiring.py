@@ -28,6 +28,7 @@ from sipserver.above.above import Above
 from sipserver.below.below import Below
 from sipserver.stack import Stack
 from sipserver.switchboard import Switchboard
+from web.desk import DESK
 from web.passwords import ensure_first_administrator
 from web.server import Services, SystemInfo, make_app
 
@@ -124,6 +125,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     taken.push_async_callback(runner.cleanup)
+    server = runner.server
+    assert server is not None  # it is set up
+    app[DESK].lobby.connections = lambda: server.connections
     site = web.TCPSite(runner, settings.web.host, settings.web.port)
     console = f"{settings.web.host}:{settings.web.port}"
     cure = ("请改 [web] 的 host 或 port", "change host or port in [web]")

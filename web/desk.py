@@ -13,6 +13,7 @@ from web.errors import denied
 from web.feed import Feed
 from web.leases import Leases
 from web.levers import Levers
+from web.lobby import Lobby
 from web.passwords import Passwords
 from web.preview import Previews
 from web.settings import WebSettings
@@ -35,6 +36,7 @@ class Desk:
     feed: Feed
     leases: Leases
     levers: Levers
+    lobby: Lobby
     openapi: bytes
     catalogs: Catalogs
     previews: Previews

@@ -45,6 +45,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def _admit(request: web.Request) -> None:
     desk, doors = request.app[DESK], request.app[DOORS]
+    desk.lobby.asked(request)
     asked = request.match_info.handler
     if asked in doors.open:
         return

@@ -19,6 +19,7 @@ from web.guard import DOORS, Doors, guard
 from web.headers import put_headers
 from web.leases import Leases
 from web.levers import Levers
+from web.lobby import Lobby
 from web.openapi import document
 from web.passwords import Passwords
 from web.preview import Previews
@@ -76,6 +77,7 @@ def make_app(
         feed=Feed(services, settings, catalogs),
         leases=Leases(services.broker, settings.most_leases_per_session),
         levers=Levers(services.neighbours, settings.ptz_hold_s),
+        lobby=Lobby(settings.body_patience_s),
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,
         previews=Previews(services.bus),
@@ -124,6 +126,7 @@ async def sweep(desk: Desk) -> None:
     their names behind.
     """
     desk.previews.sweep()
+    desk.lobby.sweep(time.monotonic())
     listening = {who.id: who for who in desk.feed.holders()}
     for who in listening.values():
         if not await _lives(desk, who):

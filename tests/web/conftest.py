@@ -206,6 +206,7 @@ class House:
     exporter: Exporter
     routes: Routes
     followed: dict[str, list[Any]]
+    server: Any
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -341,6 +342,7 @@ async def house(
         exporter,
         routes,
         followed,
+        runner.server,
     )
     yield house
     for session in house.clients:
