@@ -13,6 +13,7 @@ from app import settings_file
 from app.cli_platform import platform_command
 from app.demo import demo
 from app.demo_tiers import demo_of_tiers
+from app.fresh import fresh_folder
 from app.options import address, checked, password, until_stopped
 from app.serving import run, serve, set_up_log
 from app.settings import WrongSetting, load
@@ -60,6 +61,10 @@ def demo_command(context: click.Context, data: Path, port: int, sip_port: int, t
     """Run a province, two cities and two counties with simulated cameras, in fresh data folders."""
     assert context.parent is not None
     log = str(context.parent.params["log"])
+    try:
+        fresh_folder(data)
+    except OSError as error:
+        raise click.ClickException(str(error)) from error
     run_demo = demo if tiers == "1" else demo_of_tiers
     sys.exit(run(run_demo(data, console_port=port, sip_port=sip_port, log_level=log)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-import shutil
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -20,8 +19,7 @@ _TOWNS = ("guangzhou", "tianhe")
 
 
 async def demo(data: Path, *, console_port: int, sip_port: int, log_level: str) -> int:
-    """Run the demonstration in a fresh data folder until Ctrl-C; the result is an exit status."""
-    shutil.rmtree(data, ignore_errors=True)
+    """Run the demonstration in an empty data folder until Ctrl-C; the result is an exit status."""
     password = secrets.token_urlsafe(9)
     defaults = Settings()
     settings = joined(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import shutil
 import signal
 import sys
 from contextlib import AsyncExitStack
@@ -54,11 +53,10 @@ CAMERAS = sum(len(TOWNS[seat.town]) for seat in SEATS if seat.town)
 
 
 async def demo_of_tiers(data: Path, *, console_port: int, sip_port: int, log_level: str) -> int:
-    """Run the demonstration in fresh data folders until Ctrl-C; the result is an exit status."""
+    """Run the demonstration in an empty data folder until Ctrl-C; the result is an exit status."""
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
-    shutil.rmtree(data, ignore_errors=True)
     password = secrets.token_urlsafe(9)
     offices = _offices(data, console_port, sip_port, password, log_level)
     async with AsyncExitStack() as taken:
