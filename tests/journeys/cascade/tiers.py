@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 import sys
@@ -344,17 +345,26 @@ async def chain(
         yield province, city, county, ground
 
 
+_lent: set[int] = set()
+
+
 def free_port() -> int:
-    """A port that is free for UDP and for TCP."""
+    """A port that is free for UDP and for TCP, lent once.
+
+    Below the range from which the system takes ports of its own choice: one of those may be gone again, to any
+    connection of a test beside this one, before the server has started.
+    """
     while True:
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = int(probe.getsockname()[1])
+        port = random.randrange(10_000, 29_000)
+        if port in _lent:
+            continue
         try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                probe.bind(("127.0.0.1", port))
+            for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                with socket.socket(socket.AF_INET, kind) as probe:
+                    probe.bind(("127.0.0.1", port))
         except OSError:
             continue
+        _lent.add(port)
         return port
 
 
