@@ -14,6 +14,7 @@ from media.ps.mux import Muxer
 from media.ps.pack import PACK_CODE, Begins, begins
 from media.ps.stream_map import STREAM_TYPES
 from media.rtp import RtpPacket
+from media.run import Run, packets_of
 
 PAYLOAD_TYPE = 96
 PAYLOAD_LIMIT = 1400
@@ -44,7 +45,7 @@ class Carry(StrEnum):
 
 
 class Passage:
-    """Feed `packet` with what the source sent, in order, and `frame` with what was in it.
+    """Feed `run` with what the source sent, in order, and `frame` with what was in it.
 
     Until `decide` packets are kept as if they could go straight through. What is kept is bounded: beyond it nothing
     is kept until the next key frame. Of a recording everything is kept until its first sender takes it over.
@@ -89,6 +90,13 @@ class Passage:
         return self.is_pressed
 
     # --- what comes in ---------------------------------------------------------------------------------------
+
+    def run(self, run: Run, now: float) -> None:
+        """The next packets of the source."""
+        lost_before = run.lost_before
+        for packet in packets_of(run):
+            self.packet(packet, lost_before, now)
+            lost_before = False
 
     def packet(self, packet: RtpPacket, lost_before: bool, now: float) -> None:
         """The next packet of the source."""

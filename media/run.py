@@ -16,7 +16,8 @@ class Run:
 
     Each is a plain 12-byte header (no CSRC, extension or padding) and its payload. Every packet is `size` bytes but
     the last, which may be shorter: the form in which the kernel takes and gives bursts (UDP_SEGMENT, UDP_GRO). All bear
-    one SSRC, payload type and timestamp; the sequence has no gap inside; only the last may bear the marker.
+    one SSRC, payload type and timestamp; the sequence has no gap inside; only the last may bear the marker. A program
+    stream's pack that begins at the beginning of a packet begins a run: whether a key frame begins is seen there.
     """
 
     data: bytes
@@ -72,6 +73,16 @@ def run_of(packet: RtpPacket, *, lost_before: bool = False) -> Run:
         packet.marker,
         lost_before,
     )
+
+
+def packets_of(run: Run) -> Iterator[RtpPacket]:
+    """The run's packets taken apart."""
+    sequence = run.sequence
+    for packet in run.packets():
+        _, kind, *_ = read_header(packet)
+        payload = memoryview(packet)[HEADER_BYTES:]
+        yield RtpPacket(run.payload_type, kind >= MARKER, sequence, run.timestamp, run.ssrc, payload)
+        sequence = sequence + 1 & 0xFFFF
 
 
 def join(packets: list[bytes], *, lost_before: bool = False) -> Run:

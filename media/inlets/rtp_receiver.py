@@ -13,6 +13,7 @@ from media.inlets.witness import Witness
 from media.passage import Passage
 from media.plane import Transport
 from media.rtp import RtpPacket, is_rtcp, parse
+from media.run import Run, packets_of, run_of
 from media.sniff import Carriage
 from media.unpack import Unpacker
 
@@ -140,7 +141,7 @@ class RtpReceiver:
     def _hand_on(self, packet: RtpPacket, lost_before: bool, now: float) -> None:
         """A packet in its order: to other receivers as it is, and to whoever needs its frames."""
         if self._passage is not None:
-            self._passage.packet(packet, lost_before, now)
+            self._passage.run(run_of(packet, lost_before=lost_before), now)
         if self._is_awake:
             for frame in self._unpacker.feed(packet, lost_before):
                 self._give(frame, now)
@@ -156,15 +157,16 @@ class RtpReceiver:
         """Nobody needs frames: packets are only handed on."""
         self._is_awake = False
 
-    def wake(self, kept: Iterable[RtpPacket], now: float) -> None:
+    def wake(self, kept: Iterable[Run | RtpPacket], now: float) -> None:
         """Frames are needed again, and those in `kept` come first."""
         if not self._is_awake:
             self._is_awake = True
             self._renew_unpacker()
             counted = self.frames, self.key_frames
-            for packet in kept:
-                for frame in self._unpacker.feed(packet):
-                    self._give(frame, now)
+            for each in kept:
+                for packet in packets_of(each) if isinstance(each, Run) else (each,):
+                    for frame in self._unpacker.feed(packet):
+                        self._give(frame, now)
             self.frames, self.key_frames = counted
 
     def seek(self) -> None:

@@ -9,6 +9,7 @@ from media.passage import Carry, Passage
 from media.ps.demux import Demuxer
 from media.ps.mux import Muxer
 from media.rtp import Packetiser, RtpPacket, parse
+from media.run import join, run_of
 
 
 @dataclass(eq=False)
@@ -160,3 +161,13 @@ def test_who_left_gets_nothing_and_presses_nobody(h264):
     one.leave(taking)
     fed(one, h264)
     assert taking.got == [] and not one.is_congested and not one.is_pressed
+
+
+def test_a_run_goes_on_as_its_packets_and_a_loss_lies_before_the_first(h264):
+    one, taking = passage(), Taking()
+    one.join(taking)
+    found = packets(h264[:1], limit=100)
+    whole = join([run_of(packet).data for packet in found], lost_before=True)
+    one.run(whole, 0.0)
+    assert [packet for packet, _, _ in taking.got] == found
+    assert [lost for _, _, lost in taking.got] == [True] + [False] * (len(found) - 1)

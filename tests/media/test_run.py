@@ -1,7 +1,7 @@
 import pytest
 
 from media.rtp import Packetiser, RtpPacket, parse
-from media.run import join, run_of
+from media.run import join, packets_of, run_of
 
 
 def test_a_run_is_its_packets_back_to_back():
@@ -25,3 +25,8 @@ def test_a_packet_makes_a_run_with_a_plain_header():
     run = run_of(packet, lost_before=True)
     assert parse(run.data) == packet
     assert run.lost_before and run.count == 1 and run.payload() == b"payload"
+
+
+def test_a_run_taken_apart_is_the_packets_it_was_made_of():
+    packets = Packetiser(7, 96, payload_limit=100, sequence=65534).packets(bytes(range(250)), 900)
+    assert list(packets_of(join(packets))) == [parse(packet) for packet in packets]
