@@ -1,6 +1,6 @@
 # Two words for a newcomer: `make demo` and `make test`. The rest are for those who live here.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test check journeys bench console python packages clean
+.PHONY: help demo serve compiled test check journeys bench console python packages clean
 
 PY := .venv/bin/python
 
@@ -8,6 +8,7 @@ help:
 	@echo "make demo      set up everything and watch simulated cameras in the console"
 	@echo "make test      set up everything and run every test"
 	@echo "make serve     run the server with conf/server.toml and data in var/"
+	@echo "make compiled  the format modules as machine code, if there is a C compiler; optional"
 	@echo "make check     format, types and the fast tests, for before a commit"
 	@echo "make journeys  the stories on real sockets, and the one in a browser"
 	@echo "make bench     the measures in tests/bench"
@@ -26,6 +27,10 @@ demo: python console
 
 serve: python console
 	@exec .venv/bin/lianwang serve
+
+compiled: python
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[compiled]'
+	@$(PY) tools/compile_formats.py
 
 test: packages python console
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.wiring import House
+from media import compiled
 
 
 def welcome(house: House) -> str:
@@ -14,6 +15,7 @@ def welcome(house: House) -> str:
         "",
         f"控制台 Console    {house.console_url}",
         f"信令 SIP          {host}:{house.stack.port}",
+        f"格式 Formats      {compiled.form()}",
     ]
     if house.first_password is not None:
         lines += ["用户名 Name       admin", f"密码 Password     {house.first_password}"]

@@ -13,6 +13,11 @@ import pytest
 import uvloop
 from hypothesis import settings
 
+from media import compiled
+
+# Before anybody imports them: the same tests hold the compiled form of the format modules.
+FORM = compiled.use(Path(os.environ["LIANWANG_COMPILED"])) if "LIANWANG_COMPILED" in os.environ else None
+
 HOUSE = Path(__file__).resolve().parent.parent
 STRICT = os.environ.get("LIANWANG_LEAVE_NOTHING_OUT") == "1"
 
@@ -30,6 +35,7 @@ NEEDS = {
     "ffmpeg": lambda: _program("ffmpeg") and _program("ffprobe"),
     "sipp": lambda: _program("sipp"),
     "postgres": lambda: _program("initdb") and _program("postgres"),
+    "compiler": lambda: _program("cc"),
 }
 
 # The product runs on uvloop where it can, and must run without it: what touches sockets is tried on both.
@@ -55,6 +61,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if FORM is not None:
+        terminalreporter.write_line(f"format modules: {FORM}")
     for name, count in sorted(_left_out.items()):
         terminalreporter.write_line(f"LEFT OUT: {count} tests that need {name}", red=STRICT, yellow=not STRICT)
 

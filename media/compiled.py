@@ -1,0 +1,107 @@
+"""Which form of the format modules runs: plain Python as it stands, or the same files compiled by mypyc.
+
+The compiled files stand apart from the sources, in a folder with a stamp of the sources they were made from. A stamp
+that does not fit is not used: what runs is always what one reads.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import os
+import sys
+import sysconfig
+from dataclasses import dataclass
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+
+MODULES = (
+    "media.aac",
+    "media.annexb",
+    "media.clock",
+    "media.es",
+    "media.flv",
+    "media.fmp4",
+    "media.frame",
+    "media.framing",
+    "media.g711",
+    "media.reorder",
+    "media.rtcp",
+    "media.rtp",
+    "media.run",
+    "media.sniff",
+    "media.sps",
+    "media.timeline",
+    "media.unpack",
+    "media.ps.demux",
+    "media.ps.mux",
+    "media.ps.pack",
+    "media.ps.pes",
+    "media.ps.stream_map",
+    "media.ps.tally",
+)
+"""Formats: bytes in, values out, no clock and no socket."""
+
+HOUSE = Path(__file__).resolve().parent.parent
+FOLDER = HOUSE / "build" / "compiled"
+STAMP = "made-from"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What runs, and why not the other; `reason` is for the log."""
+
+    is_compiled: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"compiled ({self.reason})" if self.is_compiled else f"plain Python ({self.reason})"
+
+
+_form = Form(False, "compiled files were not asked for")
+
+
+def source_of(module: str) -> Path:
+    """The file of a module of the house."""
+    return HOUSE.joinpath(*module.split(".")).with_suffix(".py")
+
+
+def stamp() -> str:
+    """What compiled files must have been made from: these sources, by this interpreter, for this machine."""
+    digest = hashlib.sha256(f"{sysconfig.get_platform()} {sys.version}".encode() + MAGIC_NUMBER)
+    for module in MODULES:
+        digest.update(module.encode() + b"\0" + source_of(module).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def use(folder: Path = FOLDER) -> Form:
+    """Have the format modules imported in their compiled form when it is there and fits. Call before they are.
+
+    Never raises: what cannot be used is left, and the reason told. `LIANWANG_PLAIN=1` leaves it in any case.
+    """
+    global _form
+    _form = _choose(folder)
+    return _form
+
+
+def form() -> Form:
+    """What was chosen."""
+    return _form
+
+
+def _choose(folder: Path) -> Form:
+    if os.environ.get("LIANWANG_PLAIN") == "1":
+        return Form(False, "LIANWANG_PLAIN=1 is set")
+    try:
+        made_from = (folder / STAMP).read_text(encoding="ascii")
+    except OSError:
+        return Form(False, "nothing is compiled here; `make compiled` does it")
+    if made_from != stamp():
+        return Form(False, "the compiled files are of other sources; `make compiled` renews them")
+    early = [module for module in MODULES if module in sys.modules]
+    if early:
+        return Form(False, f"{early[0]} was imported before")
+    sys.path.append(str(folder))
+    for package in sorted({module.rpartition(".")[0] for module in MODULES}):
+        importlib.import_module(package).__path__.insert(0, str(folder.joinpath(*package.split("."))))
+    return Form(True, f"{len(MODULES)} modules by mypyc")

@@ -1,0 +1,70 @@
+"""The compiled format modules are the plain ones: the same tests pass, and damaged streams get the same answers."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from media import compiled
+
+HOUSE = Path(__file__).resolve().parent.parent.parent
+FORMATS = (
+    "aac annexb clock demux es flv fmp4 framing g711 mux pack reorder rtcp rtp run sniff strangers timeline unpack"
+)
+CASES, LONG = 1200, 60_000
+IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+
+pytestmark = [pytest.mark.compiler, pytest.mark.xdist_group("compiled"), pytest.mark.timeout(600)]
+
+
+@pytest.fixture(scope="session")
+def folder() -> Path:
+    """The compiled modules of these sources; made at most once for them."""
+    made = HOUSE / "build" / "compiled-for-tests"
+    made.parent.mkdir(exist_ok=True)
+    with (made.parent / "compiling.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        stamp = made / compiled.STAMP
+        if not stamp.is_file() or stamp.read_text() != compiled.stamp():
+            run("tools/compile_formats.py", "--quick", str(made))
+    return made
+
+
+def run(*words: str, **environment: str) -> str:
+    done = subprocess.run(
+        [sys.executable, *words],
+        cwd=HOUSE,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_tests_of_the_formats_pass_on_the_compiled_ones(folder: Path) -> None:
+    files = [f"tests/media/test_{name}.py" for name in FORMATS.split()]
+    shown = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, LIANWANG_COMPILED=str(folder))
+    assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc)" in shown
+
+
+def test_damaged_streams_get_the_same_answers_from_both(folder: Path) -> None:
+    cases = str(LONG if IS_LONG else CASES)
+    plain = run("-m", "tests.media.twins", "--cases", cases).splitlines()
+    machine = run("-m", "tests.media.twins", "--cases", cases, "--compiled", str(folder)).splitlines()
+    assert len(plain) == int(cases)
+    assert [pair for pair in zip(plain, machine, strict=True) if pair[0] != pair[1]] == []
+
+
+def test_compiled_files_of_other_sources_are_not_used(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / compiled.STAMP).write_text("0" * 64)
+    said = run("-c", f"from media import compiled; print(compiled.use(__import__('pathlib').Path({str(tmp_path)!r})))")
+    assert said.startswith("plain Python (the compiled files are of other sources")
+    said = run("-c", "from media import compiled, rtp; print(compiled.use(), rtp.__file__)")
+    assert said.startswith("plain Python") and said.rstrip().endswith("rtp.py")
