@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import logging
 import math
 import secrets
@@ -17,6 +18,7 @@ from media.fanout import Fanout, KeepLimits
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
+from media.load import Load, resident_bytes
 from media.outlets.chunk import Form
 from media.outlets.doors import EXTENSIONS, serve_http, serve_websocket
 from media.outlets.rendition import RenditionKey
@@ -25,6 +27,7 @@ from media.outlets.senders import Senders
 from media.outlets.viewer import Tolerance, Viewer, Wire
 from media.passage import Passage
 from media.plane import (
+    MOST_SEATS,
     Aim,
     Inlet,
     InletStatistics,
@@ -38,8 +41,11 @@ from media.plane import (
     SenderWish,
     StreamFailed,
     Transport,
+    ViewerStatistics,
+    WorkerStatistics,
 )
 from media.ports import Ports
+from media.rates import Counted
 from media.signing import Signer
 
 log = logging.getLogger(__name__)
@@ -128,7 +134,10 @@ class _Place:
 
 @dataclass(frozen=True, slots=True)
 class PlaneStatistics:
-    """The plane as a whole. `packets`, `bytes` and `lost` are of the streams that are open, the rest since start."""
+    """The plane as a whole. `packets`, `bytes` and `lost` are of the streams that are open, the rest since start.
+
+    What begins with `all_` counts the streams that are closed, too, and is a second old at most.
+    """
 
     inlets: int
     viewers: int
@@ -145,6 +154,10 @@ class PlaneStatistics:
     viewers_cut: int
     strangers: int
     late_ticks: int
+    viewer_skips: int = 0
+    all_packets: int = 0
+    all_bytes: int = 0
+    all_lost: int = 0
 
 
 class LocalPlane:
@@ -186,7 +199,11 @@ class LocalPlane:
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
-        self._opened = self._failed = self._refused = self._cut = self._late_ticks = 0
+        self._opened = self._failed = self._refused = self._cut = self._skips = self._late_ticks = 0
+        self._load = Load()
+        self._past = Counted()
+        """What streams that are closed had counted."""
+        self._began_at = clock()
 
     # --- life ------------------------------------------------------------------------------------------------
 
@@ -261,17 +278,59 @@ class LocalPlane:
         for place in [place for place in self._places.values() if place.inlet == inlet]:
             self._vacate(place, session, "the stream ended")
         self._senders.end(inlet, "the stream ended")
+        self._past = self._past + session.measure(self._clock(), is_last=True)
         await session.close()
         if session.pair is not None:
             self._ports.give_back(session.pair, self._clock())
 
     def statistics(self, inlet: str) -> InletStatistics | None:
         session = self._sessions.get(inlet)
-        return session.statistics(self._clock()) if session else None
+        if session is None:
+            return None
+        now = self._clock()
+        seats = self._seats(inlet, now)
+        skips = session.skips + sum(seat.skips for seat in seats)
+        return dataclasses.replace(session.statistics(now), skips=skips, seats=tuple(seats[:MOST_SEATS]))
+
+    def _seats(self, inlet: str, now: float) -> list[ViewerStatistics]:
+        """The viewers of an inlet, the slowest first."""
+        seats = [
+            ViewerStatistics(
+                place.outlet,
+                place.kind,
+                viewer.sent_bytes,
+                viewer.queued_bytes,
+                viewer.queued_s(now),
+                viewer.skips,
+                viewer.dropped,
+            )
+            for place in self._places.values()
+            if place.inlet == inlet and (viewer := place.viewer) is not None
+        ]
+        seats.sort(key=lambda seat: (-seat.queued_s, -seat.skips))
+        return seats
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        rates = [session.gauge.rates for session in self._sessions.values()]
+        return (
+            WorkerStatistics(
+                name="local",
+                load=self._load.share,
+                memory_bytes=resident_bytes(),
+                streams=len(self._sessions),
+                viewers=sum(place.viewer is not None for place in self._places.values()),
+                senders=len(self._senders),
+                packets_per_s=sum(each.packets_per_s for each in rates),
+                bitrate_bps=sum(each.bitrate_bps for each in rates),
+                late_ticks=self._late_ticks,
+                uptime_s=self._clock() - self._began_at,
+            ),
+        )
 
     def totals(self) -> PlaneStatistics:
         taken = sum(place.viewer is not None for place in self._places.values())
         receivers = [session.receiver for session in self._sessions.values()]
+        all_counted = sum((session.gauge.rates.total for session in self._sessions.values()), self._past)
         return PlaneStatistics(
             inlets=len(self._sessions),
             viewers=taken,
@@ -288,6 +347,11 @@ class LocalPlane:
             viewers_cut=self._cut,
             strangers=self._shared.stranger_count if self._shared else 0,
             late_ticks=self._late_ticks,
+            viewer_skips=self._skips
+            + sum(place.viewer.skips for place in self._places.values() if place.viewer is not None),
+            all_packets=all_counted.packets,
+            all_bytes=all_counted.bytes,
+            all_lost=all_counted.lost,
         )
 
     def _new_session(self, ssrc: int, transport: Transport, is_recording: bool) -> Session:
@@ -404,6 +468,10 @@ class LocalPlane:
         viewer = place.viewer
         if viewer is not None:
             self._cut += viewer.is_cut
+            self._skips += viewer.skips
+            if of is not None:
+                of.cut += viewer.is_cut
+                of.skips += viewer.skips
             viewer.end(why)
             if session is not None and place.key is not None:
                 session.fanout.leave(place.key, viewer)
@@ -460,6 +528,7 @@ class LocalPlane:
                 except Exception:
                     log.exception("%r failed at its tick; it is tried again at the next one", session)
             if ticks % WATCH_EVERY_TICKS == 0:
+                self._load.sample(now)
                 self._sweep(now)
 
     def _sweep(self, now: float) -> None:

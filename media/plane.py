@@ -199,7 +199,44 @@ PlaneEvent = FirstFrame | TracksChanged | StreamFailed | OutletClosed | KeyFrame
 
 
 @dataclass(frozen=True, slots=True)
+class ViewerStatistics:
+    """How one viewer keeps up. `queued_s` is the age of the oldest that waits for it."""
+
+    outlet: str
+    kind: OutletKind
+    sent_bytes: int
+    queued_bytes: int
+    queued_s: float
+    skips: int
+    dropped: int
+    """Pieces it never got because it was too slow."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStatistics:
+    """One process that carries media. `load` is 1.0 for a whole core."""
+
+    name: str
+    state: str = "up"
+    load: float = 0.0
+    memory_bytes: int = 0
+    streams: int = 0
+    viewers: int = 0
+    senders: int = 0
+    packets_per_s: float = 0.0
+    bitrate_bps: float = 0.0
+    nap_s: float = 0.0
+    """The nap between two rounds of reading, 0 while it wakes for every packet."""
+    late_ticks: int = 0
+    """How often its clock came late, since it began."""
+    restarts: int = 0
+    uptime_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class InletStatistics:
+    """What was counted on a stream's way in. Rates are of the last seconds."""
+
     inlet: str
     packets: int
     bytes: int
@@ -214,6 +251,27 @@ class InletStatistics:
     last_packet_age_s: float | None
     video: VideoTrack | None = None
     audio: AudioTrack | None = None
+    bitrate_bps: float = 0.0
+    packets_per_s: float = 0.0
+    fps: float = 0.0
+    """Pictures that really came, whatever the parameter sets promise."""
+    loss: float = 0.0
+    """Lost of all packets sent in the last ten seconds, 0 to 1."""
+    jitter_s: float = 0.0
+    """How unevenly packets come (RFC 3550 6.4.1)."""
+    gop_frames: int | None = None
+    """Pictures from one key frame to the next; None before two were seen, and while nobody unpacks."""
+    gop_s: float | None = None
+    key_frame_age_s: float | None = None
+    skips: int = 0
+    """How often viewers were moved on to the next key frame; those who have left included."""
+    cut: int = 0
+    """Viewers that were too slow to stay."""
+    seats: tuple[ViewerStatistics, ...] = ()
+    """The viewers, the slowest first, no more than `MOST_SEATS`."""
+
+
+MOST_SEATS = 64
 
 
 class NoCapacity(Exception):
@@ -274,3 +332,6 @@ class MediaPlane(Protocol):
     def statistics(self, inlet: str) -> InletStatistics | None: ...
 
     def sender_statistics(self, outlet: str) -> SenderStatistics | None: ...
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        """The processes that carry media, and how they fare."""

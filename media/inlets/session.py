@@ -13,6 +13,8 @@ from enum import StrEnum
 
 from media.fanout import Fanout
 from media.frame import Frame
+from media.inlets.gauge import Gauge
+from media.inlets.reception import CLOCK_HZ
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.shared_port import SharedPort
 from media.inlets.source_lock import Source
@@ -34,6 +36,7 @@ from media.plane import (
     VideoTrack,
 )
 from media.ports import PortPair
+from media.rates import Counted
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +87,11 @@ class Session:
         self.receiver = receiver
         self.fanout = fanout
         self.passage = passage
+        self.gauge = Gauge()
         self.viewers = 0
         """Viewer places on this stream, taken or reserved; `look` and `look_away` count them."""
+        self.skips = self.cut = 0
+        """Of viewers that have left: how often they were moved on, and how many were too slow to stay."""
         self.phase = Phase.OPENED
         self.pair: PortPair | None = None
         self.shared: SharedPort | None = None
@@ -175,6 +181,7 @@ class Session:
         self._opened_at = self._clock()
         self.receiver.restart()
         self.fanout.restart()
+        self.gauge.doze()
 
     async def _connect(self, host: str | None, port: int | None) -> None:
         witness = self.receiver.witness
@@ -257,6 +264,7 @@ class Session:
 
     def frame_came(self, frame: Frame, now: float) -> None:
         """The receiver's outlet."""
+        self.gauge.note(frame, now)
         self.fanout.put(frame, now, awaits_audio=self.receiver.announces_audio)
         self.passage.frame(frame, now)
 
@@ -303,6 +311,7 @@ class Session:
         """The recording goes on elsewhere."""
         self.receiver.seek()
         self.fanout.doze()
+        self.gauge.doze()
         self.passage.jump()
 
     def _stay(self, is_stayed: bool) -> None:
@@ -313,7 +322,8 @@ class Session:
             connection.stay(is_stayed)
 
     def watch(self, now: float) -> None:
-        """A few times a second: reports, and the waits that have an end."""
+        """A few times a second: figures, reports, and the waits that have an end."""
+        self.measure(now)
         if self.phase is Phase.AIMED:
             self._watch_aimed(now)
         elif self.phase is Phase.FLOWING and not self._is_held and not self._is_stayed:
@@ -345,6 +355,7 @@ class Session:
         elif now - self._unseen_since >= DOZE_AFTER_S:
             self.receiver.sleep()
             self.fanout.doze()
+            self.gauge.doze()
 
     def _watch_flowing(self, now: float) -> None:
         receiver, patience = self.receiver, self._patience
@@ -404,8 +415,23 @@ class Session:
 
     # --- eyes ------------------------------------------------------------------------------------------------
 
-    def statistics(self, now: float) -> InletStatistics:
+    def measure(self, now: float, *, is_last: bool = False) -> Counted:
+        """Look at the counters; once more, with `is_last`, before the inlet goes. All that was counted comes back."""
         receiver = self.receiver
+        witness = receiver.witness
+        self.gauge.sample(
+            witness.packets,
+            witness.bytes,
+            receiver.lost,
+            receiver.frames,
+            now,
+            is_awake=receiver.is_awake,
+            is_last=is_last,
+        )
+        return self.gauge.rates.total
+
+    def statistics(self, now: float) -> InletStatistics:
+        receiver, rates = self.receiver, self.gauge.rates
         age = None if receiver.packet_at is None else now - receiver.packet_at
         return InletStatistics(
             inlet=self.name,
@@ -422,6 +448,15 @@ class Session:
             last_packet_age_s=age,
             video=self.fanout.video,
             audio=self.fanout.audio,
+            bitrate_bps=rates.bitrate_bps,
+            packets_per_s=rates.packets_per_s,
+            fps=rates.fps,
+            loss=rates.loss,
+            jitter_s=receiver.reports.jitter / CLOCK_HZ,
+            gop_frames=self.gauge.gop_frames,
+            gop_s=self.gauge.gop_s,
+            key_frame_age_s=self.gauge.key_frame_age_s(now),
+            cut=self.cut,
         )
 
     def __repr__(self) -> str:

@@ -100,6 +100,14 @@ class Viewer:
     def is_ended(self) -> bool:
         return self.ended.done()
 
+    @property
+    def queued_bytes(self) -> int:
+        return self._queued_bytes
+
+    def queued_s(self, now: float) -> float:
+        """How old the oldest is that waits for the wire."""
+        return max(0.0, now - self._queue[0][1]) if self._queue else 0.0
+
     def _offer(self, chunk: Chunk, now: float) -> None:
         if self.ended.done():
             return

@@ -7,6 +7,7 @@ import contextlib
 import random
 import socket
 import struct
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from fractions import Fraction
 from typing import Any
@@ -168,9 +169,9 @@ async def house() -> AsyncIterator[Callable[..., Any]]:
     """Call it with settings to have a House; every one is closed at the end, and must leave no task behind."""
     async with contextlib.AsyncExitStack() as taken:
 
-        async def build(**changes: Any) -> House:
+        async def build(clock: Callable[[], float] = time.monotonic, **changes: Any) -> House:
             settings = PlaneSettings(**{"host": "127.0.0.1", "announce_host": "127.0.0.1", "first_port": 0, **changes})
-            plane = LocalPlane(settings)
+            plane = LocalPlane(settings, clock=clock)
             found = House(plane)
             await plane.start()
             application = web.Application()

@@ -657,3 +657,43 @@ async def test_the_plane_serves_from_any_application(camera, h264, fresh):
     assert [route.resource.canonical for route in application.router.routes()] == ["/m/{inlet}/{outlet}"] * 2
     assert isinstance(ClientSession, type)
     await plane.stop()
+
+
+# ---- figures
+
+
+async def test_figures_say_how_a_stream_comes_and_how_its_viewers_keep_up(house, camera, h264, fresh):
+    now = [1000.0]
+    home, cam = await house(clock=lambda: now[0]), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    viewer, _, _ = await open_viewer(home, inlet)
+    session = home.plane._sessions[inlet.id]
+    now[0] += 6.0  # what was before is out of the mean by then
+    session.measure(now[0])
+    before = home.plane.statistics(inlet.id)
+    await cam.send(inlet.port, fresh(h264, 144_000))
+    while home.plane.statistics(inlet.id).frames < 79:
+        await asyncio.sleep(0.01)
+    now[0] += 1.0
+    session.measure(now[0])
+    said = home.plane.statistics(inlet.id)
+    assert said.fps == pytest.approx((said.frames - before.frames) / 1.0, abs=1.0)
+    assert said.bitrate_bps == pytest.approx(8 * (said.bytes - before.bytes), rel=0.05)
+    assert (said.gop_frames, said.gop_s, said.loss) == (10, 0.4, 0.0)
+    assert 0.9 <= said.key_frame_age_s <= 1.1
+    (seat,) = said.seats
+    assert (seat.kind, seat.skips, seat.queued_bytes) == (OutletKind.FMP4_WS, 0, 0) and seat.sent_bytes > 1000
+    (worker,) = home.plane.workers()
+    assert (worker.streams, worker.viewers, worker.senders) == (1, 1, 0)
+    assert worker.bitrate_bps == said.bitrate_bps and worker.memory_bytes > 1_000_000
+    await viewer.close()
+
+
+async def test_what_a_closed_stream_counted_stays_in_the_sum(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    counted = home.plane.statistics(inlet.id).packets
+    assert counted >= 40
+    await home.plane.close(inlet.id)
+    totals = home.plane.totals()
+    assert (totals.packets, totals.all_packets, totals.inlets) == (0, counted, 0)
