@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
+from struct import Struct
 from typing import Protocol
 
 from media.frame import Codec, Frame
 from media.ps.mux import Muxer
 from media.ps.pack import PACK_CODE, Begins, begins
 from media.ps.stream_map import STREAM_TYPES
-from media.rtp import RtpPacket
-from media.run import Run, packets_of
+from media.rtp import MARKER
+from media.run import HEADER_BYTES, Run
 
+_HEADER = Struct(">BBHII")
 PAYLOAD_TYPE = 96
 PAYLOAD_LIMIT = 1400
 LARGEST = 1460
@@ -28,7 +30,7 @@ FALSE_MARKS = 4
 class Taker(Protocol):
     """A sender, as far as the passage knows one."""
 
-    def take(self, packet: RtpPacket, is_key: bool, lost_before: bool, now: float) -> None: ...
+    def take(self, run: Run, is_key: bool, now: float) -> None: ...
 
     def rejoin(self) -> None: ...
 
@@ -61,8 +63,9 @@ class Passage:
         self._keep_bytes = keep_bytes
         self._keep_s = keep_s
         self._keeps_all = is_recording
-        self._kept: list[RtpPacket] = []
+        self._kept: list[Run] = []
         self._kept_size = 0
+        self._kept_packets = 0
         self._kept_since = 0.0
         self._marks = 0
         self._type: int | None = None
@@ -74,7 +77,7 @@ class Passage:
         return bool(self._kept)
 
     @property
-    def kept(self) -> tuple[RtpPacket, ...]:
+    def kept(self) -> tuple[Run, ...]:
         """From the start of the last key frame on."""
         return tuple(self._kept)
 
@@ -93,30 +96,19 @@ class Passage:
 
     def run(self, run: Run, now: float) -> None:
         """The next packets of the source."""
-        lost_before = run.lost_before
-        for packet in packets_of(run):
-            self.packet(packet, lost_before, now)
-            lost_before = False
-
-    def packet(self, packet: RtpPacket, lost_before: bool, now: float) -> None:
-        """The next packet of the source."""
         if self.carry is Carry.REMUXED:
             return
-        payload = packet.payload
         is_key = False
-        if payload[:4] == PACK_CODE:
-            self._type = packet.payload_type
-            is_key = begins(payload) is Begins.KEY_FRAME
-        if packet.payload_type != self._type:
-            self.foreign += 1
+        if run.data.startswith(PACK_CODE, HEADER_BYTES):
+            self._type = run.payload_type
+            is_key = begins(run.data[HEADER_BYTES : run.size]) is Begins.KEY_FRAME
+        if run.payload_type != self._type:
+            self.foreign += run.count
             return
         self._marks += is_key
-        if len(payload) <= LARGEST:
-            self._put(packet, is_key, lost_before, now)
-            return
-        for piece in _cut(payload, packet.timestamp, packet.marker):
-            self._put(piece, is_key, lost_before, now)
-            is_key = lost_before = False
+        if run.size - HEADER_BYTES > LARGEST:
+            run = _cut(run.payload(), run.timestamp, run.marker, run.lost_before)
+        self._put(run, is_key, now)
 
     def frame(self, frame: Frame, now: float) -> None:
         """The next frame of the source, re-timed; only a remuxed passage takes it."""
@@ -132,30 +124,30 @@ class Passage:
         muxer = self._muxer
         if muxer is None or frame.codec not in (muxer.video, muxer.audio):
             return
-        is_key = frame.key
-        for piece in _cut(muxer.pack(frame), frame.pts_90k & 0xFFFFFFFF, True):
-            self._put(piece, is_key, False, now)
-            is_key = False
+        self._put(_cut(muxer.pack(frame), frame.pts_90k & 0xFFFFFFFF, True, False), frame.key, now)
 
-    def _put(self, packet: RtpPacket, is_key: bool, lost_before: bool, now: float) -> None:
+    def _put(self, run: Run, is_key: bool, now: float) -> None:
         if is_key and not (self._keeps_all and self._kept):
-            self._kept.clear()
-            self._kept_size = 0
+            self._keep_nothing()
             self._kept_since = now
         if self._kept or is_key:
-            self._keep(packet, now)
+            self._keep(run, now)
         for sender in self._senders:
-            sender.take(packet, is_key, lost_before, now)
+            sender.take(run, is_key, now)
 
-    def _keep(self, packet: RtpPacket, now: float) -> None:
-        self._kept.append(packet)
-        self._kept_size += len(packet.payload)
+    def _keep(self, run: Run, now: float) -> None:
+        self._kept.append(run)
+        self._kept_size += run.payload_bytes
+        self._kept_packets += run.count
         is_old = now - self._kept_since > self._keep_s and not self._keeps_all
-        if is_old or self._kept_size > self._keep_bytes or len(self._kept) > PACKETS_LIMIT:
+        if is_old or self._kept_size > self._keep_bytes or self._kept_packets > PACKETS_LIMIT:
             # So far from its key frame a start would be a long burst: newcomers wait for the next one.
             self.overflows += 1
-            self._kept.clear()
-            self._kept_size = 0
+            self._keep_nothing()
+
+    def _keep_nothing(self) -> None:
+        self._kept.clear()
+        self._kept_size = self._kept_packets = 0
 
     # --- turns -----------------------------------------------------------------------------------------------
 
@@ -167,7 +159,7 @@ class Passage:
             self.carry = Carry.STRAIGHT
             return
         self.carry = Carry.REMUXED
-        self._kept.clear()
+        self._keep_nothing()
         self._sound = sound if sound in STREAM_TYPES else None
         for frame in frames:
             self.frame(frame, self._kept_since)
@@ -182,15 +174,13 @@ class Passage:
 
     def rejoin(self) -> None:
         """The source began anew, as far as anybody can tell of the same kind."""
-        self._kept.clear()
-        self._kept_size = 0
+        self._keep_nothing()
         for sender in self._senders:
             sender.rejoin()
 
     def jump(self) -> None:
         """The recording goes on elsewhere; senders pass it on as it comes, their receivers asked for it."""
-        self._kept.clear()
-        self._kept_size = 0
+        self._keep_nothing()
 
     def restart(self) -> None:
         """Another source: all has to be learnt anew."""
@@ -202,11 +192,13 @@ class Passage:
         self.rejoin()
 
 
-def _cut(data: bytes | memoryview, timestamp: int, marker: bool) -> list[RtpPacket]:
-    """Pieces of the usual size; the marker stays on the last."""
-    view = memoryview(data)
-    last = len(view) - PAYLOAD_LIMIT
-    return [
-        RtpPacket(PAYLOAD_TYPE, marker and start >= last, 0, timestamp, 0, view[start : start + PAYLOAD_LIMIT])
-        for start in range(0, len(view), PAYLOAD_LIMIT)
-    ]
+def _cut(payload: bytes, timestamp: int, marker: bool, lost_before: bool) -> Run:
+    """A run of packets of the usual size; the marker stays on the last."""
+    view = memoryview(payload)
+    pieces: list[bytes | memoryview] = []
+    for number, at in enumerate(range(0, len(view), PAYLOAD_LIMIT)):
+        kind = PAYLOAD_TYPE | MARKER if marker and at + PAYLOAD_LIMIT >= len(view) else PAYLOAD_TYPE
+        pieces += _HEADER.pack(0x80, kind, number & 0xFFFF, timestamp, 0), view[at : at + PAYLOAD_LIMIT]
+    data = b"".join(pieces)
+    size = min(HEADER_BYTES + PAYLOAD_LIMIT, len(data))
+    return Run(data, size, len(pieces) // 2, 0, timestamp, 0, PAYLOAD_TYPE, marker, lost_before)

@@ -13,12 +13,14 @@ from media import rtcp
 from media.inlets.source_lock import Source
 from media.inlets.udp import UdpDoor
 from media.outlets.numbering import Numbering
-from media.outlets.road import Road, TcpRoad, Trying, UdpRoad
+from media.outlets.road import Trying
+from media.outlets.tcp_road import TcpRoad
+from media.outlets.udp_road import UdpRoad
 from media.outlets.viewer import Tolerance
 from media.passage import Passage
 from media.plane import SenderStatistics, SenderWish, Transport
 from media.ports import PortPair
-from media.rtp import RtpPacket
+from media.run import Run
 
 REPORT_EVERY_S = 5.0
 CNAME = "lianwang"
@@ -90,7 +92,7 @@ class RtpSender:
         if wish.is_whole:
             self._send_kept(clock())
 
-    def _build(self, pair: PortPair) -> Road:
+    def _build(self, pair: PortPair) -> UdpRoad | TcpRoad:
         wish, target = self.wish, (self.wish.host, self.wish.port)
         if wish.transport is Transport.UDP:
             pair.rtp.connect(target)
@@ -151,19 +153,19 @@ class RtpSender:
 
     # --- packets ---------------------------------------------------------------------------------------------
 
-    def take(self, packet: RtpPacket, is_key: bool, lost_before: bool, now: float) -> None:
-        """The passage's next packet."""
+    def take(self, run: Run, is_key: bool, now: float) -> None:
+        """The passage's next packets."""
         if not self._flows:
             if not is_key or not (self._road.is_open or self.wish.is_whole) or self.state is State.CLOSED:
                 return
             self._flows = True
             if self._road.is_open:
                 self.state = State.SENDING
-        road, payload = self._road, packet.payload
+        road = self._road
         self._sent_at = now
-        self.packets += 1
-        self.bytes += len(payload)
-        road.send(self._numbering.header(packet.timestamp, packet.marker, lost_before) + payload, now)
+        self.packets += run.count
+        self.bytes += run.payload_bytes
+        road.send(self._numbering.over(run), run.size, now)
         if road.queued_bytes > self._tolerance.bytes + self._burst_bytes:
             self._overflowed(now)
 
@@ -186,9 +188,9 @@ class RtpSender:
     def _send_kept(self, now: float) -> None:
         kept = self._passage.kept
         # What is kept comes on top of what may queue, until it has gone out.
-        self._burst_bytes = sum(len(packet.payload) for packet in kept)
-        for number, packet in enumerate(kept):
-            self.take(packet, number == 0, False, now)
+        self._burst_bytes = sum(run.payload_bytes for run in kept)
+        for number, run in enumerate(kept):
+            self.take(run, number == 0, now)
 
     def _overflowed(self, now: float) -> None:
         if self.wish.is_whole:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.outlets.numbering import STEP_90K, Numbering
-from media.rtp import parse
+from media.rtp import Packetiser, parse
+from media.run import Run, join
 
 
 def numbers(numbering: Numbering, timestamp: int, marker: bool = False, lost: bool = False) -> tuple[int, int]:
@@ -65,3 +66,46 @@ def test_the_sequence_goes_on_by_one_or_by_one_gap_whatever_the_source_does(step
         if before is not None:
             assert sequence - before & 0xFFFF == (2 if lost else 1)
         before = sequence
+
+
+def a_run(count: int, timestamp: int, payload_type: int, marker: bool, lost: bool, tail: int) -> Run:
+    packets = Packetiser(99, payload_type, payload_limit=30, sequence=7).packets(
+        bytes(range(200))[:30] * (count - 1) + b"t" * tail, timestamp
+    )
+    if not marker:
+        packets[-1] = bytes((0x80, payload_type)) + packets[-1][2:]
+    return join(packets, lost_before=lost)
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(0, 127),
+    st.integers(0, 65_535),
+    st.lists(
+        st.tuples(
+            st.integers(1, 70),
+            st.one_of(st.integers(0, 2**32 - 1), st.integers(0, 20_000)),
+            st.sampled_from([96, 0, 98]),
+            st.booleans(),
+            st.booleans(),
+            st.integers(1, 30),
+            st.booleans(),
+        ),
+        max_size=8,
+    ),
+)
+def test_a_run_is_numbered_as_its_packets_one_by_one_would_be(ssrc, payload_type, sequence, steps):
+    at_once, one_by_one = (Numbering(ssrc, payload_type, sequence) for _ in range(2))
+    for count, timestamp, theirs, marker, lost, tail, anew in steps:
+        if anew:
+            at_once.restart()
+            one_by_one.restart()
+        run = a_run(count, timestamp, theirs, marker, lost, tail)
+        before = run.data
+        expected = b""
+        for number, packet in enumerate(run.packets()):
+            is_last = number == run.count - 1
+            expected += one_by_one.header(timestamp, marker and is_last, lost and number == 0) + packet[12:]
+        assert at_once.over(run) == expected
+        assert run.data == before
+        assert (at_once.sequence, at_once.timestamp) == (one_by_one.sequence, one_by_one.timestamp)

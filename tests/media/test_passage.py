@@ -9,30 +9,30 @@ from media.passage import Carry, Passage
 from media.ps.demux import Demuxer
 from media.ps.mux import Muxer
 from media.rtp import Packetiser, RtpPacket, parse
-from media.run import join, run_of
+from media.run import Run, join, run_of
 
 
 @dataclass(eq=False)
 class Taking:
-    got: list[tuple[RtpPacket, bool, bool]] = field(default_factory=list)
+    got: list[tuple[Run, bool]] = field(default_factory=list)
     rejoined: int = 0
     is_congested: bool = False
 
-    def take(self, packet: RtpPacket, is_key: bool, lost_before: bool, now: float) -> None:
-        self.got.append((packet, is_key, lost_before))
+    def take(self, run: Run, is_key: bool, now: float) -> None:
+        self.got.append((run, is_key))
 
     def rejoin(self) -> None:
         self.rejoined += 1
 
 
-def packets(frames: list[Frame], *, limit: int = 1400) -> list[RtpPacket]:
+def runs(frames: list[Frame], *, limit: int = 1400) -> list[Run]:
+    """A run a picture."""
     muxer, packetiser = Muxer(Codec.H264), Packetiser(1, 96, payload_limit=limit)
-    return [
-        packet
-        for frame in frames
-        for raw in packetiser.packets(muxer.pack(frame), frame.pts_90k)
-        if (packet := parse(raw)) is not None
-    ]
+    return [join(packetiser.packets(muxer.pack(frame), frame.pts_90k)) for frame in frames]
+
+
+def taken_apart(run: Run) -> list[RtpPacket]:
+    return [packet for each in run.packets() if (packet := parse(each)) is not None]
 
 
 def passage(**more) -> Passage:
@@ -40,8 +40,8 @@ def passage(**more) -> Passage:
 
 
 def fed(one: Passage, frames: list[Frame], now: float = 0.0) -> Passage:
-    for packet in packets(frames):
-        one.packet(packet, False, now)
+    for run in runs(frames):
+        one.run(run, now)
     return one
 
 
@@ -49,9 +49,10 @@ def decide(one: Passage, *, is_plain: bool = True, key_frames: int = 4, frames=(
     one.decide(is_plain=is_plain, key_frames=key_frames, frames=frames, sound=sound)
 
 
-def pictures(found: tuple[RtpPacket, ...]) -> list[bytes]:
+def pictures(found: tuple[Run, ...]) -> list[bytes]:
     demuxer = Demuxer()
-    frames = [f for p in found for f in demuxer.feed(p.payload, False, p.timestamp, p.marker)] + demuxer.flush()
+    packets = [packet for run in found for packet in taken_apart(run)]
+    frames = [f for p in packets for f in demuxer.feed(p.payload, False, p.timestamp, p.marker)] + demuxer.flush()
     return [frame.data for frame in frames if frame.codec.is_video]
 
 
@@ -72,8 +73,8 @@ def test_what_is_kept_is_bounded_in_bytes_and_in_time(h264):
     small = fed(passage(keep_bytes=500), h264)
     assert not small.has_kept and small.overflows
     long = passage(keep_s=1.0)
-    for number, packet in enumerate(packets(h264[:10])):
-        long.packet(packet, False, number * 0.2)
+    for number, run in enumerate(runs(h264[:10])):
+        long.run(run, number * 0.2)
     assert not long.has_kept and long.overflows == 1
     fed(long, h264[10:20], 9.0)
     assert long.has_kept
@@ -84,10 +85,10 @@ def test_a_program_stream_goes_straight_and_needs_no_frames(h264):
     assert one.needs_frames
     decide(one)
     one.join(taking)
-    packet = packets(h264[:1])[0]
-    one.packet(packet, True, 0.0)
+    run = runs(h264[:1])[0]
+    one.run(run, 0.0)
     assert one.carry is Carry.STRAIGHT and not one.needs_frames
-    assert taking.got == [(packet, True, True)]
+    assert len(taking.got) == 1 and taking.got[0][0] is run and taking.got[0][1]
 
 
 def test_what_is_no_plain_program_stream_is_made_one(h264):
@@ -95,10 +96,21 @@ def test_what_is_no_plain_program_stream_is_made_one(h264):
     one.join(taking)
     decide(one, is_plain=False, frames=h264[30:], sound=Codec.G711A)
     assert one.carry is Carry.REMUXED and pictures(one.kept) == [f.data for f in h264[30:]]
-    assert taking.got[0][1] and not any(is_key for _, is_key, _ in taking.got[1:])
+    assert taking.got[0][1] and not any(is_key for _, is_key in taking.got[1:])
     one.frame(Frame(Codec.G711A, b"\xd5" * 320, 1, 1), 0.0)
-    one.packet(packets(h264[:1])[0], False, 0.0)  # the source's own packets are not what goes on
-    assert bytes(taking.got[-1][0].payload).endswith(b"\xd5" * 320)
+    one.run(runs(h264[:1])[0], 0.0)  # the source's own packets are not what goes on
+    assert taking.got[-1][0].payload().endswith(b"\xd5" * 320)
+
+
+def test_a_remuxed_picture_is_one_run_that_keeps_what_a_run_promises(h264):
+    one, taking = passage(), Taking()
+    one.join(taking)
+    big = Frame(Codec.H264, h264[0].data + bytes([7]) * 150_000, 900_000, 900_000, True)
+    decide(one, is_plain=False, frames=[big])
+    assert len(taking.got) == 1
+    run = taking.got[0][0]
+    assert run == join(list(run.packets())) and run.marker and run.count > 100
+    assert pictures((run,)) == [big.data]
 
 
 def test_a_sound_that_is_new_comes_with_the_next_key_frame(h264):
@@ -111,8 +123,8 @@ def test_a_sound_that_is_new_comes_with_the_next_key_frame(h264):
     one.frame(h264[10], 0.0)
     one.frame(Frame(Codec.AAC, b"\xff\xf1" + bytes(20), 1, 1), 0.0)
     demuxer = Demuxer()
-    for packet, _, _ in taking.got[count:]:
-        demuxer.feed(packet.payload)
+    for run, _ in taking.got[count:]:
+        demuxer.feed(run.payload())
     assert 0x0F in demuxer.stream_types.values()
 
 
@@ -126,21 +138,20 @@ def test_another_payload_type_beside_the_program_stream_is_counted_and_left(h264
     one, taking = fed(passage(), h264), Taking()
     decide(one)
     one.join(taking)
-    one.packet(RtpPacket(8, True, 0, 0, 1, b"\xd5" * 160), False, 0.0)
+    one.run(run_of(RtpPacket(8, True, 0, 0, 1, b"\xd5" * 160)), 0.0)
     assert one.foreign == 1 and taking.got == []
 
 
 def test_large_payloads_are_cut_and_keep_their_marker_last(h264):
     one, taking = passage(), Taking()
     one.join(taking)
-    whole = RtpPacket(96, True, 0, 5, 1, packets(h264[:1], limit=9000)[0].payload + b"\x55" * 4000)
-    one.packet(whole, True, 0.0)
-    pieces = taking.got
-    assert b"".join(bytes(packet.payload) for packet, _, _ in pieces) == bytes(whole.payload)
-    assert max(len(packet.payload) for packet, _, _ in pieces) <= 1400
-    assert [packet.marker for packet, _, _ in pieces] == [False] * (len(pieces) - 1) + [True]
-    assert [lost for _, _, lost in pieces] == [True] + [False] * (len(pieces) - 1)
-    assert [is_key for _, is_key, _ in pieces] == [True] + [False] * (len(pieces) - 1)
+    payload = runs(h264[:1])[0].payload() + b"\x55" * 8000
+    packetiser = Packetiser(1, 96, payload_limit=4000)
+    one.run(join(packetiser.packets(payload, 5), lost_before=True), 0.0)
+    assert len(taking.got) == 1
+    run, is_key = taking.got[0]
+    assert run.payload() == payload and is_key and run.lost_before
+    assert run == join(list(run.packets()), lost_before=True) and run.size == 1412 and run.marker
 
 
 def test_a_source_that_begins_anew_leaves_nothing_kept_and_tells_the_senders(h264):
@@ -161,13 +172,3 @@ def test_who_left_gets_nothing_and_presses_nobody(h264):
     one.leave(taking)
     fed(one, h264)
     assert taking.got == [] and not one.is_congested and not one.is_pressed
-
-
-def test_a_run_goes_on_as_its_packets_and_a_loss_lies_before_the_first(h264):
-    one, taking = passage(), Taking()
-    one.join(taking)
-    found = packets(h264[:1], limit=100)
-    whole = join([run_of(packet).data for packet in found], lost_before=True)
-    one.run(whole, 0.0)
-    assert [packet for packet, _, _ in taking.got] == found
-    assert [lost for _, _, lost in taking.got] == [True] + [False] * (len(found) - 1)
