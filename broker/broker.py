@@ -16,7 +16,7 @@ from broker.placement import Placement
 from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
 from broker.ssrc_pool import NoNumber, SsrcPool
 from broker.stream import FINISHED, Detour, Errand, Pace, Stream, StreamKey
-from broker.watch import InletStatistics, Lease, RtpTo, Sender, SenderStatistics, StreamView, Watch
+from broker.watch import InletStatistics, Lease, RtpTo, Sender, SenderStatistics, StreamView, Watch, WorkerStatistics
 from gb28181.mansrtsp import read_control
 from gb28181.peer import Hop, Neighbours, PeerError, PeerRefused, PeerSilent
 from media.plane import (
@@ -375,11 +375,20 @@ class Broker:
     def streams(self) -> list[StreamView]:
         """Every stream there is, flowing or failing, and who takes it as a platform above."""
         senders: dict[Stream, tuple[SenderStatistics, ...]] = {}
-        for held in self._leases.values():
+        seats: dict[Stream, list[tuple[str, str]]] = {}
+        for claim, held in self._leases.items():
+            seats.setdefault(held.stream, []).append((held.outlet, held.stream.viewer_of(claim)))
             found = held.stream.plane.sender_statistics(held.outlet) if held.sends else None
             if found is not None:
                 senders[held.stream] = (*senders.get(held.stream, ()), found)
-        return [replace(stream.view(), senders=senders.get(stream, ())) for stream in self._streams.values()]
+        return [
+            replace(stream.view(), senders=senders.get(stream, ()), seats=tuple(seats.get(stream, ())))
+            for stream in self._streams.values()
+        ]
+
+    def workers(self) -> list[WorkerStatistics]:
+        """The processes that carry media, wherever they are."""
+        return [worker for plane in self._placement.planes() for worker in plane.workers()]
 
     def failures(self) -> list[StreamView]:
         """The last streams that never came, newest last."""

@@ -199,6 +199,10 @@ class Stream:
             self.ask_key_frame()
         self._wake.set()
 
+    def viewer_of(self, claim: str) -> str:
+        """Who made a claim, "" when it was taken back."""
+        return self._claims.get(claim, "")
+
     def unclaim(self, claim: str) -> None:
         self._claims.pop(claim, None)
         self._movable.discard(claim)

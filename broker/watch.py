@@ -14,6 +14,8 @@ from media.plane import (
     Sender,
     SenderStatistics,
     VideoTrack,
+    ViewerStatistics,
+    WorkerStatistics,
 )
 
 # The rooms above may not look into media; what of it stands in our values is theirs to name from here.
@@ -28,9 +30,11 @@ __all__ = [
     "SenderStatistics",
     "StreamView",
     "VideoTrack",
+    "ViewerStatistics",
     "Watch",
     "WatchFailed",
     "WatchKind",
+    "WorkerStatistics",
 ]
 
 
@@ -158,3 +162,5 @@ class StreamView:
     path: tuple[str, ...] = ()
     """The platforms the stream comes by, ours first."""
     senders: tuple[SenderStatistics, ...] = ()
+    seats: tuple[tuple[str, str], ...] = ()
+    """Outlets that are attached, and who takes each: a user's name, an upper platform's code."""

@@ -149,6 +149,11 @@ class Accounts:
 
     # Sessions.
 
+    @property
+    def session_count(self) -> int:
+        """Sessions that are not over, as far as anybody has looked."""
+        return len(self._sessions)
+
     async def new_session(self, user: str, address: str, ttl_s: float) -> str:
         """A token, shown this once; LookupError for an unknown user."""
         if user not in self._users:

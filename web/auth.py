@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from aiohttp import web
@@ -21,6 +22,8 @@ COOKIE_LIFE_S = 30 * 24 * 3600
 class Role(IntEnum):
     """What somebody may do; each may do all that the one before may."""
 
+    SCRAPER = 0
+    """A program that may read /metrics and nothing else."""
     VIEWER = 1
     OPERATOR = 2
     ADMINISTRATOR = 3
@@ -35,7 +38,7 @@ class Role(IntEnum):
         for role in cls:
             if role.word == word:
                 return role
-        raise ValueError(f"a role is viewer, operator or administrator, not {word!r}")
+        raise ValueError(f"a role is scraper, viewer, operator or administrator, not {word!r}")
 
 
 class Proof(StrEnum):
@@ -72,6 +75,7 @@ class Gate:
     def __init__(self, services: Services, settings: WebSettings) -> None:
         self._accounts = services.accounts
         self._settings = settings
+        self._scrapers = tuple(ip_network(each) for each in settings.scrapers)
 
     async def identify(self, request: web.Request) -> Who | None:
         """Who sent this request; None when they showed nothing or something that does not hold."""
@@ -108,6 +112,17 @@ class Gate:
             if hop and hop not in self._settings.trusted_proxies:
                 return hop
         return address
+
+    def is_scraper(self, request: web.Request) -> bool:
+        """Whether the asker's address may read what is counted without further proof."""
+        if not self._scrapers:
+            return False
+        try:
+            address = ip_address(self.address_of(request))
+        except ValueError:
+            return False
+        mapped = getattr(address, "ipv4_mapped", None)
+        return any((mapped or address) in network for network in self._scrapers)
 
     def is_secure(self, request: web.Request) -> bool:
         if request.remote in self._settings.trusted_proxies:

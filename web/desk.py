@@ -14,6 +14,7 @@ from web.feed import Feed
 from web.leases import Leases
 from web.levers import Levers
 from web.lobby import Lobby
+from web.metrics.scrape import Scrape
 from web.passwords import Passwords
 from web.preview import Previews
 from web.settings import WebSettings
@@ -40,6 +41,7 @@ class Desk:
     openapi: bytes
     catalogs: Catalogs
     previews: Previews
+    scrape: Scrape
     spoken: dict[tuple[str, str, str], float] = field(default_factory=dict)
     """When a repeated write (a hand on the PTZ stick) was last audited, see `Route.audit_every_s`."""
 

@@ -86,6 +86,8 @@ class Feed:
         self._storms = 0
         self._unhear: Callable[[], None] | None = None
         self._told = 0
+        self._missed = 0
+        """By listeners that have left."""
 
     def start(self) -> None:
         self._unhear = self._services.bus.listen(self.hear)
@@ -105,7 +107,7 @@ class Feed:
             "listeners": len(self._listeners),
             "told": self._told,
             "storms": self._storms,
-            "missed": sum(listener.missed for listener in self._listeners),
+            "missed": self._missed + sum(listener.missed for listener in self._listeners),
         }
 
     def holders(self) -> tuple[Who, ...]:
@@ -170,6 +172,7 @@ class Feed:
                 request.transport.abort()
         finally:
             self._listeners.discard(listener)
+            self._missed += listener.missed
         return response
 
     def _view(self, code: str) -> DeviceView | None:

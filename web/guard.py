@@ -55,6 +55,8 @@ async def _admit(request: web.Request) -> None:
             raise denied(401)
         return
     declared = doors.routes.get(asked)
+    if declared is not None and declared.by_address and desk.gate.is_scraper(request):
+        return
     if declared is not None and declared.public:
         if declared.is_write and desk.gate.is_same_origin(request) is False:
             raise Problem(403, "foreign-origin", "This request came from another site's page.")

@@ -53,6 +53,10 @@ class Leases:
         held = self._held.get(holder)
         return now - held.touched_at if held is not None else 0.0
 
+    def __len__(self) -> int:
+        """All leases of all holders."""
+        return sum(len(held.leases) for held in self._held.values())
+
     def count(self, holder: str) -> int:
         held = self._held.get(holder)
         return len(held.leases) if held is not None else 0

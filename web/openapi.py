@@ -105,6 +105,8 @@ def _query_parameters(route: Route, schema_of: dict[Any, Json], components: Json
 def _answer(route: Route, schema_of: dict[Any, Json]) -> Json:
     if route.streams:
         return {"description": "Events until the session ends.", "content": {"text/event-stream": {}}}
+    if route.media_type:
+        return {"description": "The answer.", "content": {route.media_type: {}}}
     if not _is_json(route):
         return {"description": "Done."}
     content: Json = {"schema": schema_of[route.answer]}

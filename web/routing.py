@@ -63,6 +63,10 @@ class Route:
     problems: tuple[int, ...]
     audit_every_s: float
     streams: bool
+    media_type: str = ""
+    """Of an answer that is not JSON."""
+    by_address: bool = False
+    """Whether the addresses named in the settings need show nothing else."""
 
     @property
     def tag(self) -> str:
@@ -91,8 +95,11 @@ def route(
     problems: tuple[int, ...] = (),
     audit_every_s: float = 0.0,
     streams: bool = False,
+    media_type: str = "",
+    at_root: bool = False,
+    by_address: bool = False,
 ) -> Callable[[Callable[..., Awaitable[Any]]], Route]:
-    """Declare a function a route. Unless said otherwise, only administrators may."""
+    """Declare a function a route. Unless said otherwise, only administrators may, and `path` is below `PREFIX`."""
 
     def declare(handler: Callable[..., Awaitable[Any]]) -> Route:
         hints = get_type_hints(handler, include_extras=True)
@@ -102,13 +109,13 @@ def route(
             (returned,) = get_args(returned)
         return Route(
             method=method,
-            path=PREFIX + path,
+            path=path if at_root else PREFIX + path,
             handler=handler,
             role=role,
             public=public,
             proofs=frozenset(proofs),
             summary=(inspect.getdoc(handler) or "").strip(),
-            status=204 if returned is type(None) and status == 200 else status,
+            status=204 if returned is type(None) and status == 200 and not media_type else status,
             path_types={name: hints[name] for name in names if name not in ("query", "body")},
             query=hints.get("query"),
             body=hints.get("body"),
@@ -118,6 +125,8 @@ def route(
             problems=problems,
             audit_every_s=audit_every_s,
             streams=streams,
+            media_type=media_type,
+            by_address=by_address,
         )
 
     return declare
@@ -192,7 +201,8 @@ def _respond(declared: Route, reply: Reply[Any]) -> web.Response:
     response = web.Response(status=status, headers=reply.headers)
     if not empty:
         response.body = reply.encoded if reply.encoded is not None else msgspec.json.encode(reply.value)
-        response.content_type = reply.content_type
+        if "Content-Type" not in response.headers:
+            response.content_type = reply.content_type
     if reply.cookie is not None:
         reply.cookie(response)
     return response

@@ -20,6 +20,7 @@ from web.headers import put_headers
 from web.leases import Leases
 from web.levers import Levers
 from web.lobby import Lobby
+from web.metrics.scrape import Scrape
 from web.openapi import document
 from web.passwords import Passwords
 from web.preview import Previews
@@ -68,19 +69,27 @@ def make_app(
     app.router.add_route("*", "/api/{rest:.*}", nowhere)
     app.router.add_route("GET", "/{path:.*}", console.serve)
     catalogs = Catalogs(services.bus)
+    feed, leases = Feed(services, settings, catalogs), Leases(services.broker, settings.most_leases_per_session)
+    lobby = Lobby(settings.body_patience_s)
+
+    def own_statistics() -> dict[str, int]:
+        counted = {"leases": len(leases), "sessions": services.accounts.session_count, "shown_out": lobby.shown_out}
+        return feed.statistics() | counted
+
     app[DESK] = Desk(
         services=services,
         settings=settings,
         gate=Gate(services, settings),
         passwords=passwords or Passwords(),
         throttle=Throttle(),
-        feed=Feed(services, settings, catalogs),
-        leases=Leases(services.broker, settings.most_leases_per_session),
+        feed=feed,
+        leases=leases,
         levers=Levers(services.neighbours, settings.ptz_hold_s),
-        lobby=Lobby(settings.body_patience_s),
+        lobby=lobby,
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,
         previews=Previews(services.bus),
+        scrape=Scrape(services, own_statistics, settings.most_stream_series),
     )
     app[DOORS] = Doors(declared, signed, frozenset({health, console.serve}))
     app.on_response_prepare.append(put_headers)

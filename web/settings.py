@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -44,6 +44,10 @@ class WebSettings:
     """A camera that moves is stopped when whoever steers has not said so again for this long: browsers die."""
     sweep_s: float = 15.0
     """How often we look whether sessions that hold pictures or feeds still live."""
+    scrapers: tuple[str, ...] = ()
+    """Addresses or CIDR networks that may read /metrics without a key; name a proxy between in trusted_proxies."""
+    most_stream_series: int = 500
+    """Live streams that have series of their own at /metrics; the rest is only counted."""
     console: Path = BUILT_CONSOLE
     """The built console's folder."""
 
@@ -59,3 +63,8 @@ class WebSettings:
                 ip_address(proxy)
             except ValueError:
                 raise ValueError(f"trusted_proxies holds IP addresses, not {proxy!r}") from None
+        for scraper in self.scrapers:
+            try:
+                ip_network(scraper)
+            except ValueError:
+                raise ValueError(f"scrapers holds addresses or networks like 10.0.0.0/8, not {scraper!r}") from None

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
 
-from broker.watch import AudioTrack, InletStatistics, SenderStatistics, StreamView, VideoTrack, WatchKind
+from broker.watch import (
+    AudioTrack,
+    InletStatistics,
+    SenderStatistics,
+    StreamView,
+    VideoTrack,
+    ViewerStatistics,
+    WatchKind,
+    WorkerStatistics,
+)
 from registry.channel import Channel
 from registry.device import Device, DeviceKind, Presence
 from registry.events import Bus, CatalogChanged, CatalogProgress, DeviceRemoved, DeviceWentOffline, Event
@@ -213,8 +223,21 @@ def audio_view(track: AudioTrack | None) -> Audio | None:
     return None if track is None else Audio(str(track.codec), track.rate_hz, track.channels, track.playable_as)
 
 
+class SeatItem(msgspec.Struct, frozen=True):
+    """A viewer of a stream and how he keeps up: what waits for him, how old the oldest of it is, and how often he was
+    moved on to the next key frame."""
+
+    viewer: str
+    format: str
+    sent_bytes: int
+    queued_bytes: int
+    queued_s: float
+    skips: int
+    dropped: int
+
+
 class Figures(msgspec.Struct, frozen=True):
-    """What was counted on a stream's way in."""
+    """What was counted on a stream's way in. Rates are of the last seconds; `loss` is 0 to 1."""
 
     packets: int
     bytes: int
@@ -229,6 +252,18 @@ class Figures(msgspec.Struct, frozen=True):
     last_packet_age_s: float | None
     video: Video | None
     audio: Audio | None
+    bitrate_bps: float = 0.0
+    packets_per_s: float = 0.0
+    fps: float = 0.0
+    loss: float = 0.0
+    jitter_s: float = 0.0
+    gop_frames: int | None = None
+    gop_s: float | None = None
+    key_frame_age_s: float | None = None
+    skips: int = 0
+    cut: int = 0
+    seats: tuple[SeatItem, ...] = ()
+    """The slowest first; of a crowd only the slowest."""
 
 
 class SenderItem(msgspec.Struct, frozen=True):
@@ -243,6 +278,8 @@ class SenderItem(msgspec.Struct, frozen=True):
     skips: int
     dropped_bytes: int
     lost_there: float | None
+    upper: str = ""
+    """The code of the platform above."""
 
 
 class StreamItem(msgspec.Struct, frozen=True):
@@ -266,6 +303,7 @@ class StreamItem(msgspec.Struct, frozen=True):
 
 
 def stream_view(stream: StreamView, counted: InletStatistics | None) -> StreamItem:
+    names = dict(stream.seats)
     return StreamItem(
         id=stream.id,
         owner=stream.owner,
@@ -278,24 +316,53 @@ def stream_view(stream: StreamView, counted: InletStatistics | None) -> StreamIt
         viewers=stream.viewers,
         started_at=stream.started_at,
         failure=stream.failure,
-        statistics=None if counted is None else _figures(counted),
+        statistics=None if counted is None else _figures(counted, names),
         kind=stream.kind,
         path=stream.path,
-        senders=tuple(_sender(sender) for sender in stream.senders),
+        senders=tuple(_sender(sender, names.get(sender.outlet, "")) for sender in stream.senders),
     )
 
 
-def _sender(sender: SenderStatistics) -> SenderItem:
-    same: dict[str, Any] = {name: getattr(sender, name) for name in SenderItem.__struct_fields__}
-    return SenderItem(**{**same, "transport": str(sender.transport)})
+def _sender(sender: SenderStatistics, upper: str) -> SenderItem:
+    same: dict[str, Any] = {name: getattr(sender, name) for name in SenderItem.__struct_fields__ if name != "upper"}
+    return SenderItem(**{**same, "transport": str(sender.transport)}, upper=upper)
 
 
-def _figures(counted: InletStatistics) -> Figures:
-    tracks = ("video", "audio")
-    same: dict[str, Any] = {name: getattr(counted, name) for name in Figures.__struct_fields__ if name not in tracks}
+def _figures(counted: InletStatistics, names: Mapping[str, str]) -> Figures:
+    others = ("video", "audio", "seats")
+    same: dict[str, Any] = {name: getattr(counted, name) for name in Figures.__struct_fields__ if name not in others}
     return Figures(
-        **same, video=None if counted.video is None else video_view(counted.video), audio=audio_view(counted.audio)
+        **same,
+        video=None if counted.video is None else video_view(counted.video),
+        audio=audio_view(counted.audio),
+        seats=tuple(_seat(seat, names.get(seat.outlet, "")) for seat in counted.seats),
     )
+
+
+def _seat(seat: ViewerStatistics, viewer: str) -> SeatItem:
+    return SeatItem(viewer, str(seat.kind), seat.sent_bytes, seat.queued_bytes, seat.queued_s, seat.skips, seat.dropped)
+
+
+class WorkerItem(msgspec.Struct, frozen=True):
+    """A process that carries media. `load` is 1.0 for a whole core."""
+
+    name: str
+    state: str
+    load: float
+    memory_bytes: int
+    streams: int
+    viewers: int
+    senders: int
+    packets_per_s: float
+    bitrate_bps: float
+    nap_s: float
+    late_ticks: int
+    restarts: int
+    uptime_s: float
+
+
+def worker_view(worker: WorkerStatistics) -> WorkerItem:
+    return WorkerItem(*(getattr(worker, name) for name in WorkerItem.__struct_fields__))
 
 
 class Catalogs:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from broker.watch import InletStatistics, Lease, StreamView, Watch
+from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
 from registry.directory import Directory
@@ -175,6 +175,9 @@ class Services:
     stream_statistics: Callable[[str], InletStatistics | None]
     """Figures of one stream by its id (`StreamView.id`), None when it has none."""
     divisions: Divisions
+    broker_statistics: Callable[[], Mapping[str, Any]] = dict
+    workers: Callable[[], Sequence[WorkerStatistics]] = tuple
+    """The processes that carry media."""
     uppers: Uppers | None = None
     """None while we register with nobody."""
     exporter: Exporter | None = None

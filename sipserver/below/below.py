@@ -238,6 +238,7 @@ class Below:
             "presence": asdict(self._attendance.statistics()),
             "registrar": asdict(self._reception.statistics()),
             "refusals": self._grievances.total,
+            "refused": {str(reason): count for reason, count in self._grievances.by_reason.items()},
             "turned_away": self._gate.turned_away,
             "followed": self._gate.followed,
             "moved": self._reception.moved,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -21,10 +21,12 @@ class Grievances:
         self._told: OrderedDict[_Kind, float] = OrderedDict()
         self._held: dict[_Kind, RefusalSeen] = {}
         self.total = 0
+        self.by_reason: Counter[Refusal] = Counter()
 
     def note(self, seen: RefusalSeen) -> None:
         """Tell it now, or hold it for `flush` when one of its kind was told a moment ago."""
         self.total += seen.count
+        self.by_reason[seen.reason] += seen.count
         kind = (seen.code, seen.reason, seen.source.rpartition(":")[0])
         last = self._told.get(kind)
         if last is None or seen.at - last >= self._every_s or seen.at < last:

@@ -36,6 +36,7 @@ from media.plane import (
     Transport,
     Verdict,
     VideoTrack,
+    WorkerStatistics,
 )
 from registry.channel import Channel
 from registry.device import Device, Presence
@@ -250,6 +251,9 @@ class FakePlane:
         if inlet not in self.open_inlets:
             return None
         return InletStatistics(inlet, 1, 1, 0, 0, 0, 0, 0, 1, 1, 0, self.silent_s)
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        return (WorkerStatistics("local", streams=len(self.open_inlets)),)
 
     def lose(self, note: str = "silent for 10 s") -> None:
         for inlet in tuple(self.open_inlets):

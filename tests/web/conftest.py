@@ -13,7 +13,16 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 
-from broker.watch import AudioTrack, InletStatistics, Lease, SenderStatistics, StreamView, VideoTrack, Watch
+from broker.watch import (
+    AudioTrack,
+    InletStatistics,
+    Lease,
+    SenderStatistics,
+    StreamView,
+    VideoTrack,
+    Watch,
+    WorkerStatistics,
+)
 from gb28181.dialect import STANDARD
 from gb28181.manscdp.catalog import Item
 from gb28181.peer import PeerOffline
@@ -214,6 +223,10 @@ class House:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def app_services(self) -> Services:
+        return self.app[DESK].services
+
+    @property
     def accounts(self) -> Any:
         return self.directory.accounts
 
@@ -317,6 +330,7 @@ async def house(
         system=lambda: info,
         sip_statistics=lambda: {"requests_in": 1},
         plane_statistics=lambda: {"inlets": 0},
+        workers=lambda: (WorkerStatistics("local", load=0.1, streams=1),),
         stream_statistics=lambda stream: replace(figures, inlet=stream),
         divisions=Divisions.load(),
         uppers=uppers if cascades else None,

@@ -70,7 +70,7 @@ def test_every_operation_but_logging_in_needs_a_credential_and_says_which_role()
     for _, _, operation in OPERATIONS:
         assert {name for choice in operation["security"] for name in choice} <= known
         if operation["security"]:
-            assert operation["x-role"] in ("viewer", "operator", "administrator")
+            assert operation["x-role"] in ("scraper", "viewer", "operator", "administrator")
             assert {"401", "403"} <= set(operation["responses"])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -14,6 +14,9 @@ from web.desk import Visit
 from web.errors import Problem
 from web.routing import route
 from web.texts import Ident, Name
+
+KeyRole = RoleWord | Literal["scraper"]
+"""A program that only reads /metrics needs no more than scraper."""
 
 
 class KeyView(msgspec.Struct, frozen=True):
@@ -31,7 +34,7 @@ class KeyList(msgspec.Struct, frozen=True):
 
 class KeyNew(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: Name
-    role: RoleWord = "viewer"
+    role: KeyRole = "viewer"
     lasts_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
     """The key works for so many days; without it, until it is removed."""
 

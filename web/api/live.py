@@ -13,7 +13,18 @@ from web.desk import Visit
 from web.errors import Problem
 from web.routing import route
 from web.texts import Code, Ident
-from web.views import Audio, Figures, StreamItem, Video, audio_view, stream_view, video_view
+from web.views import (
+    Audio,
+    Figures,
+    SeatItem,
+    StreamItem,
+    Video,
+    WorkerItem,
+    audio_view,
+    stream_view,
+    video_view,
+    worker_view,
+)
 
 StreamNumber = Annotated[int, Meta(ge=0, le=3)]
 Owner = Annotated[str, Meta(max_length=64)]
@@ -54,8 +65,18 @@ class LiveView(msgspec.Struct, frozen=True):
     path: tuple[str, ...] = ()
 
 
+class StreamQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`channel` asks for the streams of one channel only."""
+
+    channel: Annotated[str, Meta(max_length=64)] = ""
+
+
 class StreamList(msgspec.Struct, frozen=True):
     items: list[StreamItem]
+
+
+class WorkerList(msgspec.Struct, frozen=True):
+    items: list[WorkerItem]
 
 
 VIDEO = Video("H264", 1920, 1080, 25.0, "avc1.64001F")
@@ -82,8 +103,31 @@ STREAM_EXAMPLE = StreamItem(
     viewers=("wang",),
     started_at=1795226400.0,
     failure=None,
-    statistics=Figures(9120, 11_400_000, 0, 2, 0, 0, 0, 750, 30, 1, 0.02, VIDEO, AUDIO),
+    statistics=Figures(
+        9120,
+        11_400_000,
+        0,
+        2,
+        0,
+        0,
+        0,
+        750,
+        30,
+        1,
+        0.02,
+        VIDEO,
+        AUDIO,
+        bitrate_bps=4_000_000.0,
+        packets_per_s=376.0,
+        fps=25.0,
+        jitter_s=0.002,
+        gop_frames=50,
+        gop_s=2.0,
+        key_frame_age_s=0.7,
+        seats=(SeatItem("wang", "ws-fmp4", 8_210_334, 0, 0.0, 0, 0),),
+    ),
 )
+WORKER_EXAMPLE = WorkerItem("local", "up", 0.12, 210_000_000, 4, 6, 1, 1504.0, 16_000_000.0, 0.0, 0, 0, 86_400.0)
 
 
 @route(
@@ -138,12 +182,17 @@ async def leave(visit: Visit, lease: Ident) -> None:
 
 
 @route("GET", "/streams", role=Role.VIEWER, example=StreamList([STREAM_EXAMPLE]))
-async def streams(visit: Visit) -> StreamList:
+async def streams(visit: Visit, query: StreamQuery) -> StreamList:
     """All streams that flow, ring or have failed, with what was counted on their way in."""
     services = visit.services
-    return StreamList(
-        [stream_view(stream, services.stream_statistics(stream.id)) for stream in services.broker.streams()]
-    )
+    wanted = (each for each in services.broker.streams() if query.channel in ("", each.channel))
+    return StreamList([stream_view(each, services.stream_statistics(each.id)) for each in wanted])
+
+
+@route("GET", "/workers", role=Role.VIEWER, example=WorkerList([WORKER_EXAMPLE]))
+async def workers(visit: Visit) -> WorkerList:
+    """The processes that carry media, and how much of a core each uses."""
+    return WorkerList([worker_view(worker) for worker in visit.services.workers()])
 
 
 @route("DELETE", "/streams/{id}", role=Role.OPERATOR, problems=(404,))

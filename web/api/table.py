@@ -13,6 +13,7 @@ from web.api import (
     keys,
     ladders,
     live,
+    metrics,
     platforms,
     previews,
     ptz,
@@ -45,6 +46,7 @@ ROUTES: tuple[Route, ...] = routes_of(
     previews,
     ladders,
     system,
+    metrics,
     divisions,
     events,
 )
