@@ -91,6 +91,7 @@ class _Held:
     """A lease that is out: where its claim and its outlet are, who hears of its end, and what goes back then."""
 
     stream: Stream
+    plane: MediaPlane
     inlet: str
     outlet: str
     sends: bool = False
@@ -105,7 +106,7 @@ class Broker:
         self,
         neighbours: Neighbours,
         channels: ChannelLookup,
-        plane: MediaPlane,
+        media: MediaPlane | Placement,
         bus: Bus,
         settings: BrokerSettings | None = None,
     ) -> None:
@@ -113,7 +114,7 @@ class Broker:
         self._neighbours = neighbours
         self._channels = channels
         self._routes = RouteBook(channels, self.settings.domain)
-        self._placement = Placement(plane)
+        self._placement = media if isinstance(media, Placement) else Placement(media)
         self._bus = bus
         self._ssrcs = SsrcPool(self.settings.domain)
         self._recorded_ssrcs = SsrcPool(self.settings.domain, live=False)
@@ -127,8 +128,7 @@ class Broker:
         self._waiting = 0
         self._calls = self._granted = self._failed = 0
         self._is_closed = False
-        for each in self._placement.planes():
-            each.listen(self._plane_said)
+        self._placement.listen(self._plane_said)
         self._deafen = bus.listen(self._heard)
 
     # --- viewers ---------------------------------------------------------------------------------------------
@@ -152,13 +152,13 @@ class Broker:
         """Give a lease back; harmless when it is gone."""
         held = self._take_back(lease_id)
         if held is not None:
-            await held.stream.plane.detach(held.inlet, held.outlet)
+            await held.plane.detach(held.inlet, held.outlet)
 
     def begin(self, lease_id: str) -> None:
         """The platform above is ready (its ACK came): its sender begins. Harmless for a lease that is gone."""
         held = self._leases.get(lease_id)
         if held is not None and held.sends:
-            held.stream.plane.begin(held.outlet)
+            held.plane.begin(held.outlet)
 
     def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None:
         """Call `listener(reason)` once, when the lease ends by itself and not by `release`; at once when it has.
@@ -227,7 +227,7 @@ class Broker:
         stream = self._streams.get(key)
         if stream is None:
             return None
-        counted = stream.plane.statistics(stream.inlet.id) if stream.inlet is not None else None
+        counted = stream.counted()
         if stream.state in (State.INVITING, State.AWAITING):
             return True
         age_s = counted.last_packet_age_s if counted is not None else None
@@ -289,7 +289,7 @@ class Broker:
             key,
             self._channels.device,
             self._neighbours,
-            self._placement.plane_for(route.device),
+            self._placement,
             self._ssrcs if is_live else self._recorded_ssrcs,
             Pace(
                 settings.linger_s if is_live else 0.0,
@@ -336,27 +336,29 @@ class Broker:
             raise Refused(failure)
 
     async def _lease(self, watch: Watch, stream: Stream, claim: str) -> Lease:
-        inlet, call, video = stream.inlet, stream.call, stream.video
-        if inlet is None or call is None or video is None:
+        plane, inlet, call, video = stream.plane, stream.inlet, stream.call, stream.video
+        if plane is None or inlet is None or call is None or video is None:
             raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops, path=stream.path))
         with ExitStack() as taken:
             sender: Sender | None = None
             try:
                 if isinstance(watch.outlet, RtpTo):
-                    sender = await self._attach_sender(watch, watch.outlet, stream, inlet, taken)
+                    sender = await self._attach_sender(watch, watch.outlet, plane, inlet, taken)
                     outlet, address = sender.outlet, ""
                 else:
-                    outlet, address = await stream.plane.attach(inlet.id, watch.outlet, audio=watch.audio)
+                    outlet, address = await plane.attach(inlet.id, watch.outlet, audio=watch.audio)
             except (NoCapacity, NoNumber) as error:
                 raise refused(str(error), "no-capacity", 503, "attach a viewer") from None
             except KeyError:
                 raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
-            self._leases[claim] = _Held(stream, inlet.id, outlet, sender is not None, taken=taken.pop_all())
+            self._leases[claim] = _Held(stream, plane, inlet.id, outlet, sender is not None, taken=taken.pop_all())
         self._by_outlet[outlet] = claim
         audio = stream.audio if watch.audio else None
         return Lease(claim, watch, address, call.call_id, video, audio, sender, stream.path, call.answer.filesize)
 
-    async def _attach_sender(self, watch: Watch, to: RtpTo, stream: Stream, inlet: Inlet, taken: ExitStack) -> Sender:
+    async def _attach_sender(
+        self, watch: Watch, to: RtpTo, plane: MediaPlane, inlet: Inlet, taken: ExitStack
+    ) -> Sender:
         """A bound way out to a platform above. The called side chooses the number where the offer has none."""
         pool = self._ssrcs if watch.kind.is_live else self._recorded_ssrcs
         try:
@@ -365,7 +367,7 @@ class Broker:
             wish = SenderWish(
                 transport, to.host, to.port, ssrc, to.payload_type, to.local_host, is_whole=not watch.kind.is_live
             )
-            return await stream.plane.attach_sender(inlet.id, wish)
+            return await plane.attach_sender(inlet.id, wish)
         except ValueError as error:
             message = f"nothing can be sent to {to.host} port {to.port} by {to.transport}: {error}"
             raise refused(message, "bad-address", 488, "attach a sender") from None
@@ -378,7 +380,7 @@ class Broker:
         seats: dict[Stream, list[tuple[str, str]]] = {}
         for claim, held in self._leases.items():
             seats.setdefault(held.stream, []).append((held.outlet, held.stream.viewer_of(claim)))
-            found = held.stream.plane.sender_statistics(held.outlet) if held.sends else None
+            found = held.plane.sender_statistics(held.outlet) if held.sends else None
             if found is not None:
                 senders[held.stream] = (*senders.get(held.stream, ()), found)
         return [
@@ -388,7 +390,7 @@ class Broker:
 
     def workers(self) -> list[WorkerStatistics]:
         """The processes that carry media, wherever they are."""
-        return [worker for plane in self._placement.planes() for worker in plane.workers()]
+        return list(self._placement.workers())
 
     def failures(self) -> list[StreamView]:
         """The last streams that never came, newest last."""
@@ -407,9 +409,7 @@ class Broker:
     def statistics_of(self, stream_id: str) -> InletStatistics | None:
         """What the media plane counts on a stream."""
         stream = self._named(stream_id)
-        if stream is None or stream.inlet is None:
-            return None
-        return stream.plane.statistics(stream.inlet.id)
+        return stream.counted() if stream is not None else None
 
     def statistics(self) -> BrokerStatistics:
         return BrokerStatistics(
@@ -487,7 +487,7 @@ class Broker:
             if held.stream is stream and (held.sends or not senders_only):
                 self._end_lease(lease_id, reason)
                 if senders_only:
-                    task = asyncio.create_task(stream.plane.detach(held.inlet, held.outlet), name=f"leave {lease_id}")
+                    task = asyncio.create_task(held.plane.detach(held.inlet, held.outlet), name=f"leave {lease_id}")
                     self._leaving.add(task)
                     task.add_done_callback(self._leaving.discard)
 

@@ -1,19 +1,71 @@
-"""Which media host takes a stream. There is one now; the question already has its place."""
+"""Which media host takes a stream: one that is well, near, and least busy."""
 
 from __future__ import annotations
 
-from media.plane import MediaPlane
+import asyncio
+from collections.abc import Callable, Sequence
+
+from media.plane import MediaHost, MediaHosts, MediaPlane, PlaneEvent, WorkerStatistics
 from registry.device import Device
+
+NEWCOMER_CPU = 0.01
+"""What a stream is taken to cost, as part of a core, until its host has measured it."""
+LOOK_S = 0.05
 
 
 class Placement:
-    """Picks a plane for a device's stream."""
+    """Picks planes for a device's stream; made of one plane, or of hosts that come and go."""
 
-    def __init__(self, plane: MediaPlane) -> None:
+    def __init__(self, plane: MediaPlane | None = None, *, hosts: MediaHosts | None = None) -> None:
         self._plane = plane
+        self._hosts = hosts
 
-    def plane_for(self, device: Device) -> MediaPlane:
-        return self._plane
+    async def planes_for(self, device: Device | None, *, within_s: float) -> Sequence[MediaPlane]:
+        """The planes that may take it, best first; when there is none, one is awaited for so long at the longest."""
+        if self._plane is not None:
+            return (self._plane,)
+        until = asyncio.get_running_loop().time() + within_s
+        while True:
+            hosts = [host for host in self._hosts.hosts() if host.is_well] if self._hosts is not None else []
+            if hosts or asyncio.get_running_loop().time() >= until:
+                return in_order(hosts, zone_of(device))
+            await asyncio.sleep(LOOK_S)
 
-    def planes(self) -> tuple[MediaPlane, ...]:
-        return (self._plane,)
+    def workers(self) -> Sequence[WorkerStatistics]:
+        """The processes that carry media, wherever they are."""
+        known = self._plane or self._hosts
+        return known.workers() if known is not None else ()
+
+    def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
+        heard = self._plane or self._hosts
+        if heard is not None:
+            heard.listen(listener)
+
+
+def in_order(hosts: Sequence[MediaHost], zone: str) -> list[MediaHost]:
+    """Hosts of the zone before those of others, and the least busy of each first."""
+    return sorted(
+        hosts,
+        key=lambda host: (
+            host.zone != zone,
+            round(expected_cpu(host.load, host.unmeasured), 2),
+            _taken(host.load),
+            host.name,
+        ),
+    )
+
+
+def expected_cpu(load: WorkerStatistics, unmeasured: int) -> float:
+    """How busy a host will be with the streams it took since it last said how busy it was."""
+    measured = load.streams - unmeasured
+    each = max(load.load / measured, NEWCOMER_CPU) if measured > 0 else NEWCOMER_CPU
+    return load.load + each * unmeasured
+
+
+def zone_of(device: Device | None) -> str:
+    """The part of the network a device stands in; "" is the one that needs no name."""
+    return device.media_zone if device is not None else ""
+
+
+def _taken(load: WorkerStatistics) -> int:
+    return load.streams + load.viewers + load.senders

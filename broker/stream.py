@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from broker.failure import Failure, of_media, of_peer
 from broker.life import LIFE, State, Turn
+from broker.placement import Placement
 from broker.route import is_platform
 from broker.ssrc_pool import NoNumber, SsrcPool
 from broker.watch import StreamView, WatchKind
@@ -28,6 +29,7 @@ from media.plane import (
     AudioTrack,
     FirstFrame,
     Inlet,
+    InletStatistics,
     KeyFrameWanted,
     MediaPlane,
     NoCapacity,
@@ -35,6 +37,7 @@ from media.plane import (
     Seen,
     StreamFailed,
     TracksChanged,
+    Transport,
     Verdict,
     VideoTrack,
 )
@@ -54,6 +57,10 @@ DRAIN_S = 5.0
 """What of a recording is still on its way when its end is told has so long to go out."""
 ENDS_OF_FILE = frozenset({"file-sent", "hung-up"})
 """Reasons of a call's end that end a recording well: MediaStatus 121, and the BYE of a sender that tells no 121."""
+HOST_S = 4.0
+"""How long a stream waits for a media host when there is none: one that died is replaced within seconds."""
+HOST_TRIES = 3
+"""So often the media host may vanish before the first picture."""
 FINISHED = "finished"
 NOT_ACCEPTABLE_HERE = 488
 
@@ -126,7 +133,7 @@ class Stream:
         key: StreamKey,
         device: Callable[[str], Device | None],
         neighbours: Neighbours,
-        plane: MediaPlane,
+        placement: Placement,
         ssrcs: SsrcPool,
         pace: Pace,
         errand: Errand,
@@ -136,7 +143,8 @@ class Stream:
     ) -> None:
         self.name = name
         self.key = key
-        self.plane = plane
+        self.plane: MediaPlane | None = None
+        """Where its inlet is, or was last."""
         self.state = State.INVITING
         self.inlet: Inlet | None = None
         self.call: Call | None = None
@@ -154,16 +162,19 @@ class Stream:
         self._device = device
         self._detour = detour
         self._neighbours = neighbours
+        self._placement = placement
         self._ssrcs = ssrcs
         self._pace = pace
         self._errand = errand
         self._changed = changed
         self._inlet_changed = inlet_changed
+        self._way = Way(Transport.UDP, False)
         self._ssrc = 0
         self._hops: list[Hop] = []
         self._loop = asyncio.get_running_loop()
         self._outcome: asyncio.Future[Failure | None] = self._loop.create_future()
         self._news: asyncio.Future[Seen | None] | None = None
+        self._kept_until = 0.0
         self._wake = asyncio.Event()
         self._broken: str | None = None
         self._bye_s = BYE_S
@@ -254,6 +265,20 @@ class Stream:
     def hops(self) -> tuple[Hop, ...]:
         return tuple(self._hops)
 
+    def counted(self) -> InletStatistics | None:
+        """What its media host counts on it, None when that has no such inlet."""
+        return self.plane.statistics(self.inlet.id) if self.plane is not None and self.inlet is not None else None
+
+    @property
+    def has_lost_its_host(self) -> bool:
+        """The media host died under it, and the inlet with it."""
+        return self.inlet is not None and self.counted() is None
+
+    @property
+    def is_wanted(self) -> bool:
+        """Somebody watches, or did when the media host died and will be back in a moment."""
+        return bool(self._claims) or self._loop.time() < self._kept_until
+
     # --- the task --------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -285,6 +310,7 @@ class Stream:
         """Ring; once more by another way where that may help. Raises Failed."""
         way = first_way(self._device(self.key.owner), single_port=self._pace.single_port)
         tried: tuple[Hop, ...] = ()
+        hosts = 1
         second: Way | None = way
         while second is not None:
             way = second
@@ -294,7 +320,12 @@ class Stream:
                 return
             except Failed as failed:
                 failure = failed.failure.after(tried)
-                second = None if tried or self._is_stopped else self._other_way(way, failed.failure)
+                if self.has_lost_its_host and hosts < HOST_TRIES and not self._is_stopped:
+                    hosts += 1
+                elif tried or self._is_stopped:
+                    second = None
+                else:
+                    second = self._other_way(way, failed.failure)
                 if second is None:
                     raise Failed(failure) from None
                 log.info("%s; ringing once more by %s", failure.message, second)
@@ -318,6 +349,7 @@ class Stream:
                 await self._end_recording(why)
                 return
             log.info("stream %s of %s broke: %s", self.name, self.key.channel, why)
+            is_at_once = self.has_lost_its_host
             self.failure = Failure(f"{self.key.channel} stopped sending: {why}", "lost", 504, self.hops)
             self._expect_outcome()
             self._move(Turn.BROKEN, why)
@@ -325,13 +357,15 @@ class Stream:
             if self._loop.time() - began > self._pace.retry_last_s:
                 pause_s = self._pace.retry_first_s
             is_first_move = True
-            wait_s = pause_s
+            wait_s = 0.0 if is_at_once else pause_s
             while True:
                 if not await self._pause(wait_s):
                     return
                 wait_s = pause_s = min(pause_s * 2, self._pace.retry_last_s)
                 self._move(Turn.RING_AGAIN)
                 try:
+                    if self.counted() is None:
+                        await self._move_house()
                     await self._ring()
                     break
                 except Failed as failed:
@@ -343,6 +377,11 @@ class Stream:
                     if self._movable and await self._take_detour() and is_first_move:
                         # At once, but once: two ways that both refuse must not be rung by turns without a pause.
                         is_first_move, wait_s = False, 0.0
+
+    async def _move_house(self) -> None:
+        """A way in on another media host, or on the one that took the dead one's place. Raises Failed."""
+        await self._close_inlet()
+        await self._open(self._way)
 
     async def _take_detour(self) -> bool:
         """Go on by another way from the next ring on; false when there is none."""
@@ -360,7 +399,7 @@ class Stream:
         self.is_finished = why in ENDS_OF_FILE or self._has_run_its_time()
         if not self.is_finished:
             self.failure = Failure(f"the recording of {self.key.channel} stopped: {why}", "lost", 504, self.hops)
-        elif self.inlet is not None:
+        elif self.inlet is not None and self.plane is not None:
             await self.plane.drain(self.inlet.id, DRAIN_S)
         self._move(Turn.OVER, FINISHED if self.is_finished else why)
 
@@ -383,11 +422,11 @@ class Stream:
             if self._claims:
                 self._move(Turn.VIEWER_CAME)
                 linger_until = None
-            elif linger_until is None:
+            elif self._broken is None and linger_until is None:
                 linger_until = self._loop.time() + self._pace.linger_s
                 self._move(Turn.LAST_LEFT)
             if self._broken is not None:
-                if self._claims:
+                if self._claims or (self.is_live and self.is_wanted):
                     return self._broken
                 self._move(Turn.OVER, self._broken)
                 return None
@@ -400,14 +439,14 @@ class Stream:
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
-            if self.inlet is None or self.plane.statistics(self.inlet.id) is None:
-                self._broken = "the media plane no longer has it"
+            if self.counted() is None:
+                self._broken = self._broken or "the media plane no longer has it"
 
     async def _pause(self, seconds: float) -> bool:
         """Wait before ringing again; false when there is no reason to any more."""
         until = self._loop.time() + seconds
         while True:
-            if self._is_stopped or not self._claims:
+            if self._is_stopped or not self.is_wanted:
                 self._move(Turn.OVER, "stopped by an operator" if self._is_stopped else "nobody watches")
                 return False
             self._wake.clear()
@@ -423,18 +462,27 @@ class Stream:
     # --- one ring --------------------------------------------------------------------------------------------
 
     async def _open(self, way: Way) -> None:
-        """A way in on the media plane. Raises Failed."""
-        try:
-            self.inlet = await self.plane.open(
-                self._ssrc,
-                way.transport,
-                single_port=way.single_port,
-                is_recording=not self._errand.kind.is_live,
-                towards=self._our_host(),
-            )
-        except NoCapacity as error:
-            hop = Hop("media", "open a port", 503, str(error))
-            raise Failed(Failure(str(error), "no-capacity", 503, (*self._hops, hop))) from None
+        """A way in on the best media host that has room. Raises Failed."""
+        self._way = way
+        planes = await self._placement.planes_for(self._device(self.key.owner), within_s=HOST_S)
+        refusal = "no media host is there"
+        for plane in planes:
+            try:
+                self.inlet = await plane.open(
+                    self._ssrc,
+                    way.transport,
+                    single_port=way.single_port,
+                    is_recording=not self._errand.kind.is_live,
+                    towards=self._our_host(),
+                )
+            except NoCapacity as error:
+                refusal = str(error)
+                continue
+            self.plane = plane
+            break
+        else:
+            hop = Hop("media", "open a port", 503, refusal)
+            raise Failed(Failure(refusal, "no-capacity", 503, (*self._hops, hop)))
         self._inlet_changed(self, None, self.inlet.id)
         place = f"{way.transport} port {self.inlet.port}, SSRC {Ssrc(self._ssrc).text}"
         self._hops = [Hop("media", "open a port", 200, place)]
@@ -442,7 +490,7 @@ class Stream:
     async def _ring(self) -> None:
         """INVITE, aim, first frame. Raises Failed."""
         inlet = self.inlet
-        assert inlet is not None
+        assert inlet is not None and self.plane is not None
         self._hops = self._hops[:1]
         peer, host, device = self._callee(inlet)
         offer = self._offer(peer, host, device, inlet)
@@ -466,7 +514,12 @@ class Stream:
         self._move(Turn.ANSWERED)
         answer = call.answer
         payloads = answer.payload_map() or offer.payload_map()
-        await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
+        try:
+            await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
+        except KeyError as gone:
+            message = f"the media host of {self.key.channel} vanished: {gone.args[0]}"
+            hop = Hop("media", "aim", 503, message)
+            raise Failed(Failure(message, "media-host-lost", 503, (*self._hops, hop), None, call.call_id)) from None
         await self._first_frame(inlet, host, call)
 
     def _offer(self, peer: Peer, host: str, device: Device, inlet: Inlet) -> Offer:
@@ -579,7 +632,10 @@ class Stream:
                 self.video = event.video or self.video
                 self.audio = event.audio
             case StreamFailed():
-                self._fell_silent = True
+                self._fell_silent = not self.has_lost_its_host
+                if self.has_lost_its_host and self._claims:
+                    # The viewers' places died, too; whoever sat there asks for a new one within seconds.
+                    self._kept_until = self._loop.time() + self._pace.linger_s
                 if not self._tell_news(event.seen):
                     self._break(event.seen.note or str(event.seen.verdict))
             case KeyFrameWanted():
@@ -588,7 +644,7 @@ class Stream:
     def controlled(self, control: Control) -> None:
         """The sender of our recording took a control: silence and jumps of it are expected now."""
         self._is_controlled = True
-        if self.inlet is None:
+        if self.inlet is None or self.plane is None:
             return
         if control.method is Method.PAUSE:
             self.plane.hold(self.inlet.id, True)
@@ -654,7 +710,7 @@ class Stream:
 
     async def _close_inlet(self) -> None:
         inlet, self.inlet = self.inlet, None
-        if inlet is not None:
+        if inlet is not None and self.plane is not None:
             try:
                 await self.plane.close(inlet.id)
             finally:

@@ -7,6 +7,7 @@ import contextlib
 import dataclasses
 import logging
 import math
+import os
 import secrets
 import time
 from collections.abc import Callable
@@ -57,6 +58,12 @@ class PlaneSettings:
 
     host: str = "0.0.0.0"
     """Address the media sockets are bound to."""
+    workers: int = 1
+    """Media processes on this machine, at most one a core; 0 has the server do their work itself."""
+    worker_stall_s: float = 1.5
+    """A worker that says nothing for so long is ended and replaced."""
+    worker_spare: bool = True
+    """Keep one more process ready, so that a replacement is there at once."""
     announce_host: str = ""
     """What SDP's c= line says; "" leaves it to the broker: the address by which the device reached us."""
     first_port: int = 30000
@@ -109,6 +116,8 @@ class PlaneSettings:
     """Viewer places of this plane, taken and reserved."""
     address_life_s: float = 60.0
     """How long an address waits for its viewer."""
+    begin_port: int = 0
+    """Where in the range to begin; 0 is at the first."""
     prefix: str = "/media"
     secret: bytes = field(default=b"", repr=False)
     """Key of the address signatures; empty makes one at start."""
@@ -183,6 +192,7 @@ class LocalPlane:
             self.settings.last_port,
             quarantine_s=self.settings.quarantine_s,
             receive_buffer=self.settings.receive_buffer_bytes,
+            begin=self.settings.begin_port,
         )
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
@@ -324,6 +334,7 @@ class LocalPlane:
                 bitrate_bps=sum(each.bitrate_bps for each in rates),
                 late_ticks=self._late_ticks,
                 uptime_s=self._clock() - self._began_at,
+                pid=os.getpid(),
             ),
         )
 

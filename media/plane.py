@@ -6,7 +6,7 @@ a worker or on another host and nobody upstairs can tell.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
@@ -231,6 +231,11 @@ class WorkerStatistics:
     """How often its clock came late, since it began."""
     restarts: int = 0
     uptime_s: float = 0.0
+    pid: int = 0
+    zone: str = ""
+    """The part of the network it stands in."""
+    note: str = ""
+    """Why the one before it ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,3 +340,38 @@ class MediaPlane(Protocol):
 
     def workers(self) -> tuple[WorkerStatistics, ...]:
         """The processes that carry media, and how they fare."""
+
+
+class MediaHost(MediaPlane, Protocol):
+    """A plane of its own process, here or on another machine, that can be chosen among others."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def zone(self) -> str:
+        """The part of the network it stands in."""
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it answers. One that does not takes no streams."""
+
+    @property
+    def load(self) -> WorkerStatistics:
+        """How busy it said to be, with what we know better: the streams and viewers it has by now."""
+
+    @property
+    def unmeasured(self) -> int:
+        """Streams it took since it last said how busy it is."""
+
+
+class MediaHosts(Protocol):
+    """The hosts there are now; they come and go."""
+
+    def hosts(self) -> Sequence[MediaHost]: ...
+
+    def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
+        """Every event of every host, also of those to come, goes to every listener; listeners must not block."""
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        """All of them, also one that is being replaced."""

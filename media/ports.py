@@ -18,13 +18,14 @@ class PortBook:
     A port given back rests for `quarantine_s`, because its last sender may still be sending (media.md 3.6).
     """
 
-    def __init__(self, first: int, last: int, quarantine_s: float) -> None:
+    def __init__(self, first: int, last: int, quarantine_s: float, begin: int = 0) -> None:
         first += first % 2
         if not (0 < first < last <= 65535):
             raise ValueError(f"no port pair lies between {first} and {last}")
         self._quarantine_s = quarantine_s
         # Oldest first, so the head rests longest and one look at it says whether anything is ready.
         self._free: deque[tuple[int, float]] = deque((port, float("-inf")) for port in range(first, last, 2))
+        self._free.rotate(-sum(port < begin for port in range(first, last, 2)))
         self._lent: set[int] = set()
 
     @property
@@ -50,6 +51,19 @@ class PortBook:
             self._free.append((port, now + self._quarantine_s))
 
 
+def slice_of(first: int, last: int, number: int, count: int) -> tuple[int, int]:
+    """The part of a range that is for one of several who share it; parts do not touch, each has whole pairs.
+
+    >>> slice_of(30000, 30999, 1, 2)
+    (30500, 30999)
+    """
+    first += first % 2
+    pairs = (last - first + 1) // 2
+    if pairs < count:
+        raise ValueError(f"{count} workers cannot share {pairs} port pairs between {first} and {last}")
+    return first + pairs * number // count * 2, first + pairs * (number + 1) // count * 2 - 1
+
+
 @dataclass(slots=True)
 class PortPair:
     """The sockets of one inlet. `rtp` is UDP even for TCP streams: some cameras answer TCP with UDP (media.md S7)."""
@@ -68,10 +82,12 @@ class PortPair:
 class Ports:
     """Lends bound sockets from a range; `first` 0 takes pairs of the system's choice."""
 
-    def __init__(self, host: str, first: int, last: int, *, quarantine_s: float, receive_buffer: int) -> None:
+    def __init__(
+        self, host: str, first: int, last: int, *, quarantine_s: float, receive_buffer: int, begin: int = 0
+    ) -> None:
         self._host = host
         self._receive_buffer = receive_buffer
-        self._book = PortBook(first, last, quarantine_s) if first else None
+        self._book = PortBook(first, last, quarantine_s, begin) if first else None
         self._lent = 0
 
     @property

@@ -39,6 +39,8 @@ class Device(msgspec.Struct, frozen=True):
     enabled: bool = True
     media_transport: str = "tcp-passive"
     """udp, tcp-passive or tcp-active: how its pictures come."""
+    media_zone: str = ""
+    """The part of the network it stands in; media hosts of the same zone take its streams first."""
     send_date: bool = True
     """Whether REGISTER's 200 carries Date (signalling.md 3.6.7): some devices read it as UTC."""
     keepalive_interval_s: int | None = None

@@ -46,6 +46,7 @@ class DeviceView(msgspec.Struct, frozen=True):
     has_password: bool
     enabled: bool
     media_transport: str
+    media_zone: str
     send_date: bool
     keepalive_interval_s: int | None
     keepalive_count: int | None

@@ -68,6 +68,7 @@ devices = Table(
     Column("refusal", Text, nullable=False),
     Column("refusal_note", Text, nullable=False),
     Column("added_at", Float(53)),
+    Column("media_zone", Text, nullable=False, server_default=""),
 )
 
 refusals = Table(

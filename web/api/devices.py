@@ -69,6 +69,7 @@ class DeviceNew(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Secret | None = None
     enabled: bool = True
     media_transport: MediaTransport = "tcp-passive"
+    media_zone: Label = ""
     send_date: bool = True
     keepalive_interval_s: Interval | None = None
     keepalive_count: Count | None = None
@@ -84,6 +85,7 @@ class DeviceChange(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: Secret | UnsetType | None = UNSET
     enabled: bool | UnsetType = UNSET
     media_transport: MediaTransport | UnsetType = UNSET
+    media_zone: Label | UnsetType = UNSET
     send_date: bool | UnsetType = UNSET
     keepalive_interval_s: Interval | UnsetType | None = UNSET
     keepalive_count: Count | UnsetType | None = UNSET

@@ -1,0 +1,277 @@
+"""The promises of `plane.py` kept by another process: calls go over a channel, counts are what it last told."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from media.calls import CALLS, EVENTS, PlaneFault, read_event, write
+from media.channel import Channel, ChannelLost
+from media.link import Seal
+from media.plane import (
+    Aim,
+    Inlet,
+    InletStatistics,
+    NoCapacity,
+    OutletClosed,
+    OutletKind,
+    PlaneEvent,
+    Seen,
+    Sender,
+    SenderStatistics,
+    SenderWish,
+    StreamFailed,
+    Transport,
+    Verdict,
+    WorkerStatistics,
+)
+from media.served import News
+
+log = logging.getLogger(__name__)
+
+ANSWER_S = 3.0
+"""How long an answer is awaited; nothing that is asked of a plane takes it more than milliseconds."""
+EARLY = 256
+"""Outlets that closed before whoever asked for them heard of it; so many are remembered."""
+
+
+class RemotePlane:
+    """A MediaPlane behind a channel, for as long as that lives; a new process is a new plane.
+
+    When the channel is lost, every stream fails and every outlet closes, as events, and nothing is here any more:
+    `open` finds no capacity, other calls find no such inlet, what is harmless stays harmless. `over` ends then.
+    """
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        name: str,
+        zone: str = "",
+        *,
+        seal: Seal | None = None,
+    ) -> None:
+        self.name = name
+        self.zone = zone
+        self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Ends well when it has said its first word."""
+        self.totals: dict[str, Any] = {}
+        self._load = WorkerStatistics(name)
+        self._unmeasured = 0
+        self._inlets: dict[str, InletStatistics] = {}
+        self._outlets: dict[str, str] = {}
+        self._senders: dict[str, SenderStatistics] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
+        self._closing: set[str] = set()
+        self._closed_early: deque[str] = deque(maxlen=EARLY)
+        self._listeners: list[Callable[[PlaneEvent], None]] = []
+        self._channel = Channel(sock, answer=_answer_nothing, noted=self._noted, lost=self._lost, seal=seal)
+
+    # --- the host --------------------------------------------------------------------------------------------
+
+    @property
+    def is_well(self) -> bool:
+        return self._channel.is_open and self.ready.done()
+
+    @property
+    def load(self) -> WorkerStatistics:
+        return replace(
+            self._load,
+            name=self.name,
+            zone=self.zone,
+            streams=len(self._inlets),
+            viewers=len(self._outlets) - len(self._senders),
+            senders=len(self._senders),
+        )
+
+    @property
+    def unmeasured(self) -> int:
+        return self._unmeasured
+
+    @property
+    def heard_at(self) -> float:
+        """When it last said anything, by the loop's clock."""
+        return self._channel.heard_at
+
+    def beat(self) -> None:
+        """Say that we live."""
+        self._channel.tell("beat")
+
+    def order(self, name: str, value: Any = None) -> None:
+        """Tell the process, not its plane."""
+        self._channel.tell(name, write(value))
+
+    def give_up(self, why: str) -> None:
+        """It stands still or talks nonsense: nobody waits for it any more."""
+        self._channel.break_off(why)
+
+    def let_go(self) -> None:
+        """We are done with it; nobody is told."""
+        self._channel.close()
+        self._finish("let go")
+
+    # --- the plane -------------------------------------------------------------------------------------------
+
+    async def open(
+        self,
+        ssrc: int,
+        transport: Transport,
+        *,
+        single_port: bool = False,
+        is_recording: bool = False,
+        towards: str = "",
+    ) -> Inlet:
+        values = (ssrc, transport, single_port, is_recording, towards)
+        opened: Inlet = await self._ask("open", NoCapacity, *values, late=self._close_late)
+        self._unmeasured += 1
+        return opened
+
+    async def aim(self, inlet: str, aim: Aim) -> None:
+        await self._ask("aim", KeyError, inlet, aim)
+
+    async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
+        outlet, address = await self._ask("attach", KeyError, inlet, kind, audio)
+        self._keep_outlet(inlet, outlet)
+        return outlet, address
+
+    async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
+        sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish)
+        self._keep_outlet(inlet, sender.outlet)
+        return sender
+
+    def begin(self, outlet: str) -> None:
+        self._channel.tell("begin", write((outlet,)))
+
+    async def detach(self, inlet: str, outlet: str) -> None:
+        await self._ask_kindly("detach", inlet, outlet)
+
+    def hold(self, inlet: str, is_held: bool) -> None:
+        self._channel.tell("hold", write((inlet, is_held)))
+
+    def seek(self, inlet: str) -> None:
+        self._channel.tell("seek", write((inlet,)))
+
+    async def drain(self, inlet: str, within_s: float) -> None:
+        await self._ask_kindly("drain", inlet, within_s, patience_s=within_s)
+
+    async def close(self, inlet: str) -> None:
+        self._inlets.pop(inlet, None)
+        self._closing.add(inlet)
+        try:
+            await self._ask_kindly("close", inlet)
+        finally:
+            self._closing.discard(inlet)
+
+    def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
+        self._listeners.append(listener)
+
+    def statistics(self, inlet: str) -> InletStatistics | None:
+        return self._inlets.get(inlet)
+
+    def sender_statistics(self, outlet: str) -> SenderStatistics | None:
+        return self._senders.get(outlet)
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        return (self.load,)
+
+    # --- servants --------------------------------------------------------------------------------------------
+
+    async def _ask(
+        self,
+        name: str,
+        gone: type[Exception],
+        *values: Any,
+        patience_s: float = 0.0,
+        late: Callable[[msgspec.Raw], None] | None = None,
+    ) -> Any:
+        """The answer; `gone` is what a plane raises that no longer has what it is asked about."""
+        try:
+            body = await self._channel.ask(name, write(values), within_s=ANSWER_S + patience_s, late=late)
+        except ChannelLost as lost:
+            raise gone(f"media host {self.name}: {lost}") from None
+        if self.over.done():
+            raise gone(f"media host {self.name}: {self.over.result()}")
+        return CALLS[name].read_answer(body)
+
+    async def _ask_kindly(self, name: str, *values: Any, patience_s: float = 0.0) -> None:
+        """What is harmless when there is nothing to do it to."""
+        try:
+            await self._ask(name, KeyError, *values, patience_s=patience_s)
+        except (KeyError, PlaneFault) as error:
+            log.info("%s of %r came to nothing: %s", name, self, error)
+
+    def _close_late(self, body: msgspec.Raw) -> None:
+        """Who asked for this stream has lost patience."""
+        late: Inlet = CALLS["open"].read_answer(body)
+        task = asyncio.create_task(self.close(late.id), name=f"close {late.id}")
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
+
+    def _keep_outlet(self, inlet: str, outlet: str) -> None:
+        if outlet in self._closed_early:
+            raise KeyError(f"{outlet} closed as soon as it was there")
+        self._outlets[outlet] = inlet
+
+    def _noted(self, name: str, body: msgspec.Raw, files: deque[int]) -> None:
+        if name == "news":
+            self._learn(msgspec.msgpack.decode(body, type=News))
+        elif name in EVENTS:
+            self._happened(read_event(name, body))
+        elif name != "beat":
+            raise ValueError(f"no plane tells of {name!r}")
+
+    def _learn(self, news: News) -> None:
+        inlets = {each.inlet: each for each in news.inlets if each.inlet not in self._closing}
+        senders = {each.outlet: each for each in news.senders}
+        if not news.is_whole:
+            self._inlets.update(inlets)
+            self._senders.update(senders)
+            return
+        self._inlets, self._senders = inlets, senders
+        self._unmeasured = 0
+        if news.workers:
+            self._load = news.workers[0]
+        self.totals = news.totals or self.totals
+        if not self.ready.done():
+            self.ready.set_result(None)
+
+    def _happened(self, event: PlaneEvent) -> None:
+        if isinstance(event, OutletClosed):
+            self._senders.pop(event.outlet, None)
+            if self._outlets.pop(event.outlet, None) is None:
+                self._closed_early.append(event.outlet)
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed at %r; the others still hear it", event)
+
+    def _lost(self, why: str) -> None:
+        note = f"the media host {self.name} is gone: {why}"
+        inlets, outlets = tuple(self._inlets), dict(self._outlets)
+        self._inlets, self._senders = {}, {}
+        self._finish(why)
+        for inlet in inlets:
+            self._happened(StreamFailed(inlet, Seen(Verdict.LOST, note=note)))
+        for outlet, inlet in outlets.items():
+            self._happened(OutletClosed(inlet, outlet, note))
+
+    def _finish(self, why: str) -> None:
+        if not self.over.done():
+            self.over.set_result(why)
+        if not self.ready.done():
+            self.ready.cancel()
+
+    def __repr__(self) -> str:
+        return f"<RemotePlane {self.name} {len(self._inlets)} inlets, {len(self._outlets)} outlets>"
+
+
+async def _answer_nothing(name: str, body: msgspec.Raw) -> bytes:
+    raise ValueError(f"nobody here answers {name!r}")

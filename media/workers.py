@@ -1,0 +1,301 @@
+"""The worker processes of this server: started, watched, and replaced when one dies or stands still.
+
+A spare one stands ready, so that a replacement need not begin with reading our own code.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from media.local import PlaneSettings
+from media.plane import MediaHost, PlaneEvent, WorkerStatistics
+from media.ports import slice_of
+from media.remote import RemotePlane
+from media.served import BEAT_S
+from media.worker import Orders
+
+log = logging.getLogger(__name__)
+
+START_S = 20.0
+"""How long a new process may take to say its first word."""
+SPARE_START_S = 3.0
+"""And one that stands ready."""
+LOOK_S = 0.1
+BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
+"""Pauses before a worker that keeps dying is started again."""
+STEADY_S = 30.0
+"""One that lived so long begins at the first pause again."""
+SPARE_AFTER_S = 10.0
+"""A spare one is made so long after a worker was started, when there is nothing more urgent."""
+GOODBYE_S = 3.0
+DYING_S = 0.3
+HOUSE = str(Path(__file__).resolve().parent.parent)
+
+
+@dataclass(slots=True)
+class _Process:
+    """A process that was started, and our end of its socket."""
+
+    child: asyncio.subprocess.Process
+    sock: socket.socket
+    is_fresh: bool = True
+
+    @property
+    def pid(self) -> int:
+        return self.child.pid
+
+    async def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            self.child.kill()  # one that was stopped obeys this, too
+        await self.child.wait()
+
+
+@dataclass(slots=True)
+class _Post:
+    """A worker's place, whoever holds it now."""
+
+    name: str
+    settings: PlaneSettings
+    process: _Process | None = None
+    plane: RemotePlane | None = None
+    restarts: int = 0
+    last_end: str = ""
+    keeping: asyncio.Task[None] | None = None
+
+
+class Workers:
+    """MediaHosts of `settings.workers` processes on this machine."""
+
+    def __init__(self, settings: PlaneSettings, *, zone: str = "") -> None:
+        self._zone = zone
+        self._stall_s = settings.worker_stall_s
+        self._posts = [
+            _Post(f"media{number + 1}", _settings_of(settings, number)) for number in range(settings.workers)
+        ]
+        self._listeners: list[Callable[[PlaneEvent], None]] = []
+        self._has_spare = settings.worker_spare
+        self._spare: asyncio.Task[None] | None = None
+        self._ready: _Process | None = None
+        self._are_up = asyncio.Event()
+        self._is_stopping = False
+
+    # --- life ------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to start them; `wait_ready` says when they are there."""
+        for post in self._posts:
+            post.keeping = asyncio.create_task(self._keep(post), name=f"keep {post.name}")
+
+    async def wait_ready(self) -> None:
+        """Until every worker has said its first word. Raises OSError when one does not come up."""
+        try:
+            async with asyncio.timeout(START_S):
+                await self._are_up.wait()
+        except TimeoutError:
+            ends = {post.last_end for post in self._posts if post.last_end}
+            raise OSError(f"no media worker came up in {START_S:g} s; {'; '.join(ends)}") from None
+
+    async def stop(self) -> None:
+        """Let them end what they do, then end them."""
+        self._is_stopping = True
+        for post in self._posts:
+            if post.plane is not None:
+                post.plane.order("stop")
+        processes = [post.process for post in self._posts if post.process is not None]
+        await asyncio.gather(*(_say_goodbye(process) for process in processes))
+        for post in self._posts:
+            if post.keeping is not None:
+                post.keeping.cancel()
+        await asyncio.gather(*(post.keeping for post in self._posts if post.keeping), return_exceptions=True)
+        if self._spare is not None:
+            self._spare.cancel()
+            await asyncio.gather(self._spare, return_exceptions=True)
+        if self._ready is not None:
+            self._ready.sock.close()
+            await self._ready.kill()
+
+    # --- what others ask -------------------------------------------------------------------------------------
+
+    def hosts(self) -> Sequence[MediaHost]:
+        return [post.plane for post in self._posts if post.plane is not None and post.plane.is_well]
+
+    def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
+        self._listeners.append(listener)
+
+    def workers(self) -> tuple[WorkerStatistics, ...]:
+        return tuple(_view(post) for post in self._posts)
+
+    def totals(self) -> dict[str, Any]:
+        """What all of them counted, together."""
+        return together([post.plane.totals for post in self._posts if post.plane is not None])
+
+    # --- one post --------------------------------------------------------------------------------------------
+
+    async def _keep(self, post: _Post) -> None:
+        """Hold a post: start, watch, bury, start again."""
+        tries = 0
+        while True:
+            began = time.monotonic()
+            try:
+                why = await self._serve(post)
+            except OSError as error:
+                why = f"it could not be started: {error}"
+            if self._is_stopping:
+                return
+            post.last_end = why
+            post.restarts += 1
+            tries = 0 if time.monotonic() - began > STEADY_S else tries + 1
+            pause_s = BACK_OFF_S[min(max(tries - 1, 0), len(BACK_OFF_S) - 1)]
+            log.error("media worker %s is gone (%s); started again in %g s", post.name, why, pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _serve(self, post: _Post) -> str:
+        """One process from its start to its end; the reason comes back. Raises OSError."""
+        process = await self._take_process()
+        plane = RemotePlane(process.sock, post.name, self._zone)
+        post.process, post.plane = process, plane
+        try:
+            plane.listen(self._tell)
+            plane.order(
+                "orders",
+                Orders(post.name, _turned(post.settings, post.restarts), logging.getLogger().getEffectiveLevel()),
+            )
+            await self._watch(plane, START_S if process.is_fresh else SPARE_START_S)
+            return await self._reason(plane, process)
+        finally:
+            plane.let_go()
+            post.plane = post.process = None
+            await process.kill()
+
+    async def _take_process(self) -> _Process:
+        """The spare one, or a fresh one; a new spare is made later."""
+        ready, self._ready = self._ready, None
+        if self._has_spare and (self._spare is None or self._spare.done()):
+            self._spare = asyncio.create_task(self._make_spare(), name="spare media worker")
+        if ready is not None and ready.child.returncode is None:
+            return ready
+        if ready is not None:
+            ready.sock.close()
+        return await _launch()
+
+    async def _make_spare(self) -> None:
+        await asyncio.sleep(SPARE_AFTER_S)
+        try:
+            self._ready = await _launch()
+        except OSError as error:
+            log.warning("no spare media worker could be started: %s", error)
+        else:
+            self._ready.is_fresh = False
+
+    async def _watch(self, plane: RemotePlane, start_s: float) -> None:
+        """Until it is over by itself or has stood still for too long."""
+        loop = asyncio.get_running_loop()
+        await asyncio.wait((plane.ready, plane.over), timeout=start_s, return_when=asyncio.FIRST_COMPLETED)
+        if not plane.ready.done():
+            plane.give_up(f"it said nothing in {start_s:g} s")
+        elif len(self.hosts()) == len(self._posts):
+            self._are_up.set()
+        heard_at, looked_at, beaten_at = plane.heard_at, loop.time(), 0.0
+        silent_s = 0.0
+        while not plane.over.done():
+            await asyncio.wait((plane.over,), timeout=LOOK_S)
+            now = loop.time()
+            # When it was us who stood still, its words may be waiting to be read.
+            silent_s = silent_s + min(now - looked_at, 2 * LOOK_S) if plane.heard_at == heard_at else 0.0
+            heard_at, looked_at = plane.heard_at, now
+            if silent_s > self._stall_s:
+                plane.give_up(f"it stood still for {self._stall_s:g} s")
+            elif now - beaten_at >= BEAT_S:
+                plane.beat()
+                beaten_at = now
+
+    async def _reason(self, plane: RemotePlane, process: _Process) -> str:
+        """What is to be said of its end: how the process died says more than that its socket closed."""
+        why = plane.over.result()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DYING_S):
+                status = await process.child.wait()
+                return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
+        return why
+
+    def _tell(self, event: PlaneEvent) -> None:
+        for listener in tuple(self._listeners):
+            listener(event)
+
+    def __repr__(self) -> str:
+        return f"<Workers {', '.join(repr(post.plane) for post in self._posts)}>"
+
+
+async def _launch() -> _Process:
+    """A process that waits for its orders. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    try:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "media.worker", "--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            pass_fds=(theirs.fileno(),),
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((HOUSE, os.environ.get("PYTHONPATH", "")))},
+        )
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    return _Process(child, ours)
+
+
+async def _say_goodbye(process: _Process) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_S):
+            await process.child.wait()
+    await process.kill()
+
+
+def _settings_of(settings: PlaneSettings, number: int) -> PlaneSettings:
+    """What one of several workers has for itself: a slice of the ports, a shared port of its own."""
+    first, last = settings.first_port, settings.last_port
+    if first:
+        first, last = slice_of(first, last, number, settings.workers)
+    single = settings.single_port + 2 * number if settings.single_port else 0
+    return replace(settings, first_port=first, last_port=last, single_port=single)
+
+
+def _turned(settings: PlaneSettings, restarts: int) -> PlaneSettings:
+    """The replacement begins at the other half of the ports: senders of the streams that were lost may still send."""
+    if not settings.first_port or restarts % 2 == 0:
+        return settings
+    return replace(settings, begin_port=(settings.first_port + settings.last_port) // 2)
+
+
+def _view(post: _Post) -> WorkerStatistics:
+    plane, process = post.plane, post.process
+    is_up = plane is not None and plane.is_well
+    return replace(
+        plane.load if plane is not None else WorkerStatistics(post.name),
+        state="up" if is_up else "starting",
+        pid=process.pid if process is not None else 0,
+        restarts=post.restarts,
+        note=post.last_end,
+    )
+
+
+def together(totals: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Numbers of several planes as one: added up, and None where one of them does not know."""
+    added: dict[str, Any] = {}
+    for each in totals:
+        for name, value in each.items():
+            before = added.get(name, 0)
+            added[name] = None if value is None or before is None else before + value
+    return added
