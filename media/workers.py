@@ -136,6 +136,11 @@ class Workers:
     def workers(self) -> tuple[WorkerStatistics, ...]:
         return tuple(_view(post) for post in self._posts)
 
+    @property
+    def spare_pid(self) -> int | None:
+        """The process that stands ready, None while there is none."""
+        return self._ready.pid if self._ready is not None else None
+
     def totals(self) -> dict[str, Any]:
         """What all of them counted, together."""
         return together([post.plane.totals for post in self._posts if post.plane is not None])
