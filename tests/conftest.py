@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -36,6 +37,7 @@ NEEDS = {
     "sipp": lambda: _program("sipp"),
     "postgres": lambda: _program("initdb") and _program("postgres"),
     "compiler": lambda: _program("cc"),
+    "atheris": lambda: importlib.util.find_spec("atheris") is not None,
 }
 
 # The product runs on uvloop where it can, and must run without it: what touches sockets is tried on both.
