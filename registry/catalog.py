@@ -14,6 +14,7 @@ from registry.finder import written
 from registry.forest import NOTHING, Holding, Places
 from registry.pinyin import pinyin_keys
 from registry.store.promise import ChannelRow, SearchLine
+from registry.ways import Camera, camera_of, may_be_shared
 
 LONGEST_CODE = 64
 
@@ -56,18 +57,41 @@ class Step:
     """What search must learn, ready for `finder.Finder.change`."""
     named: dict[str, str] = field(default_factory=dict)
     """Our own names of what was removed."""
+    left: dict[str, ChannelRow] = field(default_factory=dict)
+    entered: dict[str, ChannelRow] = field(default_factory=dict)
+    """The rows behind `moves`, as they were and as they are."""
+    cameras: dict[Camera, int] = field(default_factory=dict)
+    """How many cameras with several ways there are more or fewer, for `ways.Ways`."""
 
     def write(self, row: ChannelRow) -> None:
         self.rows.append(row)
         self.lines[row.code] = search_line(row)
 
     def leave(self, row: ChannelRow) -> None:
+        self.left[row.code] = row
         places = row.places
         self.moves[places] = self.moves.get(places, NOTHING).minus(held(row))
 
     def enter(self, row: ChannelRow) -> None:
+        self.entered[row.code] = row
         places = row.places
         self.moves[places] = self.moves.get(places, NOTHING).plus(held(row))
+
+    def may_be_shared(self, owner: str) -> list[str]:
+        """Codes of what changed and another platform may have, too."""
+        changed = self.left | self.entered
+        return [code for code, row in changed.items() if may_be_shared(owner, row)]
+
+    def share(self, others: Iterable[ChannelRow]) -> None:
+        """What other platforms have of these codes: cameras gain and lose ways by this step."""
+        by_code: dict[str, list[ChannelRow]] = {}
+        for row in others:
+            by_code.setdefault(row.code, []).append(row)
+        for code, fellows in by_code.items():
+            for mine, difference in ((self.left, -1), (self.entered, 1)):
+                camera = camera_of([*fellows, mine[code]] if code in mine else fellows)
+                if camera:
+                    self.cameras[camera] = self.cameras.get(camera, 0) + difference
 
 
 def held(row: ChannelRow) -> Holding:

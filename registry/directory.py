@@ -46,6 +46,7 @@ from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Sent
 from registry.store.sql import SqlStore
 from registry.tree import NodeKind, Page, TreeNode
 from registry.upper_book import UpperBook
+from registry.ways import Camera, Leaving, Ways, camera_of, may_be_shared
 
 __all__ = ["DeviceQuery", "Directory", "Hit"]
 
@@ -90,6 +91,7 @@ class Directory:
         self._book = DeviceBook()
         self._above = UpperBook()
         self._forest = Forest(self.divisions)
+        self._ways = Ways()
         self._finder = Finder()
         self._directories: dict[str, Directories] = {}
         self._flips: set[str] = set()
@@ -132,11 +134,27 @@ class Directory:
             [Branch(owner, directories) for owner, directories in self._directories.items()],
             [_holding_of(row) for row in await self._store.load(Shelf.HOLDINGS)],
         )
+        await self._find_ways()
         self._flips.update(self._book.devices)
         # Nothing changes until all is indexed, or a channel might be indexed twice; questions are answered meanwhile.
         await self._one_at_a_time.acquire()
         self._keep(self._index_all())
         self._keep(self._flush_now_and_then())
+
+    async def _find_ways(self) -> None:
+        """Which cameras several platforms have, as it is stored."""
+        cameras: dict[Camera, int] = {}
+        after, more = "", True
+        while more:
+            codes = await self._store.shared(after, LINES_PAGE)
+            rows = sorted(await self._store.alike(codes), key=lambda row: row.code) if codes else []
+            for _, alike in groupby(rows, key=lambda row: row.code):
+                camera = camera_of(alike)
+                if camera:
+                    cameras[camera] = cameras.get(camera, 0) + 1
+            more = len(codes) == LINES_PAGE
+            after = codes[-1] if codes else ""
+        self._ways.settle(self._forest, cameras, Leaving(is_stirred=True))
 
     async def close(self) -> None:
         """Write what waits, and let the store go."""
@@ -229,6 +247,7 @@ class Directory:
             raise LookupError(f"no device {code}")
         async with self._change() as (writing, draft):
             draft.uproot(code)
+            draft.cameras = self._ways.without(code)
             await writing.drop_owner(code)
             await writing.remove(Shelf.DEVICES, [(code,)])
         self._book.devices.pop(code, None)
@@ -316,9 +335,14 @@ class Directory:
         order = {key: at for at, key in reversed([*enumerate(keys)])}
         rows = await self._store.channels(list(order))
         rows.sort(key=lambda row: order[row.owner, row.code])
-        channels = [self._channel(row) for row in rows if row.playable or not playable_only]
-        chosen = [channel for channel in channels if channel.online or not online_only][:limit]
-        return [Hit(channel, tuple(node.name for node in self._forest.path(channel.places[0]))) for channel in chosen]
+        leaves = await self._leaves([row for row in rows if row.playable or not playable_only])
+        once = {leaf.code if leaf.ways else leaf.id: leaf for leaf in reversed(leaves)}
+        chosen = [leaf for leaf in leaves if once[leaf.code if leaf.ways else leaf.id] is leaf]
+        channels = [leaf.channel for leaf in chosen if leaf.channel is not None and (leaf.online or not online_only)]
+        return [
+            Hit(channel, tuple(node.name for node in self._forest.path(channel.places[0])))
+            for channel in channels[:limit]
+        ]
 
     async def note_channel_status(self, owner: str, online: Mapping[str, bool]) -> Diff:
         """The owner's word on the state of some channels; `Diff.unknown` are those we do not hold."""
@@ -428,6 +452,7 @@ class Directory:
             outcome = await lay_in(
                 writing, self._forest, draft, owner, before, news, complete=complete, anew=anew, names=names
             )
+            draft.cameras = outcome.cameras
         self._directories[owner] = outcome.directories
         if outcome.named or names:
             self._keep_names(owner, outcome)
@@ -483,12 +508,12 @@ class Directory:
         limit = _bounded(limit)
         kind, *position = _read_position(after)
         whole = self._forest.nodes.get(node) if node is not None else None
-        total = whole.kids + whole.standing if whole is not None else None
+        total = whole.kids + whole.standing + self._ways.excess(whole.id).standing if whole is not None else None
         found: list[TreeNode] = []
         if kind != "channel":
             rank = (position[0], position[1], position[2]) if kind else None
             nodes = self._forest.children(node, rank, limit + 1)
-            found = [_tree_node(inner) for inner in nodes]
+            found = [self._tree_node(inner) for inner in nodes]
             if len(found) > limit:
                 return Page(tuple(found[:limit]), _position("node", *nodes[limit - 1].rank), total)
         if whole is None or not whole.standing:
@@ -496,11 +521,27 @@ class Directory:
         start = (position[0], position[1]) if kind == "channel" else ("", "")
         room = limit - len(found)
         rows = await self._store.standing(whole.id, start, room + 1)
-        shown = [self._leaf(row, whole.id) for row in rows[:room]]
+        shown = await self._leaves(rows[:room], whole.id)
         if len(rows) <= room:
             return Page((*found, *shown), None, total)
         last = (rows[room - 1].code, rows[room - 1].owner) if room else start
         return Page((*found, *shown), _position("channel", *last, ""), total)
+
+    async def _leaves(self, rows: Sequence[ChannelRow], place: str | None = None) -> list[TreeNode]:
+        """Each camera once, under the first of those who have it `place`d there: with all its ways, and online when
+        one of them is."""
+        codes = [row.code for row in rows if may_be_shared(row.owner, row) and self._ways.has(row.owner)]
+        alike: dict[str, list[ChannelRow]] = {}
+        for row in sorted(await self._store.alike(codes)) if codes else ():
+            if may_be_shared(row.owner, row):
+                alike.setdefault(row.code, []).append(row)
+        leaves = []
+        for row in rows:
+            fellows = alike.get(row.code, []) if may_be_shared(row.owner, row) else []
+            here = next((other.owner for other in fellows if place in other.places), row.owner)
+            if place is None or here == row.owner:
+                leaves.append(self._leaf(row, place or row.place, fellows))
+        return leaves
 
     async def node(self, node: str) -> TreeNode | None:
         return (await self.nodes((node,))).get(node)
@@ -513,18 +554,17 @@ class Directory:
             inner = self._forest.nodes.get(node)
             owner, _, code = node.removeprefix("channel:").partition("/")
             if inner is not None:
-                found[node] = _tree_node(inner)
+                found[node] = self._tree_node(inner)
             elif code and node.startswith("channel:"):
                 leaves.append((owner, code))
-        for row in await self._store.channels(leaves) if leaves else ():
-            leaf = self._leaf(row, row.place)
+        for leaf in await self._leaves(await self._store.channels(leaves)) if leaves else ():
             found[leaf.id] = leaf
         return found
 
     async def path_to(self, node: str) -> list[TreeNode]:
         """The node and those above it, from the root down; a channel's path goes by its home. Empty for an unknown."""
         leaf = None if node in self._forest.nodes else await self.node(node)
-        path = [_tree_node(inner) for inner in self._forest.path(leaf.parent or "" if leaf is not None else node)]
+        path = [self._tree_node(inner) for inner in self._forest.path(leaf.parent or "" if leaf is not None else node)]
         return [*path, leaf] if leaf is not None else path
 
     # Platforms above, and what each may see.
@@ -693,10 +733,14 @@ class Directory:
             async with self._store.writing() as writing:
                 yield writing, draft
                 await write_draft(writing, draft)
-            moved = draft.moved_counts()
+            moved = dict.fromkeys(node.id for node in draft.moved_counts())
+            leaving = self._ways.leave(self._forest, draft)
             self._forest.adopt(draft)
-        if moved:
-            self.bus.tell(CountsChanged(tuple((node.id, node.online, node.total) for node in moved)))
+            work = len(draft.cameras) + leaving.is_stirred * len(self._ways)
+            moved |= dict.fromkeys(await aside(work, lambda: self._ways.settle(self._forest, draft.cameras, leaving)))
+        told = [self._tree_node(node) for id in moved if (node := self._forest.nodes.get(id)) is not None]
+        if told:
+            self.bus.tell(CountsChanged(tuple((node.id, node.online, node.total) for node in told)))
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it to its end even when the caller loses patience, for disk and memory must say the same."""
@@ -768,8 +812,23 @@ class Directory:
         online = row.online and device is not None and _is_lit(device)
         return Channel(row.owner, as_item(row.said), row.name_here, online, row.playable, row.keys, row.places)
 
-    def _leaf(self, row: ChannelRow, parent: str) -> TreeNode:
+    def _tree_node(self, node: Node) -> TreeNode:
+        more = self._ways.excess(node.id)
+        return TreeNode(
+            node.id,
+            node.kind,
+            node.code,
+            node.name,
+            node.parent,
+            node.online + more.online,
+            node.total + more.total,
+            node.has_children,
+            node.owner,
+        )
+
+    def _leaf(self, row: ChannelRow, parent: str, fellows: Sequence[ChannelRow] = ()) -> TreeNode:
         channel = self._channel(row)
+        online = channel.online or any(self._channel(other).online for other in fellows)
         total = int(channel.playable)
         return TreeNode(
             channel_id(row.owner, row.code),
@@ -777,11 +836,12 @@ class Directory:
             row.code,
             channel.name,
             parent,
-            int(channel.online) * total,
+            int(online) * total,
             total,
             False,
             row.owner,
-            channel,
+            channel if online == channel.online else replace(channel, online=online),
+            tuple(other.owner for other in fellows) if len(fellows) > 1 else (),
         )
 
 
@@ -821,12 +881,6 @@ def _read_position(token: str | None) -> tuple[str, str, str, str]:
         return _read_token(token)
     except msgspec.DecodeError as error:
         raise ValueError("a page continues by the `next` of the page before it") from error
-
-
-def _tree_node(node: Node) -> TreeNode:
-    return TreeNode(
-        node.id, node.kind, node.code, node.name, node.parent, node.online, node.total, node.has_children, node.owner
-    )
 
 
 def _node_of(row: Row) -> Node:

@@ -21,6 +21,14 @@ Places = tuple[str, ...]
 _RANK = {kind: str(rank) for rank, kind in enumerate(NodeKind)}
 
 
+class Way(NamedTuple):
+    """One platform's word on a camera that others have, too: where it stands there, and whether it is said to be on."""
+
+    owner: str
+    places: Places
+    is_on: bool
+
+
 class Holding(NamedTuple):
     """Channels that stand in the same set of places; `online` is what their owner says, whatever its own state."""
 
@@ -167,6 +175,8 @@ class Draft:
         self.gone: set[str] = set()
         self.held: dict[tuple[str, Places], Holding] = {}
         self.branches: dict[str, Branch | None] = {}
+        self.cameras: dict[tuple[Way, ...], int] = {}
+        """How many cameras that several platforms have are more or fewer, by their ways."""
 
     # What a store must write.
 

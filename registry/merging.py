@@ -29,6 +29,7 @@ from registry.catalog import (
 from registry.forest import NOTHING, Draft, Forest, Holding, Places
 from registry.store.promise import ChannelRow, Row, Shelf, Writing
 from registry.tree import NodeKind
+from registry.ways import Camera
 
 PAGE = 20_000
 """Rows held at a time; above what PostgreSQL takes by COPY."""
@@ -65,6 +66,8 @@ class Outcome:
     flipped: dict[str, bool]
     named: dict[str, str]
     """Our own names of channels that are gone."""
+    cameras: dict[Camera, int]
+    """How many cameras with several ways there are more or fewer, by these."""
 
 
 def sort_catalog(items: Sequence[Item]) -> News:
@@ -133,7 +136,10 @@ async def lay_in(
         await _pass_all(writing, branch, items, whole, gone, complete=complete, rehung=rehung, names=names)
     elif items or news.gone:
         await _pass_some(writing, branch, items, whole, news.gone | directories.keys(), names=names)
-    flipped, unknown = await _flip(writing, owner, directories, news.online, whole)
+    flips = Step()
+    flipped, unknown = await _flip(writing, owner, directories, news.online, flips)
+    await _share(writing, owner, flips)
+    _gather(whole, flips)
 
     def count() -> None:
         if rehung or owner not in forest.branches:
@@ -150,6 +156,7 @@ async def lay_in(
         whole.removed,
         flipped,
         whole.named,
+        whole.cameras,
     )
 
 
@@ -263,9 +270,16 @@ async def _lay_page(
         return compare(branch, rows, items, gone=lambda code: complete or code in gone, rehung=rehung, names=names)
 
     step = await aside(len(rows) + len(items), lay)
+    await _share(writing, branch.owner, step)
     await writing.drop_channels(branch.owner, step.removed)
     await writing.put_channels(step.rows)
     _gather(whole, step)
+
+
+async def _share(writing: Writing, owner: str, step: Step) -> None:
+    codes = step.may_be_shared(owner)
+    if codes:
+        step.share(await writing.alike(codes, owner))
 
 
 def _gather(whole: Step, step: Step) -> None:
@@ -276,6 +290,8 @@ def _gather(whole: Step, step: Step) -> None:
     whole.named |= step.named
     for places, holding in step.moves.items():
         whole.moves[places] = whole.moves.get(places, NOTHING).plus(holding)
+    for camera, difference in step.cameras.items():
+        whole.cameras[camera] = whole.cameras.get(camera, 0) + difference
 
 
 def _flip_directories(directories: Directories, online: Mapping[str, bool]) -> Directories:

@@ -34,8 +34,9 @@ class TreeNode:
     """A place in the tree.
 
     `online` and `total` count the distinct playable cameras that stand anywhere below; a camera that stands under two
-    organisations of one group counts once at the group. `owner` is the neighbour whose catalog told of the node, ""
-    for a division. `channel` is there for kind CHANNEL only.
+    organisations of one group counts once at the group, and one that several platforms have counts once at every node,
+    online when one of them says so. `owner` is the neighbour whose catalog told of the node, "" for a division.
+    `channel` is there for kind CHANNEL only; `ways` are the platforms that have the same camera, when several have.
     """
 
     id: str
@@ -48,3 +49,4 @@ class TreeNode:
     has_children: bool
     owner: str = ""
     channel: Channel | None = None
+    ways: tuple[str, ...] = ()

@@ -141,7 +141,8 @@ def channel_view(channel: Channel) -> ChannelView:
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A place in the tree. `online` and `total` count the cameras anywhere below."""
+    """A place in the tree. `online` and `total` count the cameras anywhere below; `ways` are the platforms that have
+    the same camera, when several have."""
 
     id: str
     kind: NodeKind
@@ -153,6 +154,7 @@ class Node(msgspec.Struct, frozen=True):
     total: int
     has_children: bool
     channel: ChannelView | None
+    ways: tuple[str, ...] = ()
 
 
 def node_view(node: TreeNode) -> Node:
@@ -167,6 +169,7 @@ def node_view(node: TreeNode) -> Node:
         total=node.total,
         has_children=node.has_children,
         channel=channel_view(node.channel) if node.channel is not None else None,
+        ways=node.ways,
     )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from heapq import nsmallest
 from typing import TypeVar
 
+from gb28181.code import is_system
 from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
 
 K = TypeVar("K")
@@ -89,6 +91,10 @@ class MemoryStore:
     async def alike(self, codes: Sequence[str]) -> list[ChannelRow]:
         return [mine[code] for mine in self._channels.values() for code in dict.fromkeys(codes) if code in mine]
 
+    async def shared(self, after: str, limit: int) -> list[str]:
+        counts = Counter(row.code for row in self._every() if is_system(row.owner) and row.code > after)
+        return sorted(code for code, count in counts.items() if count > 1)[:limit]
+
     async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
         rows = (row for row in self._sent.get(upper, {}).values() if (row.code, row.code_there) > after)
         return nsmallest(limit, rows, key=lambda row: (row.code, row.code_there))
@@ -153,6 +159,10 @@ class MemoryWriting:
     async def these(self, owner: str, codes: Sequence[str]) -> list[ChannelRow]:
         mine = self._channels.get(owner, {})
         return [mine[code] for code in codes if code in mine]
+
+    async def alike(self, codes: Sequence[str], but: str) -> list[ChannelRow]:
+        others = [mine for owner, mine in self._channels.items() if owner != but]
+        return [mine[code] for mine in others for code in dict.fromkeys(codes) if code in mine]
 
     async def put_channels(self, rows: Sequence[ChannelRow]) -> None:
         for row in rows:

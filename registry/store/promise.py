@@ -90,6 +90,9 @@ class Writing(Protocol):
     async def these(self, owner: str, codes: Sequence[str]) -> list[ChannelRow]:
         """Those of `codes` that are there, in any order."""
 
+    async def alike(self, codes: Sequence[str], but: str) -> list[ChannelRow]:
+        """Channels with these codes of any owner but one, in any order."""
+
     async def put_channels(self, rows: Sequence[ChannelRow]) -> None:
         """Insert or change; `name_here` is written too. Rows that are the same already are left alone."""
 
@@ -150,6 +153,9 @@ class Store(Protocol):
 
     async def alike(self, codes: Sequence[str]) -> list[ChannelRow]:
         """Channels of any owner with these codes, in any order."""
+
+    async def shared(self, after: str, limit: int) -> list[str]:
+        """Codes that channels of several platforms have (owners of type 200), in order, after that code."""
 
     async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
         """What a platform above was told, in order of (code, code there), after that pair."""

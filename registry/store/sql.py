@@ -35,6 +35,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gb28181.code import Kind
 from registry.store import tables
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
@@ -202,6 +203,17 @@ class SqlStore:
             found += await self._read_channels(_in_order.where(_channels.c.code.in_(codes[start : start + MANY])))
         return found
 
+    async def shared(self, after: str, limit: int) -> list[str]:
+        statement = (
+            select(_channels.c.code)
+            .where(_channels.c.code > after, func.substr(_channels.c.owner, 11, 3) == f"{Kind.SERVER:d}")
+            .group_by(_channels.c.code)
+            .having(func.count() > 1)
+            .order_by(_channels.c.code)
+            .limit(limit)
+        )
+        return [str(row["code"]) for row in await self._read_mappings(statement)]
+
     async def sent(self, upper: str, after: tuple[str, str], limit: int) -> list[SentRow]:
         return await self._read_sent(
             _sent_rows.where(_sent.c.upper == upper, tuple_(_sent.c.code, _sent.c.code_there) > after)
@@ -291,6 +303,13 @@ class SqlWriting:
         found: list[ChannelRow] = []
         for start in range(0, len(codes), MANY):
             statement = _in_order.where(_channels.c.owner == owner, _channels.c.code.in_(codes[start : start + MANY]))
+            found += await self._run(_channel_rows(self._connection, statement))
+        return found
+
+    async def alike(self, codes: Sequence[str], but: str) -> list[ChannelRow]:
+        found: list[ChannelRow] = []
+        for start in range(0, len(codes), MANY):
+            statement = _in_order.where(_channels.c.code.in_(codes[start : start + MANY]), _channels.c.owner != but)
             found += await self._run(_channel_rows(self._connection, statement))
         return found
 

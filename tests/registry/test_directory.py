@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from gb28181.manscdp.catalog import Item
+from registry.branch import device_id
 from registry.device import Device, Presence
 from registry.directory import DeviceQuery, Directory
 from registry.events import (
@@ -72,6 +73,9 @@ def town() -> list[Item]:
 
 def organisation_id(number: str) -> str:
     return f"organisation:{PLATFORM}/{number}"
+
+
+OTHER = "34010300002000000001"
 
 
 async def with_platform(directory: Directory, presence: Presence = Presence.ONLINE) -> None:
@@ -649,11 +653,90 @@ async def test_catalogs_that_come_at_once_are_all_found_afterwards(directory: Di
     assert await counts(directory, ROOT) == [(60, 60)]
 
 
-async def test_the_same_camera_may_come_from_two_neighbours(directory: Directory) -> None:
+async def with_two_ways(directory: Directory) -> None:
+    """Two platforms have cameras 1 and 2; camera 3 is the first's alone."""
     await with_platform(directory)
-    other = "34010300002000000001"
-    await directory.add_device(Device(other, presence=Presence.ONLINE))
-    for owner in (PLATFORM, other):
-        await directory.merge(owner, [camera(1)], complete=True, at=1.0)
-    assert [channel.owner for channel in await directory.find_channel(code(1))] == [PLATFORM, other]
-    assert await counts(directory, "division:34") == [(2, 2)]
+    await directory.add_device(Device(OTHER, presence=Presence.ONLINE))
+    await directory.merge(PLATFORM, [camera(1), camera(2), camera(3)], complete=True, at=1.0)
+    await directory.merge(OTHER, [camera(1), camera(2)], complete=True, at=1.0)
+
+
+async def test_a_camera_that_two_platforms_have_counts_once_at_every_node(directory: Directory) -> None:
+    await with_two_ways(directory)
+    assert [channel.owner for channel in await directory.find_channel(code(1))] == [PLATFORM, OTHER]
+    nodes = ("division:34", device_id(PLATFORM), device_id(OTHER))
+    assert await counts(directory, *nodes) == [(3, 3), (3, 3), (2, 2)]
+    await directory.apply_notice(OTHER, [msgspec.structs.replace(camera(2), event="DEL")])
+    assert await counts(directory, *nodes) == [(3, 3), (3, 3), (1, 1)]
+    await directory.remove_device(PLATFORM)
+    assert await counts(directory, *nodes) == [(1, 1), (1, 1)]
+
+
+async def test_a_camera_is_online_when_any_of_its_ways_is(directory: Directory) -> None:
+    await with_two_ways(directory)
+    nodes = ("division:34", device_id(PLATFORM), device_id(OTHER))
+    heard = listen(directory)
+    await directory.note_channel_status(PLATFORM, {code(1): False, code(3): False})
+    assert await counts(directory, *nodes) == [(2, 3), (2, 3), (2, 2)]
+    directory.note_presence(OTHER, Presence.OFFLINE, "silent", 2.0)
+    await directory.flush()
+    assert await counts(directory, *nodes) == [(1, 3), (1, 3), (1, 2)]
+    told = {
+        id: (online, total) for event in heard if isinstance(event, CountsChanged) for id, online, total in event.nodes
+    }
+    assert [told[id] for id in nodes] == await counts(directory, *nodes)
+    for node in (device_id(PLATFORM), device_id(OTHER)):
+        leaves = {leaf.code: leaf for leaf in (await directory.children(node)).items}
+        assert (leaves[code(1)].online, leaves[code(2)].online) == (0, 1)
+        assert leaves[code(2)].channel is not None and leaves[code(2)].channel.online
+        assert leaves[code(2)].ways == (PLATFORM, OTHER)
+
+
+async def test_a_camera_that_two_platforms_hang_into_one_place_is_shown_there_once(directory: Directory) -> None:
+    await with_platform(directory)
+    await directory.add_device(Device(OTHER, presence=Presence.ONLINE))
+    division = Item("340102", name="Yaohai")
+    for owner in (PLATFORM, OTHER):
+        here = [msgspec.structs.replace(camera(number), civil_code="340102", parent_ids=()) for number in range(5)]
+        await directory.merge(owner, [division, *here], complete=True, at=1.0)
+    shown, after = [], None
+    while True:
+        page = await directory.children("division:340102", after, 2)
+        shown += [node for node in page.items if node.kind is NodeKind.CHANNEL]
+        after = page.next
+        if after is None:
+            break
+    assert [(node.code, node.ways) for node in shown] == [(code(n), (PLATFORM, OTHER)) for n in range(5)]
+    assert page.total == 5 + 1
+    assert await counts(directory, "division:340102") == [(5, 5)]
+
+
+async def test_search_finds_a_camera_with_two_ways_once(directory: Directory) -> None:
+    await with_two_ways(directory)
+    directory.note_presence(PLATFORM, Presence.OFFLINE, "silent", 2.0)
+    (hit,) = await directory.search(code(1))
+    assert hit.channel.code == code(1) and hit.channel.online
+    assert len(await directory.search("环城路", 100)) == 3
+
+
+async def test_cameras_with_several_ways_are_known_after_a_restart(new_url: Urls) -> None:
+    url = await new_url()
+    if url == "memory:":
+        return
+    async with opened(url) as directory:
+        await with_two_ways(directory)
+    async with opened(url) as directory:
+        nodes = ("division:34", device_id(PLATFORM), device_id(OTHER))
+        assert await counts(directory, *nodes) == [(3, 3), (3, 3), (2, 2)]
+        await directory.merge(OTHER, [camera(2)], complete=True, at=2.0)
+        assert await counts(directory, *nodes) == [(3, 3), (3, 3), (1, 1)]
+        assert (await directory.children(device_id(PLATFORM))).items[0].ways == ()
+
+
+async def test_the_same_code_at_two_recorders_of_ours_is_two_cameras(directory: Directory) -> None:
+    recorders = ("34010200001180000001", "34010200001180000002")
+    for owner in recorders:
+        await directory.add_device(Device(owner, presence=Presence.ONLINE))
+        await directory.merge(owner, [msgspec.structs.replace(camera(1), parent_ids=(owner,))], complete=True, at=1.0)
+    assert await counts(directory, "division:340102") == [(2, 2)]
+    assert len(await directory.search(code(1))) == 2
