@@ -42,8 +42,8 @@ function channel(owner: string, code: string, name: string, more: Partial<Channe
 export function makeEstate(): Estate {
   const estate: Estate = { devices: [], channels: new Map(), nodes: new Map(), children: new Map([['', []]]), refusals: [] }
 
-  function add(node: Omit<TreeNode, 'online' | 'total' | 'has_children'>): void {
-    estate.nodes.set(node.id, { ...node, online: 0, total: 0, has_children: false })
+  function add(node: Omit<TreeNode, 'online' | 'total' | 'has_children' | 'ways'>): void {
+    estate.nodes.set(node.id, { ...node, online: 0, total: 0, has_children: false, ways: [] })
     const parent = node.parent ?? ''
     estate.children.set(parent, [...(estate.children.get(parent) ?? []), node.id])
     const up = estate.nodes.get(parent)

@@ -3,7 +3,7 @@ import type { TreeNode } from '@/api/types'
 import { joined, noBranch, parentRow, ROOT, rowsOf, type Branch, type TreeState } from '@/tree/rows'
 
 const node = (id: string, has_children = false): TreeNode => ({
-  id, kind: has_children ? 'division' : 'channel', code: id, name: id, parent: null, owner: '', online: 0, total: 0, has_children, channel: null,
+  id, kind: has_children ? 'division' : 'channel', code: id, name: id, parent: null, owner: '', online: 0, total: 0, has_children, channel: null, ways: [],
 })
 const branch = (children: string[], more: Partial<Branch> = {}): Branch => ({ ...noBranch(), children, loaded: true, ...more })
 

@@ -58,6 +58,8 @@ export interface TreeNode {
   total: number
   has_children: boolean
   channel: Channel | null
+  /** the platforms that have the same camera, when several have */
+  ways: string[]
 }
 
 export interface TreePage {

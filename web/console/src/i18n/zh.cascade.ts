@@ -111,6 +111,7 @@ export const cascade = {
   'hop.step': '本级步骤',
   'hop.look at the path': '核对路径',
   'hop.find a way': '选择路径',
+  'tree.ways': '同一摄像机有 {n} 条路径可达，只计一次',
   'way.any': '路径：自动选择',
   'way.by': '经 {name}',
   'way.tiers': '{n} 级',

@@ -4,6 +4,7 @@ import { computed, reactive, ref } from 'vue'
 import { tree as api } from '@/api'
 import type { Channel, TreeNode } from '@/api/types'
 import { joined, noBranch, ROOT, rowsOf, type TreeState } from '@/tree/rows'
+import { isPlatformCode } from '@/watch/ways'
 import { useFeed } from './feed'
 
 const PAGE = 200
@@ -154,7 +155,9 @@ export const useTree = defineStore('tree', () => {
       feed.hear('channel', ({ owner, code, online }) => {
         const id = `channel:${owner}/${code}`
         const node = state.nodes.get(id)
-        if (node?.channel) state.nodes.set(id, { ...node, channel: { ...node.channel, online } })
+        // Where several have the camera, one word does not settle its state, and it may stand under another's name.
+        if (isPlatformCode(owner) && !(node?.channel && !node.ways.length)) mark(branchesWith(owner, code))
+        else if (node?.channel) state.nodes.set(id, { ...node, channel: { ...node.channel, online } })
       }),
       feed.hear('catalog', ({ owner }) => mark(branchesOf(owner))),
       feed.hear('device', (device) => {
@@ -173,12 +176,22 @@ export const useTree = defineStore('tree', () => {
     return () => stops.forEach((stop) => stop())
   }
 
+  /** The loaded branches that show a camera which this owner has among others. */
+  function branchesWith(owner: string, code: string): string[] {
+    const shows = (id: string) => {
+      const node = state.nodes.get(id)
+      return node?.code === code && node.ways.includes(owner)
+    }
+    return [...state.branches].filter(([, branch]) => branch.children.some(shows)).map(([id]) => id)
+  }
+
   /** The root and every loaded branch in which something of this owner may stand. */
   function branchesOf(owner: string): string[] {
     const found = [ROOT]
     for (const [id, branch] of state.branches) {
       const node: TreeNode | undefined = state.nodes.get(id)
-      if (id !== ROOT && (node?.owner === owner || node?.code === owner || branch.children.some((child) => state.nodes.get(child)?.owner === owner))) {
+      const isHis = (child?: TreeNode) => child?.owner === owner || child?.ways.includes(owner)
+      if (id !== ROOT && (isHis(node) || node?.code === owner || branch.children.some((child) => isHis(state.nodes.get(child))))) {
         found.push(id)
       }
     }
