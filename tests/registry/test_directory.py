@@ -740,3 +740,14 @@ async def test_the_same_code_at_two_recorders_of_ours_is_two_cameras(directory: 
         await directory.merge(owner, [msgspec.structs.replace(camera(1), parent_ids=(owner,))], complete=True, at=1.0)
     assert await counts(directory, "division:340102") == [(2, 2)]
     assert len(await directory.search(code(1))) == 2
+
+
+async def test_a_camera_with_two_ways_counts_once_in_a_division_that_comes_between(directory: Directory) -> None:
+    third = "34010400002000000001"
+    for owner in (PLATFORM, OTHER, third):
+        await directory.add_device(Device(owner, presence=Presence.ONLINE))
+    for owner in (PLATFORM, OTHER):
+        here = msgspec.structs.replace(camera(1), civil_code="349988", parent_ids=())
+        await directory.merge(owner, [Item("349988", name="Docks"), here], complete=True, at=1.0)
+    await directory.merge(third, [Item("3499", name="New Town")], complete=True, at=1.0)
+    assert await counts(directory, "division:34", "division:3499", "division:349988") == [(1, 1)] * 3
