@@ -9,6 +9,7 @@ import logging
 import math
 import os
 import secrets
+import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,12 +21,13 @@ from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
 from media.load import Load, resident_bytes
-from media.outlets.chunk import Form
-from media.outlets.doors import EXTENSIONS, serve_http, serve_websocket
+from media.outlets.chunk import FORMS
+from media.outlets.doors import EXTENSIONS, Doors
 from media.outlets.rendition import RenditionKey
 from media.outlets.road import Trying
 from media.outlets.senders import Senders
-from media.outlets.viewer import Tolerance, Viewer, Wire
+from media.outlets.viewer import Tolerance, Viewer
+from media.outlets.wire import Wire
 from media.passage import Passage
 from media.plane import (
     MOST_SEATS,
@@ -37,6 +39,7 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Seating,
     Sender,
     SenderStatistics,
     SenderWish,
@@ -137,6 +140,7 @@ class _Place:
     kind: OutletKind
     audio: bool
     expires_at: float
+    is_claimed: bool = False
     key: RenditionKey | None = None
     viewer: Viewer | None = None
 
@@ -186,6 +190,7 @@ class LocalPlane:
         self._clock = clock
         self._wall = wall
         self._signer = Signer(self.settings.secret or secrets.token_bytes(32))
+        self._doors = Doors(self.settings.prefix, self._signer, self, wall)
         self._ports = Ports(
             self.settings.host,
             self.settings.first_port,
@@ -197,6 +202,7 @@ class LocalPlane:
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, _Place] = {}
+        self._leaving: set[Wire] = set()
         settings = self.settings
         self._senders = Senders(
             self._ports,
@@ -209,7 +215,7 @@ class LocalPlane:
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
-        self._opened = self._failed = self._refused = self._cut = self._skips = self._late_ticks = 0
+        self._opened = self._failed = self._cut = self._skips = self._late_ticks = 0
         self._load = Load()
         self._past = Counted()
         """What streams that are closed had counted."""
@@ -226,6 +232,9 @@ class LocalPlane:
         self._is_stopped = True
         for inlet in tuple(self._sessions):
             await self.close(inlet)
+        for wire in tuple(self._leaving):
+            wire.abort()
+        self._leaving.clear()
         if self._shared is not None:
             self._shared.close()
             self._shared = None
@@ -244,7 +253,7 @@ class LocalPlane:
 
     def routes(self) -> list[web.RouteDef]:
         """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
-        return [web.get(self.settings.prefix + "/{inlet}/{outlet}", self._serve)]
+        return self._doors.routes()
 
     def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
         self._listeners.append(listener)
@@ -354,7 +363,7 @@ class LocalPlane:
             lost=sum(each.lost for each in receivers),
             opened=self._opened,
             failed=self._failed,
-            refused_addresses=self._refused,
+            refused_addresses=self._doors.refused,
             viewers_cut=self._cut,
             strangers=self._shared.stranger_count if self._shared else 0,
             late_ticks=self._late_ticks,
@@ -428,47 +437,30 @@ class LocalPlane:
         if len(self._places) + len(self._senders) >= self.settings.viewers:
             raise NoCapacity(f"all {self.settings.viewers} viewer places are taken")
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        place = self._place_of(request)
-        session = self._sessions[place.inlet]
-        # Taken before the first wait: the address opens one door, once.
-        legacy = request.query.get("codec") == "legacy" and place.kind is not OutletKind.FMP4_WS
-        container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
-        place.key = RenditionKey(container, place.audio, legacy)
-        serve = serve_http if place.kind is OutletKind.FLV_HTTP else serve_websocket
-        try:
-            return await serve(request, lambda wire, form: self._enter(place, session, wire, form))
-        finally:
-            why = place.viewer.ended.result() if place.viewer and place.viewer.is_ended else "the viewer left"
-            self._vacate(place, session, why)
-
-    def _place_of(self, request: web.Request) -> _Place:
-        """The place an address is for. Raises HTTPForbidden for any address that is not good now."""
-        inlet, outlet = request.match_info["inlet"], request.match_info["outlet"].partition(".")[0]
-        expiry, signature = request.query.get("e", ""), request.query.get("s", "")
+    def claim(self, inlet: str, outlet: str) -> OutletKind | None:
         place = self._places.get(outlet)
-        is_good = (
-            self._signer.is_valid(inlet, outlet, expiry, signature, self._wall())
-            and place is not None
-            and place.inlet == inlet
-            and place.key is None
-            and inlet in self._sessions
-        )
-        if place is None or not is_good:
-            self._refused += 1
-            raise web.HTTPForbidden(text="this media address is not valid, used, or over")
-        return place
+        if place is None or place.inlet != inlet or place.is_claimed or inlet not in self._sessions:
+            return None
+        place.is_claimed = True
+        return place.kind
 
-    def _enter(self, place: _Place, session: Session, wire: Wire, form: Form) -> asyncio.Future[str]:
-        viewer = Viewer(wire, form, self._tolerance())
-        if place.outlet not in self._places or place.key is None:
-            viewer.end("the stream ended")
-        else:
-            place.viewer = viewer
-            session.fanout.join(place.key, viewer, self._clock())
-            if session.fanout.is_ready and not session.fanout.has_kept:
-                self._tell(KeyFrameWanted(session.name, "a viewer waits and no picture is kept"))
-        return viewer.ended
+    def seat(self, outlet: str, seating: Seating, opened: socket.socket) -> None:
+        now = self._clock()
+        wire = Wire(opened, seating.form, now)
+        place = self._places.get(outlet)
+        session = self._sessions.get(place.inlet) if place is not None else None
+        if place is None or session is None or place.viewer is not None:
+            self._see_off(wire, "the stream ended")
+            return
+        container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
+        place.is_claimed = True
+        place.key = RenditionKey(container, place.audio, seating.is_legacy and container == "flv")
+        viewer = place.viewer = Viewer(wire, FORMS[seating.form], self._tolerance())
+        viewer.ended.add_done_callback(lambda ended: self._vacate(place, session, ended.result()))
+        wire.hear(seating.said)
+        session.fanout.join(place.key, viewer, now)
+        if session.fanout.is_ready and not session.fanout.has_kept:
+            self._tell(KeyFrameWanted(session.name, "a viewer waits and no picture is kept"))
 
     def _vacate(self, place: _Place, session: Session | None, why: str) -> None:
         if self._places.pop(place.outlet, None) is None:
@@ -484,9 +476,15 @@ class LocalPlane:
                 of.cut += viewer.is_cut
                 of.skips += viewer.skips
             viewer.end(why)
+            self._see_off(viewer.wire, why)
             if session is not None and place.key is not None:
                 session.fanout.leave(place.key, viewer)
         self._tell(OutletClosed(place.inlet, place.outlet, why))
+
+    def _see_off(self, wire: Wire, why: str) -> None:
+        """Goodbyes take a moment; a plane that stops need not wait for them."""
+        wire.finish(why)
+        self._leaving = {each for each in (*self._leaving, wire) if not each.is_closed}
 
     # --- senders ---------------------------------------------------------------------------------------------
 
@@ -546,8 +544,8 @@ class LocalPlane:
         wall = self._wall()
         for place in tuple(self._places.values()):
             if place.viewer is not None:
-                place.viewer.sweep()
-            elif place.key is None and wall >= place.expires_at:
+                place.viewer.wire.beat(now)
+            elif not place.is_claimed and wall >= place.expires_at:
                 self._vacate(place, None, "nobody came to the address")
         self._senders.watch(now)
         if self._shared is not None:

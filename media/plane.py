@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from socket import socket
 from typing import Protocol
 
 from media.frame import Codec
@@ -28,6 +29,26 @@ class OutletKind(StrEnum):
     FMP4_WS = "ws-fmp4"
     FLV_HTTP = "http-flv"
     FLV_WS = "ws-flv"
+
+
+class WireForm(StrEnum):
+    """How the pieces of a stream are framed on a viewer's socket."""
+
+    PLAIN = "plain"  # HTTP/1.0: the end of the connection is the end of the body
+    CHUNKED = "chunked"  # HTTP/1.1
+    WEBSOCKET = "websocket"
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """How a viewer who has shaken hands is to be written to.
+
+    `is_legacy`: H.265 in FLV by codec id 12 rather than by FourCC. `said` is what was read beyond the handshake.
+    """
+
+    form: WireForm
+    is_legacy: bool = False
+    said: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -375,3 +396,18 @@ class MediaHosts(Protocol):
 
     def workers(self) -> tuple[WorkerStatistics, ...]:
         """All of them, also one that is being replaced."""
+
+
+class Seats(Protocol):
+    """What the viewers' doors need of a plane, wherever it is. `claim` is answered here and now."""
+
+    def claim(self, inlet: str, outlet: str) -> OutletKind | None:
+        """A viewer stands at this address: what it waits for, and from now on it is taken. None for an address that
+        waits for nobody; the signature is the door's to check."""
+
+    def seat(self, outlet: str, seating: Seating, opened: socket) -> None:
+        """The claimed viewer has shaken hands; the socket is the plane's from now on, to write to and to close. When
+        the place is gone, or taken, the viewer is told goodbye."""
+
+    async def detach(self, inlet: str, outlet: str) -> None:
+        """The claimed viewer will not come; harmless when its place is gone."""

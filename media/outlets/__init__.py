@@ -1,5 +1,6 @@
 """Ways out: one rendition a format, muxed once; any number of viewers who share its bytes.
 
-`chunk` is a shared piece in the forms the wires want, `rendition` makes chunks of frames, `viewer` keeps one viewer's
-bounded queue, `doors` are the HTTP and WebSocket handlers that viewers come in by.
+`doors` are the HTTP addresses that viewers come in by, and `carrier` takes their connections from the web server; from
+then on each has a `wire` of its own, with an `ear` for the little that viewers say. `chunk` is a shared piece in the
+forms the wires want, `rendition` makes chunks of frames, `viewer` keeps one viewer's bounded queue.
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from media.plane import WireForm
+
 
 class Chunk:
     """`payload` as the format has it. The wire forms are made at the first asking and then shared, so that a viewer
@@ -53,3 +55,10 @@ def websocket(chunk: Chunk) -> bytes:
             head = bytes((first, 127)) + size.to_bytes(8, "big")
         chunk._websocket = head + chunk.payload
     return chunk._websocket
+
+
+FORMS: dict[WireForm, Form] = {
+    WireForm.PLAIN: plain,
+    WireForm.CHUNKED: chunked,
+    WireForm.WEBSOCKET: websocket,
+}

@@ -1,97 +1,113 @@
-"""Where viewers come in: HTTP-FLV, and FLV or fMP4 by WebSocket. Bytes go straight to the wire, without a task each.
+"""Where viewers come in: HTTP-FLV, and FLV or fMP4 by WebSocket. Hands are shaken here; the socket goes to the plane.
 
-aiohttp does the handshake and reads what the viewer says; pieces are written to its transport ready framed, the same
-bytes for every viewer.
+aiohttp reads the request and writes the answer. Then the connection is taken from it: its descriptor is doubled and its
+transport let go, which closes only the transport's own. Behind TLS there is no such socket to take: the plane gets one
+end of a pair, and what it writes there is carried on by the transport. The plane may be in another process either way.
 """
 
 from __future__ import annotations
 
 import asyncio
+import base64
+import binascii
 import contextlib
+import hashlib
 import logging
-import socket
+import time
 from collections.abc import Callable
-from typing import Any
 
-from aiohttp import HttpVersion11, WSMsgType, web
+from aiohttp import HttpVersion11, web
 
-from media.outlets.chunk import Form, chunked, plain, websocket
-from media.outlets.viewer import Wire
-from media.plane import OutletKind
+from media.outlets.carrier import Carrier
+from media.plane import OutletKind, Seating, Seats, WireForm
+from media.signing import Signer
 
 log = logging.getLogger(__name__)
 
-UNSENT_BYTES = 128 * 1024
-"""What the system may hold unsent for one viewer; more would be seconds that cannot be skipped."""
-TCP_NOTSENT_LOWAT = getattr(socket, "TCP_NOTSENT_LOWAT", 25)
-HEARTBEAT_S = 20.0
-CLOSING_S = 2.0
-MESSAGES_LIMIT = 1000
-"""Viewers have nothing to say; one that talks on is shut out."""
-
-Enter = Callable[[Wire, Form], asyncio.Future[str]]
-"""Gives a viewer its place: the future ends, with the reason, when nothing more will come."""
+SHAKING_S = 2.0
+"""How long the answer to a handshake may take to go out."""
+VERSION = {"Sec-WebSocket-Version": "13"}
+WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 EXTENSIONS = {OutletKind.FMP4_WS: "mp4", OutletKind.FLV_HTTP: "flv", OutletKind.FLV_WS: "flv"}
+CONTENT_TYPES = {OutletKind.FLV_HTTP: "video/x-flv"}
+"""The kinds that come as the body of an HTTP answer; all others are WebSockets."""
 
 
-async def serve_http(request: web.Request, enter: Enter) -> web.StreamResponse:
-    """FLV as an endless body: chunked for HTTP/1.1, until the connection closes for HTTP/1.0."""
-    response = web.StreamResponse(headers={"Content-Type": "video/x-flv", "Cache-Control": "no-store"})
-    is_chunked = request.version >= HttpVersion11
-    if is_chunked:
-        response.enable_chunked_encoding()
-    else:
-        response.force_close()
-    await response.prepare(request)
-    wire = _wire_of(request)
-    if wire is None:
-        return response
-    ended = enter(wire, chunked if is_chunked else plain)
-    await ended
-    with contextlib.suppress(ConnectionError, TimeoutError):
-        async with asyncio.timeout(CLOSING_S):
-            await response.write_eof()
-    return response
+class Doors:
+    """The viewers' addresses on any aiohttp application; they carry their own proof of right."""
+
+    def __init__(self, prefix: str, signer: Signer, seats: Seats, wall: Callable[[], float] = time.time) -> None:
+        self.refused = 0
+        self._prefix = prefix
+        self._signer = signer
+        self._seats = seats
+        self._wall = wall
+
+    def routes(self) -> list[web.RouteDef]:
+        # A HEAD would spend the address and show nothing.
+        return [web.get(self._prefix + "/{inlet}/{outlet}", self._serve, allow_head=False)]
+
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        inlet, outlet = request.match_info["inlet"], request.match_info["outlet"].partition(".")[0]
+        kind = self._claim(request, inlet, outlet)
+        is_seated = False
+        try:
+            response, form = _answer_http(request, kind) if kind in CONTENT_TYPES else _answer_websocket(request)
+            carrier = Carrier(request, response, form)
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                async with asyncio.timeout(SHAKING_S):
+                    opened = await carrier.take()
+                is_seated = True
+                is_legacy = request.query.get("codec") == "legacy" and kind is not OutletKind.FMP4_WS
+                self._seats.seat(outlet, Seating(carrier.form, is_legacy, carrier.said), opened)
+                await carrier.carry()
+            return response
+        except OSError as error:
+            log.error("a viewer could not be let in: %s", error)
+            raise web.HTTPServiceUnavailable(text="no viewer can be let in now") from error
+        finally:
+            if not is_seated:
+                await self._seats.detach(inlet, outlet)
+
+    def _claim(self, request: web.Request, inlet: str, outlet: str) -> OutletKind:
+        """What the address is for. Raises HTTPForbidden for any that is not good now."""
+        expiry, signature = request.query.get("e", ""), request.query.get("s", "")
+        # Taken before the first wait: the address opens one door, once.
+        if self._signer.is_valid(inlet, outlet, expiry, signature, self._wall()):
+            kind = self._seats.claim(inlet, outlet)
+            if kind is not None:
+                return kind
+        self.refused += 1
+        raise web.HTTPForbidden(text="this media address is not valid, used, or over")
 
 
-async def serve_websocket(request: web.Request, enter: Enter) -> web.StreamResponse:
-    """Binary messages, each whole pieces of the format; text messages announce what comes (fMP4)."""
-    response = web.WebSocketResponse(timeout=CLOSING_S, heartbeat=HEARTBEAT_S, compress=False, max_msg_size=4096)
-    if not response.can_prepare(request).ok:
+def _answer_http(request: web.Request, kind: OutletKind) -> tuple[web.StreamResponse, WireForm]:
+    """An endless body: chunked for HTTP/1.1, until the connection closes for HTTP/1.0."""
+    if request.can_read_body:
+        raise web.HTTPBadRequest(text="this address takes no body")
+    response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPES[kind], "Cache-Control": "no-store"})
+    response.force_close()
+    if request.version < HttpVersion11:
+        return response, WireForm.PLAIN
+    response.enable_chunked_encoding()
+    return response, WireForm.CHUNKED
+
+
+def _answer_websocket(request: web.Request) -> tuple[web.StreamResponse, WireForm]:
+    """The server's half of the handshake (RFC 6455 4.2.2); no extension and no subprotocol is taken."""
+    headers = request.headers
+    if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in headers.get("Connection", "").lower():
         raise web.HTTPUpgradeRequired(text="this address is for a WebSocket")
-    await response.prepare(request)
-    wire = _wire_of(request)
-    if wire is None:
-        return response
-    ended = enter(wire, websocket)
-    listening = asyncio.create_task(_listen(response), name="media viewer")
+    key = headers.get("Sec-WebSocket-Key", "")
     try:
-        waits: set[asyncio.Future[Any]] = {ended, listening}
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        listening.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await listening
-    if ended.done() and not wire.is_closing():
-        await response.close(message=ended.result().encode()[:120])
-    return response
-
-
-async def _listen(response: web.WebSocketResponse) -> None:
-    """Until the viewer closes. Pings are answered by aiohttp meanwhile."""
-    for _ in range(MESSAGES_LIMIT):
-        message = await response.receive()
-        if message.type in (WSMsgType.CLOSE, WSMsgType.CLOSING, WSMsgType.CLOSED, WSMsgType.ERROR):
-            return
-
-
-def _wire_of(request: web.Request) -> Wire | None:
-    wire = request.transport
-    if wire is None or wire.is_closing():
-        return None
-    opened = wire.get_extra_info("socket")
-    if opened is not None:
-        with contextlib.suppress(OSError):  # a UNIX socket behind a proxy has no such thing
-            opened.setsockopt(socket.IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-    return wire
+        is_key = len(base64.b64decode(key, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        is_key = False
+    if headers.get("Sec-WebSocket-Version") != "13" or not is_key or request.version < HttpVersion11:
+        raise web.HTTPBadRequest(text="this is no WebSocket handshake of version 13", headers=VERSION)
+    accept = base64.b64encode(hashlib.sha1(key.encode() + WEBSOCKET_KEY, usedforsecurity=False).digest()).decode()
+    answer = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
+    response = web.StreamResponse(status=101, headers=answer)
+    response.force_close()
+    return response, WireForm.WEBSOCKET

@@ -8,22 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from media.outlets.chunk import Chunk, Form
-
-WIRE_BYTES = 256 * 1024
-"""More than this is not given to the wire's own buffer, where it could not be taken back."""
-PUMP_EVERY_S = 0.02
-
-
-class Wire(Protocol):
-    """What we need of an asyncio transport."""
-
-    def write(self, data: bytes) -> None: ...
-
-    def get_write_buffer_size(self) -> int: ...
-
-    def is_closing(self) -> bool: ...
-
-    def abort(self) -> None: ...
+from media.outlets.wire import Wire
 
 
 class Heads(Protocol):
@@ -57,7 +42,9 @@ class Viewer:
         self.sent_bytes = 0
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_cut = False
-        self._wire = wire
+        self.wire = wire
+        wire.on_room = self._pump
+        wire.on_left = self._stop
         self._form = form
         self._tolerance = tolerance
         self._generation: int | None = None
@@ -67,7 +54,6 @@ class Viewer:
         self._is_skipping = True
         self._skips_in_row = 0
         self._skipped_at = float("-inf")
-        self._pump_handle: asyncio.TimerHandle | None = None
 
     def take(self, chunk: Chunk, heads: Heads, now: float) -> None:
         """The next chunk of the rendition. Key chunks bring their head along when the viewer has not got it."""
@@ -91,11 +77,6 @@ class Viewer:
         self._pump()
         self._stop(why)
 
-    def sweep(self) -> None:
-        """Notice a wire that was closed from the other side."""
-        if self._wire.is_closing():
-            self._stop("the viewer left")
-
     @property
     def is_ended(self) -> bool:
         return self.ended.done()
@@ -111,7 +92,7 @@ class Viewer:
     def _offer(self, chunk: Chunk, now: float) -> None:
         if self.ended.done():
             return
-        if not self._queue and self._wire.get_write_buffer_size() < WIRE_BYTES:
+        if not self._queue and not self.wire.unsent:
             self._write(chunk)
             return
         tolerance = self._tolerance
@@ -140,41 +121,23 @@ class Viewer:
         if self._skips_in_row > self._tolerance.skips:
             self.is_cut = True
             self._stop(f"too slow: skipped ahead {self.skips} times")
-            self._wire.abort()
+            self.wire.abort()
 
     def _pump(self) -> None:
-        self._pump_handle = None
-        if self.ended.done():
-            return
-        if self._wire.is_closing():
-            self._stop("the viewer left")
-            return
-        while self._queue and self._wire.get_write_buffer_size() < WIRE_BYTES:
+        while self._queue and not self.wire.unsent:
             chunk, _ = self._queue.popleft()
             self._queued_bytes -= len(chunk)
             self._write(chunk)
-        if self._queue:
-            self._pump_later()
-        else:
+        if not self._queue:
             self._burst_bytes = 0
 
-    def _pump_later(self) -> None:
-        if self._pump_handle is None:
-            self._pump_handle = asyncio.get_running_loop().call_later(PUMP_EVERY_S, self._pump)
-
     def _write(self, chunk: Chunk) -> None:
-        if self._wire.is_closing():
-            self._stop("the viewer left")
-            return
         data = self._form(chunk)
         self.sent_bytes += len(data)
-        self._wire.write(data)
+        self.wire.write(data)
 
     def _stop(self, why: str) -> None:
         self._queue.clear()
         self._queued_bytes = 0
-        if self._pump_handle is not None:
-            self._pump_handle.cancel()
-            self._pump_handle = None
         if not self.ended.done():
             self.ended.set_result(why)

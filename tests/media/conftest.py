@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import random
 import socket
+import ssl
 import struct
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 
 import av
 import pytest
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession, TCPConnector, web
 
 from media.frame import Codec, Frame
 from media.local import LocalPlane, PlaneSettings
@@ -140,6 +141,7 @@ class House:
         self.told: list[PlaneEvent] = []
         self.base = ""
         self.client: ClientSession
+        self.server: web.Server
         plane.listen(self.told.append)
 
     async def until(self, wanted: Callable[[PlaneEvent], bool] | type, wait_s: float = 5.0) -> Any:
@@ -166,10 +168,12 @@ class House:
 
 @pytest.fixture
 async def house() -> AsyncIterator[Callable[..., Any]]:
-    """Call it with settings to have a House; every one is closed at the end, and must leave no task behind."""
+    """Call it with settings to have a House, `secure` to have it behind TLS; every one is closed at the end."""
     async with contextlib.AsyncExitStack() as taken:
 
-        async def build(clock: Callable[[], float] = time.monotonic, **changes: Any) -> House:
+        async def build(
+            clock: Callable[[], float] = time.monotonic, *, secure: ssl.SSLContext | None = None, **changes: Any
+        ) -> House:
             settings = PlaneSettings(**{"host": "127.0.0.1", "announce_host": "127.0.0.1", "first_port": 0, **changes})
             plane = LocalPlane(settings, clock=clock)
             found = House(plane)
@@ -179,11 +183,13 @@ async def house() -> AsyncIterator[Callable[..., Any]]:
             runner = web.AppRunner(application, shutdown_timeout=0.2)
             await runner.setup()
             taken.push_async_callback(runner.cleanup)
-            site = web.TCPSite(runner, "127.0.0.1", 0)
+            site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=secure)
             await site.start()
             taken.push_async_callback(plane.stop)
-            found.base = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            found.client = await taken.enter_async_context(ClientSession())
+            found.base = f"http{'s' if secure else ''}://127.0.0.1:{runner.addresses[0][1]}"
+            found.server = runner.server
+            connector = TCPConnector(ssl=False) if secure else None
+            found.client = await taken.enter_async_context(ClientSession(connector=connector))
             return found
 
         yield build

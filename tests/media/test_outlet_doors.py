@@ -1,4 +1,4 @@
-"""Viewers on real sockets: one that never reads harms nobody."""
+"""Viewers on real sockets: let in by aiohttp, written to by us; one that never reads harms nobody."""
 
 from __future__ import annotations
 
@@ -6,17 +6,54 @@ import asyncio
 import base64
 import random
 import socket
+import ssl
+from datetime import UTC, datetime, timedelta
 
-from aiohttp import WSMsgType
+import pytest
+from aiohttp import WSMsgType, WSServerHandshakeError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from media.frame import Frame
-from media.plane import OutletClosed, OutletKind
+from media.plane import OutletClosed, OutletKind, Seating, WireForm
 
 
 def swollen(frames: list[Frame], size: int) -> list[Frame]:
     """The same pictures with as many bytes of noise behind them as a real camera sends."""
     noise = bytes(random.Random(2).randrange(1, 256) for _ in range(size))
     return [Frame(f.codec, f.data + noise, f.pts_90k, f.dts_90k, f.key) for f in frames]
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory) -> ssl.SSLContext:
+    """TLS with a certificate of our own making."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    certificate = builder.not_valid_before(now).not_valid_after(now + timedelta(days=1)).sign(key, hashes.SHA256())
+    path = tmp_path_factory.mktemp("tls") / "both.pem"
+    form = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    pem = serialization.Encoding.PEM
+    path.write_bytes(key.private_bytes(pem, *form) + certificate.public_bytes(pem))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(path)
+    return context
+
+
+def handshake(base: str, address: str, *more: str) -> bytes:
+    lines = (
+        f"GET {address} HTTP/1.1",
+        f"Host: {base.partition('://')[2]}",
+        "Upgrade: websocket",
+        "Connection: keep-alive, Upgrade",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {base64.b64encode(bytes(16)).decode()}",
+        *more,
+    )
+    return "\r\n".join((*lines, "", "")).encode()
 
 
 async def deaf(base: str, address: str) -> socket.socket:
@@ -27,16 +64,7 @@ async def deaf(base: str, address: str) -> socket.socket:
     loop = asyncio.get_running_loop()
     host, _, port = base.removeprefix("http://").partition(":")
     await loop.sock_connect(opened, (host, int(port)))
-    key = base64.b64encode(bytes(16)).decode()
-    lines = (
-        f"GET {address} HTTP/1.1",
-        f"Host: {host}:{port}",
-        "Upgrade: websocket",
-        "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {key}",
-    )
-    await loop.sock_sendall(opened, "\r\n".join((*lines, "", "")).encode())
+    await loop.sock_sendall(opened, handshake(base, address))
     assert (await loop.sock_recv(opened, 12)).endswith(b"101")
     return opened
 
@@ -86,7 +114,7 @@ async def test_a_viewer_who_talks_on_is_shut_out(house, camera, h264, fresh):
     viewer = await home.client.ws_connect(home.base + address)
     for _ in range(1001):
         await viewer.send_str("hello")
-    assert (await home.until(OutletClosed)).reason == "the viewer left"
+    assert (await home.until(OutletClosed)).reason == "the viewer talks"
     await viewer.close()
 
 
@@ -110,3 +138,112 @@ async def test_pings_are_answered_between_the_pictures(house, camera, h264, fres
             while (message := await viewer.receive()).type is not WSMsgType.PONG:
                 pass
         assert message.data == b"there?"
+
+
+async def test_the_connection_of_a_seated_viewer_is_no_business_of_the_web_server_any_more(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    async with home.client.get(home.base + address) as response:
+        assert await response.content.readexactly(3) == b"FLV"
+        assert response.headers["Content-Type"] == "video/x-flv"
+        async with asyncio.timeout(2):
+            while home.server.connections:
+                await asyncio.sleep(0.01)
+        await cam.send(inlet.port, fresh(h264, 144_000))
+        await home.plane.close(inlet.id)
+        # The body ends as it should, not by a connection torn away.
+        assert len(await asyncio.wait_for(response.read(), 2)) > 3000
+
+
+async def test_what_a_viewer_says_together_with_its_handshake_is_heard(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(home.base.rpartition(":")[2]))
+    writer.write(handshake(home.base, address) + bytes.fromhex("898200000000") + b"hi")
+    async with asyncio.timeout(2):
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readuntil(b"\x8a\x02hi")
+    assert head.startswith(b"HTTP/1.1 101") and b"Sec-WebSocket-Accept: ICX+Yqv66kxgM0FcWaLWlFLwTAI=" in head
+    assert b"Transfer-Encoding" not in head and b"Content-Length" not in head
+    writer.close()
+
+
+@pytest.mark.parametrize("kind", list(OutletKind))
+async def test_behind_tls_the_same_formats_are_served(house, camera, h264, fresh, secure, kind):
+    home, cam = await house(secure=secure), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, kind)
+    if kind is OutletKind.FLV_HTTP:
+        async with home.client.get(home.base + address) as response:
+            assert await response.content.readexactly(3) == b"FLV"
+            await home.plane.close(inlet.id)
+            assert len(await asyncio.wait_for(response.read(), 2)) > 500
+        return
+    viewer = await home.client.ws_connect(home.base + address, autoping=False)
+    await viewer.ping(b"there?")
+    seen = []
+    async with asyncio.timeout(2):
+        while WSMsgType.PONG not in seen or WSMsgType.BINARY not in seen:
+            seen.append((await viewer.receive()).type)
+    await home.plane.close(inlet.id)
+    async with asyncio.timeout(2):
+        while (message := await viewer.receive()).type is WSMsgType.BINARY:
+            pass
+    assert message.type is WSMsgType.CLOSE and message.extra == "the stream ended"
+    await viewer.close()
+
+
+async def test_behind_tls_a_viewer_who_leaves_or_talks_on_is_noticed(house, camera, h264, fresh, secure):
+    home, cam = await house(secure=secure), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+    viewer = await home.client.ws_connect(home.base + address)
+    await viewer.send_bytes(b"x" * 10_000)
+    assert (await home.until(OutletClosed)).reason == "the viewer talks"
+    await viewer.close()
+    home.told.clear()
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    async with home.client.get(home.base + address) as response:
+        await response.content.readexactly(3)
+    assert (await home.until(OutletClosed)).reason == "the viewer left"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"Sec-WebSocket-Version": "8"}, {"Sec-WebSocket-Key": "short"}, {"Sec-WebSocket-Key": "no base64 at all!!!!!"}],
+)
+async def test_a_handshake_that_is_none_is_refused_and_its_place_is_free(house, camera, h264, fresh, changes):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+    good = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+    }
+    async with home.client.get(home.base + address, headers={**good, **changes}) as response:
+        assert response.status == 400 and response.headers["Sec-WebSocket-Version"] == "13"
+    assert (await home.until(OutletClosed)).inlet == inlet.id
+    with pytest.raises(WSServerHandshakeError):
+        await home.client.ws_connect(home.base + address)
+    assert home.plane.totals().reserved == 0
+
+
+async def test_a_viewer_for_a_place_that_is_gone_is_told_goodbye(house):
+    home = await house()
+    ours, viewer = socket.socketpair()
+    home.plane.seat("nowhere", Seating(WireForm.CHUNKED), ours)
+    viewer.setblocking(False)
+    assert await asyncio.wait_for(asyncio.get_running_loop().sock_recv(viewer, 100), 2) == b"0\r\n\r\n"
+    viewer.close()
+
+
+async def test_a_request_with_a_body_is_refused(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    async with home.client.get(home.base + address, data=b"x" * 100) as response:
+        assert response.status == 400

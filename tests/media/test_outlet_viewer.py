@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from media.outlets.chunk import Chunk, chunked, plain, websocket
-from media.outlets.viewer import WIRE_BYTES, Tolerance, Viewer
+from media.outlets.viewer import Tolerance, Viewer
 
 TOLERANCE = Tolerance(bytes=10_000, age_s=2.0, skips=2, forgive_s=30.0)
 
 
 class SlowWire:
-    """A wire that takes what `room` allows and holds the rest."""
+    """A wire that takes everything, or nothing while it is stuck."""
 
     def __init__(self, *, stuck: bool = False) -> None:
         self.taken: list[bytes] = []
-        self.is_stuck = stuck
-        self.is_gone = False
+        self.unsent = 1 if stuck else 0
         self.aborted = False
+        self.on_room = self.on_left = None
 
     def write(self, data: bytes) -> None:
         self.taken.append(data)
 
-    def get_write_buffer_size(self) -> int:
-        return WIRE_BYTES if self.is_stuck else 0
+    def stick(self) -> None:
+        self.unsent = 1
 
-    def is_closing(self) -> bool:
-        return self.is_gone
+    def free(self) -> None:
+        self.unsent = 0
+        self.on_room()
 
     def abort(self) -> None:
         self.aborted = True
@@ -74,12 +73,12 @@ async def test_a_slow_viewer_skips_to_the_next_key_frame():
     wire, stream = SlowWire(), Stream()
     one = viewer(wire)
     one.take(KEY, stream, 0.0)
-    wire.is_stuck = True
+    wire.stick()
     big = Chunk(b"x" * 4000)
     for _ in range(3):  # the third does not fit any more
         one.take(big, stream, 0.1)
     one.take(big, stream, 0.2)
-    wire.is_stuck = False
+    wire.free()
     one.take(DELTA, stream, 0.3)
     assert one.skips == 1 and wire.taken == [b"HEAD", b"K"]
     one.take(KEY, stream, 0.4)
@@ -91,7 +90,7 @@ async def test_what_waits_too_long_is_skipped_too():
     wire, stream = SlowWire(), Stream()
     one = viewer(wire)
     one.take(KEY, stream, 0.0)
-    wire.is_stuck = True
+    wire.stick()
     one.take(DELTA, stream, 1.0)
     one.take(DELTA, stream, 3.0)
     assert one.skips == 0
@@ -128,8 +127,7 @@ async def test_the_kept_pictures_may_go_beyond_the_queue():
     for _ in range(10):
         one.take(Chunk(b"x" * 5000), stream, 0.0)
     assert one.skips == 0
-    wire.is_stuck = False
-    await asyncio.sleep(0.03)
+    wire.free()
     assert len(wire.taken) == 12
 
 
@@ -137,32 +135,28 @@ async def test_a_queue_goes_out_as_soon_as_the_wire_takes_it():
     wire, stream = SlowWire(), Stream()
     one = viewer(wire)
     one.take(KEY, stream, 0.0)
-    wire.is_stuck = True
+    wire.stick()
     one.take(DELTA, stream, 0.1)
     assert len(wire.taken) == 2
-    wire.is_stuck = False
-    await asyncio.sleep(0.05)
+    wire.free()
     assert wire.taken[-1] == b"d"
 
 
-async def test_a_viewer_who_is_gone_is_noticed():
+async def test_a_viewer_who_leaves_ends_with_the_reason():
     wire, stream = SlowWire(), Stream()
     one = viewer(wire)
-    wire.is_gone = True
+    wire.on_left("the viewer left")
     one.take(KEY, stream, 0.0)
-    assert one.ended.result() == "the viewer left"
-    two = viewer(wire)
-    two.sweep()
-    assert two.is_ended
+    assert one.ended.result() == "the viewer left" and wire.taken == []
 
 
 async def test_the_end_lets_out_what_is_queued():
     wire, stream = SlowWire(), Stream()
     one = viewer(wire)
     one.take(KEY, stream, 0.0)
-    wire.is_stuck = True
+    wire.stick()
     one.take(DELTA, stream, 0.0)
-    wire.is_stuck = False
+    wire.free()
     one.end("the stream ended")
     assert wire.taken[-1] == b"d" and one.ended.result() == "the stream ended"
 
