@@ -219,7 +219,7 @@ class Broker:
                 log.info("%s; trying it by %s", failure.message, routes[0].device.code)
                 tried = failure.hops
                 continue
-            self._routes.worked(route.device.code, channel)
+            self._routes.worked(route.device.code, channel, lease.path)
             return lease
 
     def _flows(self, key: StreamKey) -> bool | None:

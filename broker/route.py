@@ -9,14 +9,12 @@ from typing import Protocol
 
 from broker.failure import Failure
 from broker.watch import Watch
-from gb28181.code import is_system
 from gb28181.identity import HEADER as IDENTITY
 from gb28181.peer import Hop
 from gb28181.routepath import PREFERRED_PATH, route_downward, write_route
 from registry.channel import Channel
-from registry.device import Device, DeviceKind
-from registry.routes import Candidate, Routes, tiers_of
-from registry.tree import NodeKind, TreeNode
+from registry.device import Device
+from registry.routes import Candidate, Routes
 
 MOST_WAYS = 4
 """More owners than this are not tried for one watch; whoever waits has a patience of his own."""
@@ -35,7 +33,7 @@ class ChannelLookup(Protocol):
 
     async def find_channel(self, code: str) -> Sequence[Channel]: ...
 
-    async def path_to(self, node: str) -> Sequence[TreeNode]: ...
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +90,11 @@ class RouteBook:
 
     def path_by(self, device: Device) -> tuple[str, ...]:
         """The platforms on the way to a neighbour, as far as we know without asking it."""
-        return (self._own, device.code) if is_platform(device) else (self._own,)
+        return (self._own, device.code) if device.is_platform else (self._own,)
 
-    def worked(self, owner: str, channel: str) -> None:
-        self.routes.worked(owner, channel)
+    def worked(self, owner: str, channel: str, path: tuple[str, ...]) -> None:
+        """`path` as the answer told it, ours first."""
+        self.routes.worked(owner, channel, path[1:] if path[:1] == (self._own,) else path)
 
     def failed(self, owner: str, channel: str) -> None:
         self.routes.failed(owner, channel, self._clock())
@@ -109,16 +108,17 @@ class RouteBook:
         headers: tuple[tuple[str, str], ...] = ()
         if below and below[0] == device.code:
             headers += ((PREFERRED_PATH, write_route(below)),)
-        if watch.identity and is_platform(device):
+        if watch.identity and device.is_platform:
             headers += ((IDENTITY, watch.identity),)
         return Route(device, headers, await self._platforms(device, watch.channel))
 
-    async def _platforms(self, device: Device, channel: str) -> int:
-        """How many platforms are between us and a channel: its owner, and the systems above it in the owner's tree."""
-        if not is_platform(device):
-            return 0
-        path = await self._channels.path_to(f"channel:{device.code}/{channel}")
-        return 1 + sum(node.kind is NodeKind.SYSTEM and node.code != device.code for node in path)
+    async def _platforms(self, device: Device, code: str) -> int:
+        """How many platforms are between us and a channel, by this neighbour."""
+        channel = await self._channels.channel(device.code, code) if device.is_platform else None
+        return len(self._path(channel)) if channel is not None else int(device.is_platform)
+
+    def _path(self, channel: Channel) -> tuple[str, ...]:
+        return self.routes.path(channel.owner, channel.code) or self._channels.platforms_to(channel)
 
     def _check_loop(self, watch: Watch, owner: str) -> None:
         if watch.viewer_peer and owner == watch.viewer_peer:
@@ -132,8 +132,7 @@ class RouteBook:
         for channel in channels:
             device = self._channels.device(channel.owner)
             if device is not None and device.enabled:
-                systems = [code for code in channel.said.parent_ids if is_system(code)]
-                tiers = tiers_of(systems) if is_platform(device) else 1
+                tiers = len(self._path(channel)) or 1
                 found.append(Candidate(device.code, device.is_online, channel.online, tiers))
         device = self._channels.device(watch.channel)
         if not found and device is not None and device.enabled:
@@ -157,8 +156,3 @@ class RouteBook:
         if channel is not None and not channel.playable and watch.channel != watch.owner:
             raise refused(f"{watch.channel} carries no picture", "not-playable", 488, "find the channel")
         return device
-
-
-def is_platform(device: Device) -> bool:
-    """Whether a neighbour counts in a path (annex H: systems, type 200)."""
-    return device.kind is DeviceKind.PLATFORM or is_system(device.code)

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from broker.failure import Failure, of_media, of_peer
 from broker.life import LIFE, State, Turn
 from broker.placement import Placement
-from broker.route import is_platform
 from broker.ssrc_pool import NoNumber, SsrcPool
 from broker.watch import StreamView, WatchKind
 from broker.way import Way, first_way
@@ -568,7 +567,7 @@ class Stream:
 
     def _learn_path(self, device: Device, told: str | None) -> None:
         """Through which platforms it comes: as the one below says, or ourselves and it (2022 annex H)."""
-        below = read_route(told) or ((device.code,) if is_platform(device) else ())
+        below = read_route(told) or ((device.code,) if device.is_platform else ())
         self.path = (self._errand.own_code, *below) if self._errand.own_code else below
 
     async def _first_frame(self, inlet: Inlet, host: str, call: Call) -> None:

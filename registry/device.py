@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from gb28181.code import is_system
+
 
 class DeviceKind(StrEnum):
     CAMERA = "camera"
@@ -84,6 +86,11 @@ class Device(msgspec.Struct, frozen=True):
     @property
     def shown_name(self) -> str:
         return self.name_here or self.name or self.code
+
+    @property
+    def is_platform(self) -> bool:
+        """Whether it counts in a path (2022 annex H: systems, type 200)."""
+        return self.kind is DeviceKind.PLATFORM or is_system(self.code)
 
     @property
     def is_online(self) -> bool:

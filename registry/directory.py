@@ -37,6 +37,7 @@ from registry.events import (
 )
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
+from registry.lineage import platforms_to
 from registry.merging import News, Outcome, aside, lay_in, sort_catalog, sort_notice, write_draft
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
@@ -343,6 +344,13 @@ class Directory:
             Hit(channel, tuple(node.name for node in self._forest.path(channel.places[0])))
             for channel in channels[:limit]
         ]
+
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]:
+        """The platforms between us and a channel, its owner first, by the owner's catalog; () for a device of ours."""
+        device = self._book.devices.get(channel.owner)
+        if device is None or not device.is_platform:
+            return ()
+        return platforms_to(channel.owner, channel.said, self._directories.get(channel.owner, {}))
 
     async def note_channel_status(self, owner: str, online: Mapping[str, bool]) -> Diff:
         """The owner's word on the state of some channels; `Diff.unknown` are those we do not hold."""

@@ -43,10 +43,12 @@ class _Trouble:
 
 
 class Routes:
-    """Remembers which ways failed lately, at most `MOST_WAYS`; the oldest trouble gives way."""
+    """Remembers which ways failed lately and by which platforms they went, at most `MOST_WAYS` each; the oldest gives
+    way."""
 
     def __init__(self) -> None:
         self._troubles: OrderedDict[tuple[str, str], _Trouble] = OrderedDict()
+        self._paths: OrderedDict[tuple[str, str], tuple[str, ...]] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._troubles)
@@ -56,10 +58,19 @@ class Routes:
         self._add((owner, channel), 1.0, now)
         self._add((owner, ""), 0.25, now)
 
-    def worked(self, owner: str, channel: str) -> None:
-        """Pictures came: what failed before counts no more."""
+    def worked(self, owner: str, channel: str, path: tuple[str, ...] = ()) -> None:
+        """Pictures came: what failed before counts no more. `path` are the platforms they came by, `owner` first."""
         self._troubles.pop((owner, channel), None)
         self._troubles.pop((owner, ""), None)
+        self._paths.pop((owner, channel), None)
+        if path:
+            self._paths[owner, channel] = path
+        if len(self._paths) > MOST_WAYS:
+            self._paths.popitem(last=False)
+
+    def path(self, owner: str, channel: str) -> tuple[str, ...]:
+        """By which platforms pictures came the last time, `owner` first; () when that is not known."""
+        return self._paths.get((owner, channel), ())
 
     def trouble(self, owner: str, channel: str, now: float) -> float:
         """How much a way failed lately: 1 for a failure just now, less as it is forgotten."""
@@ -91,8 +102,9 @@ class Routes:
 
     def forget(self, owner: str) -> None:
         """The owner was removed."""
-        for key in [key for key in self._troubles if key[0] == owner]:
-            del self._troubles[key]
+        for book in (self._troubles, self._paths):
+            for key in [key for key in book if key[0] == owner]:
+                del book[key]
 
     def _add(self, key: tuple[str, str], weight: float, now: float) -> None:
         kept = self._troubles.pop(key, None)
@@ -107,9 +119,3 @@ class Routes:
 def _step(trouble: float) -> float:
     """Trouble in halves: a shade of it must not send a call the long way round."""
     return round(trouble * 2) / 2
-
-
-def tiers_of(parents: Iterable[str], path: Iterable[str] = ()) -> int:
-    """How many platforms a channel is away: by a path it was reached by, else by the systems it names as parents."""
-    known = tuple(path)
-    return len(known) if known else max(1, sum(1 for _ in parents))

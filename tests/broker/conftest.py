@@ -41,7 +41,7 @@ from media.plane import (
 from registry.channel import Channel
 from registry.device import Device, Presence
 from registry.events import Bus, StreamChanged
-from registry.tree import NodeKind, TreeNode
+from registry.lineage import platforms_to
 
 OWNER, CHANNEL = "34020000001110000001", "34020000001320000001"
 PICTURE = VideoTrack(Codec.H264, 1920, 1080, 25.0, "avc1.640028")
@@ -281,14 +281,10 @@ class FakeChannels:
         await asyncio.sleep(0)
         return [channel for (_, each), channel in self.channels.items() if each == code]
 
-    async def path_to(self, node: str) -> list[TreeNode]:
-        """The systems that the channel's owner names above it."""
-        await asyncio.sleep(0)
-        owner, _, code = node.partition(":")[2].partition("/")
-        systems = self.channels[owner, code].said.parent_ids if (owner, code) in self.channels else ()
-        return [
-            TreeNode(f"system:{owner}/{each}", NodeKind.SYSTEM, each, each, None, 1, 1, True, owner) for each in systems
-        ]
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]:
+        if not self.devices[channel.owner].is_platform:
+            return ()
+        return platforms_to(channel.owner, channel.said, {})
 
     def add(self, owner: str, channel: str = CHANNEL, *, parents: tuple[str, ...] = (), **more: Any) -> None:
         """Another neighbour that has the channel."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from registry.routes import HALF_LIFE_S, HEAVIEST, Candidate, Routes, tiers_of
+from registry.routes import HALF_LIFE_S, HEAVIEST, Candidate, Routes
 
 CHANNEL = "34010200001320000001"
 NEAR = Candidate("34010200002000000001", tiers=1)
@@ -68,10 +68,15 @@ def test_trouble_is_bounded_and_forgotten():
     assert len(routes) == 0
 
 
-def test_tiers_are_counted_by_the_path_or_by_the_systems_named():
-    assert tiers_of(["1", "2"], path=["a", "b", "c"]) == 3
-    assert tiers_of(["1", "2"]) == 2
-    assert tiers_of([]) == 1
+def test_the_path_by_which_pictures_came_is_remembered_until_another_or_the_owner_goes():
+    routes = Routes()
+    assert routes.path(FAR.owner, CHANNEL) == ()
+    routes.worked(FAR.owner, CHANNEL, (FAR.owner, NEAR.owner))
+    assert routes.path(FAR.owner, CHANNEL) == (FAR.owner, NEAR.owner)
+    routes.worked(FAR.owner, CHANNEL, (FAR.owner,))
+    assert routes.path(FAR.owner, CHANNEL) == (FAR.owner,)
+    routes.forget(FAR.owner)
+    assert routes.path(FAR.owner, CHANNEL) == ()
 
 
 WAYS = st.lists(

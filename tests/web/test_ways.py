@@ -64,6 +64,15 @@ async def test_the_way_in_use_is_marked_with_the_platforms_it_goes_by(doubled):
     assert (stream["senders"][0]["target"], stream["senders"][0]["lost_there"]) == ("10.0.0.1:30000", 0.01)
 
 
+async def test_the_platforms_of_a_way_are_told_before_anything_flows(doubled):
+    viewer = await doubled.person("viewer")
+    by = {way["owner"]: way["path"][1:] for way in await ways(viewer)}
+    assert by == {NORTH: [NORTH], SOUTH: [SOUTH, NORTH]}
+    doubled.routes.worked(SOUTH, CAMERA, (SOUTH, OWN, NORTH))
+    south = next(way for way in await ways(viewer) if way["owner"] == SOUTH)
+    assert (south["path"][1:], south["tiers"]) == ([SOUTH, OWN, NORTH], 3), "as the last answer told"
+
+
 async def test_a_channel_nobody_has_has_no_ways(doubled):
     viewer = await doubled.person("viewer")
     for path in (f"/channels/{NORTH}/{OWN}/paths", f"/channels/{OWN}/{CAMERA}/paths"):

@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from broker.route import is_platform
 from gb28181 import ptz
 from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.preset import PresetList, PresetQuery
@@ -142,4 +141,4 @@ async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
         raise PeerOffline(f"{owner} is not online")
     device = directory.device(owner)
     # Only what leaves our realm says who asks; a camera of ours has no use for it.
-    return peer.in_name_of(visit.identity) if device is not None and is_platform(device) else peer
+    return peer.in_name_of(visit.identity) if device is not None and device.is_platform else peer

@@ -7,10 +7,9 @@ import time
 import msgspec
 
 from broker.watch import StreamView
-from gb28181.code import is_system
 from registry.channel import Channel
 from registry.device import DeviceKind, Presence
-from registry.routes import Candidate, Routes, tiers_of
+from registry.routes import Candidate, Routes
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -24,7 +23,8 @@ class WayView(msgspec.Struct, frozen=True):
     """A way to a channel: `owner` is whom we would ask.
 
     `tiers` counts the platforms it goes through, 1 for a device of our own; `trouble` is how much it failed lately,
-    1 for a failure just now. `streams` flow by it at present, and `path` is by which platforms, ours first.
+    1 for a failure just now. `streams` flow by it at present. `path` is by which platforms it goes, ours first: as the
+    stream that flows or the last one told, else as the owner's catalog tells.
     """
 
     owner: str
@@ -69,16 +69,25 @@ EXAMPLE = WayList(
 @route("GET", "/channels/{owner}/{code}/paths", role=Role.VIEWER, problems=(404,), example=EXAMPLE)
 async def paths(visit: Visit, owner: Code, code: Code) -> WayList:
     """The ways to the camera that is this channel, the likeliest to work first, and which of them are in use."""
-    namesakes = {channel.owner: channel for channel in await visit.services.directory.find_channel(code)}
+    directory = visit.services.directory
+    namesakes = {channel.owner: channel for channel in await directory.find_channel(code)}
     if owner not in namesakes:
         raise Problem(404, "unknown-channel", f"{owner} has no channel {code}.")
-    routes = visit.services.routes
+    routes = visit.services.routes if visit.services.routes is not None else Routes()
     streams = _flowing(visit, code)
+    own = visit.services.system().code
     now = time.monotonic()
-    candidates = [_candidate(visit, channel, streams.get(channel.owner, [])) for channel in namesakes.values()]
-    in_order = (routes or Routes()).order(code, candidates, now)
+    paths = {
+        channel.owner: _path(streams.get(channel.owner, []))
+        or (own, *(routes.path(channel.owner, code) or directory.platforms_to(channel)))
+        for channel in namesakes.values()
+    }
+    candidates = [_candidate(visit, channel, paths[channel.owner]) for channel in namesakes.values()]
     return WayList(
-        [_view(visit, namesakes[way.owner], way, streams.get(way.owner, []), routes, now) for way in in_order]
+        [
+            _view(visit, namesakes[way.owner], way, streams.get(way.owner, []), paths[way.owner], routes, now)
+            for way in routes.order(code, candidates, now)
+        ]
     )
 
 
@@ -91,21 +100,25 @@ def _flowing(visit: Visit, code: str) -> dict[str, list[StreamView]]:
     return flowing
 
 
-def _candidate(visit: Visit, channel: Channel, streams: list[StreamView]) -> Candidate:
+def _candidate(visit: Visit, channel: Channel, path: tuple[str, ...]) -> Candidate:
     device = visit.services.directory.device(channel.owner)
-    systems = [code for code in channel.said.parent_ids if is_system(code)]
-    is_below = is_system(channel.owner) or (device is not None and device.kind is DeviceKind.PLATFORM)
     return Candidate(
         channel.owner,
         is_online=device is not None and device.is_online,
         is_channel_on=channel.online,
         # The path begins with ourselves; the platforms below are the rest of it.
-        tiers=tiers_of(systems, _path(streams)[1:]) if is_below else 1,
+        tiers=max(1, len(path) - 1),
     )
 
 
 def _view(
-    visit: Visit, channel: Channel, way: Candidate, streams: list[StreamView], routes: Routes | None, now: float
+    visit: Visit,
+    channel: Channel,
+    way: Candidate,
+    streams: list[StreamView],
+    path: tuple[str, ...],
+    routes: Routes,
+    now: float,
 ) -> WayView:
     device = visit.services.directory.device(channel.owner)
     return WayView(
@@ -116,10 +129,10 @@ def _view(
         name=channel.name,
         online=channel.online,
         tiers=way.tiers,
-        trouble=round(routes.trouble(channel.owner, channel.code, now), 3) if routes is not None else 0.0,
+        trouble=round(routes.trouble(channel.owner, channel.code, now), 3),
         in_use=bool(streams),
         streams=[stream.id for stream in streams],
-        path=_path(streams),
+        path=path,
     )
 
 
