@@ -22,7 +22,7 @@ from media.local import PlaneSettings
 from media.plane import MediaHost, PlaneEvent, WorkerStatistics
 from media.ports import slice_of
 from media.remote import RemotePlane
-from media.served import BEAT_S
+from media.watching import watch
 from media.worker import Orders
 
 log = logging.getLogger(__name__)
@@ -31,7 +31,6 @@ START_S = 20.0
 """How long a new process may take to say its first word."""
 SPARE_START_S = 3.0
 """And one that stands ready."""
-LOOK_S = 0.1
 BACK_OFF_S = (0.0, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Pauses before a worker that keeps dying is started again."""
 STEADY_S = 30.0
@@ -176,7 +175,8 @@ class Workers:
                 "orders",
                 Orders(post.name, _turned(post.settings, post.restarts), logging.getLogger().getEffectiveLevel()),
             )
-            await self._watch(plane, START_S if process.is_fresh else SPARE_START_S)
+            plane.ready.add_done_callback(lambda _: self._look_around())
+            await watch(plane, start_s=START_S if process.is_fresh else SPARE_START_S, stall_s=self._stall_s)
             return await self._reason(plane, process)
         finally:
             plane.let_go()
@@ -203,27 +203,9 @@ class Workers:
         else:
             self._ready.is_fresh = False
 
-    async def _watch(self, plane: RemotePlane, start_s: float) -> None:
-        """Until it is over by itself or has stood still for too long."""
-        loop = asyncio.get_running_loop()
-        await asyncio.wait((plane.ready, plane.over), timeout=start_s, return_when=asyncio.FIRST_COMPLETED)
-        if not plane.ready.done():
-            plane.give_up(f"it said nothing in {start_s:g} s")
-        elif len(self.hosts()) == len(self._posts):
+    def _look_around(self) -> None:
+        if len(self.hosts()) == len(self._posts):
             self._are_up.set()
-        heard_at, looked_at, beaten_at = plane.heard_at, loop.time(), 0.0
-        silent_s = 0.0
-        while not plane.over.done():
-            await asyncio.wait((plane.over,), timeout=LOOK_S)
-            now = loop.time()
-            # When it was us who stood still, its words may be waiting to be read.
-            silent_s = silent_s + min(now - looked_at, 2 * LOOK_S) if plane.heard_at == heard_at else 0.0
-            heard_at, looked_at = plane.heard_at, now
-            if silent_s > self._stall_s:
-                plane.give_up(f"it stood still for {self._stall_s:g} s")
-            elif now - beaten_at >= BEAT_S:
-                plane.beat()
-                beaten_at = now
 
     async def _reason(self, plane: RemotePlane, process: _Process) -> str:
         """What is to be said of its end: how the process died says more than that its socket closed."""
