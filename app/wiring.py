@@ -17,8 +17,9 @@ from aiohttp import web
 from app.premises import DATABASE, CannotStart, move_in, needing
 from app.settings import Settings
 from broker.broker import Broker
+from broker.placement import Placement
 from media.local import LocalPlane
-from media.plane import InletStatistics
+from media.workers import Workers
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
@@ -44,7 +45,7 @@ class House:
     below: Below
     above: Above
     broker: Broker
-    plane: LocalPlane
+    plane: LocalPlane | Workers
     stack: Stack
     console_url: str
     first_password: str | None = None
@@ -63,13 +64,15 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(directory.close)
     first_password = await ensure_first_administrator(directory.accounts)
 
-    plane = LocalPlane(settings.media)
+    # The workers come up while the rest of the house does.
+    plane = Workers(settings.media) if settings.media.workers else LocalPlane(settings.media)
     await plane.start()
     taken.push_async_callback(plane.stop)
 
     stack = Stack(settings.sip)
     below = Below(stack, directory, bus, settings.below)
-    broker = Broker(below, directory, plane, bus, settings.broker)
+    placement = Placement(hosts=plane) if isinstance(plane, Workers) else Placement(plane)
+    broker = Broker(below, directory, placement, bus, settings.broker)
     # Below knows everybody before the first message comes in, and lets go before the connections do: otherwise our
     # own shutdown would be told as theirs.
     taken.push_async_callback(stack.close)
@@ -119,7 +122,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         broker_statistics=lambda: _facts(broker.statistics()),
         workers=broker.workers,
         plane_statistics=lambda: _facts(plane.totals()),
-        stream_statistics=lambda stream: _of_stream(broker, plane, stream),
+        stream_statistics=broker.statistics_of,
         divisions=Divisions.load(),
         uppers=above,
         exporter=exporter,
@@ -128,6 +131,11 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
+    if isinstance(plane, Workers):
+        try:
+            await plane.wait_ready()
+        except OSError as error:
+            raise CannotStart(f"媒体进程起不来：{error}", str(error)) from error
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     taken.push_async_callback(runner.cleanup)
@@ -142,11 +150,6 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return House(settings, directory, below, above, broker, plane, stack, f"http://{shown}:{port}", first_password)
-
-
-def _of_stream(broker: Broker, plane: LocalPlane, stream: str) -> InletStatistics | None:
-    inlet = broker.inlet_of(stream)
-    return plane.statistics(inlet) if inlet is not None else None
 
 
 def _facts(value: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 import socket
 from collections import deque
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -23,6 +23,7 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Seating,
     Seen,
     Sender,
     SenderStatistics,
@@ -40,6 +41,15 @@ ANSWER_S = 3.0
 """How long an answer is awaited; nothing that is asked of a plane takes it more than milliseconds."""
 EARLY = 256
 """Outlets that closed before whoever asked for them heard of it; so many are remembered."""
+
+
+@dataclass(slots=True)
+class _Outlet:
+    """Of a viewer, `kind` is how it takes the stream; of a sender None, for which no door opens."""
+
+    inlet: str
+    kind: OutletKind | None
+    is_claimed: bool = False
 
 
 class RemotePlane:
@@ -66,7 +76,7 @@ class RemotePlane:
         self._load = WorkerStatistics(name)
         self._unmeasured = 0
         self._inlets: dict[str, InletStatistics] = {}
-        self._outlets: dict[str, str] = {}
+        self._outlets: dict[str, _Outlet] = {}
         self._senders: dict[str, SenderStatistics] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._closing: set[str] = set()
@@ -138,13 +148,26 @@ class RemotePlane:
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         outlet, address = await self._ask("attach", KeyError, inlet, kind, audio)
-        self._keep_outlet(inlet, outlet)
+        self._keep_outlet(_Outlet(inlet, kind), outlet)
         return outlet, address
 
     async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
         sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish)
-        self._keep_outlet(inlet, sender.outlet)
+        self._keep_outlet(_Outlet(inlet, None), sender.outlet)
         return sender
+
+    def claim(self, inlet: str, outlet: str) -> OutletKind | None:
+        known = self._outlets.get(outlet)
+        if known is None or known.inlet != inlet or known.is_claimed:
+            return None
+        known.is_claimed = True
+        return known.kind
+
+    def has_outlet(self, outlet: str) -> bool:
+        return outlet in self._outlets
+
+    def seat(self, outlet: str, seating: Seating, opened: socket.socket) -> None:
+        self._channel.tell("seat", write((outlet, seating)), opened.detach())
 
     def begin(self, outlet: str) -> None:
         self._channel.tell("begin", write((outlet,)))
@@ -214,10 +237,10 @@ class RemotePlane:
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 
-    def _keep_outlet(self, inlet: str, outlet: str) -> None:
+    def _keep_outlet(self, kept: _Outlet, outlet: str) -> None:
         if outlet in self._closed_early:
             raise KeyError(f"{outlet} closed as soon as it was there")
-        self._outlets[outlet] = inlet
+        self._outlets[outlet] = kept
 
     def _noted(self, name: str, body: msgspec.Raw, files: deque[int]) -> None:
         if name == "news":
@@ -260,8 +283,8 @@ class RemotePlane:
         self._finish(why)
         for inlet in inlets:
             self._happened(StreamFailed(inlet, Seen(Verdict.LOST, note=note)))
-        for outlet, inlet in outlets.items():
-            self._happened(OutletClosed(inlet, outlet, note))
+        for outlet, kept in outlets.items():
+            self._happened(OutletClosed(kept.inlet, outlet, note))
 
     def _finish(self, why: str) -> None:
         if not self.over.done():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import socket
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ import msgspec
 from media.calls import ASKED, CALLS, TOLD, write
 from media.channel import NOTHING, Channel
 from media.local import LocalPlane
-from media.plane import InletStatistics, OutletClosed, PlaneEvent, SenderStatistics, WorkerStatistics
+from media.plane import InletStatistics, OutletClosed, PlaneEvent, Seating, SenderStatistics, WorkerStatistics
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +47,7 @@ class Served:
         self._senders: set[str] = set()
         self._channel: Channel | None = None
         self._beating: asyncio.Task[None] | None = None
+        self._dismissing: asyncio.Task[None] | None = None
 
     async def start(self, channel: Channel) -> None:
         """Begin to work and to tell."""
@@ -85,6 +87,13 @@ class Served:
         if name in TOLD:
             values, named = CALLS[name].read(body)
             getattr(self._plane, name)(*values, **named)
+        elif name == "seat":
+            outlet, seating = msgspec.msgpack.decode(body, type=tuple[str, Seating])
+            if not files:
+                raise ValueError("a viewer without a socket")
+            self._plane.seat(outlet, seating, socket.socket(fileno=files.popleft()))
+        elif name == "dismiss":
+            self._dismissing = asyncio.create_task(self._plane.dismiss())
         elif name == "stop":
             self._gone("it asked us to stop")
         elif name != "beat":

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import signal
 import socket
 import sys
@@ -18,10 +19,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from aiohttp import web
+
 from media.local import PlaneSettings
-from media.plane import MediaHost, PlaneEvent, WorkerStatistics
+from media.outlets.doors import Doors
+from media.plane import MediaHost, OutletKind, PlaneEvent, Seating, WorkerStatistics
 from media.ports import slice_of
 from media.remote import RemotePlane
+from media.signing import Signer
 from media.watching import watch
 from media.worker import Orders
 
@@ -77,6 +82,9 @@ class Workers:
     """MediaHosts of `settings.workers` processes on this machine."""
 
     def __init__(self, settings: PlaneSettings, *, zone: str = "") -> None:
+        # One key for all: the doors are here, and a worker signs the addresses of its viewers.
+        settings = replace(settings, secret=settings.secret or secrets.token_bytes(32))
+        self._doors = Doors(settings.prefix, Signer(settings.secret), self)
         self._zone = zone
         self._stall_s = settings.worker_stall_s
         self._posts = [
@@ -124,6 +132,12 @@ class Workers:
             self._ready.sock.close()
             await self._ready.kill()
 
+    async def dismiss(self, application: web.Application | None = None) -> None:
+        """End every viewer and let none in any more; an `on_shutdown` listener of the web server."""
+        for post in self._posts:
+            if post.plane is not None:
+                post.plane.order("dismiss")
+
     # --- what others ask -------------------------------------------------------------------------------------
 
     def hosts(self) -> Sequence[MediaHost]:
@@ -142,7 +156,32 @@ class Workers:
 
     def totals(self) -> dict[str, Any]:
         """What all of them counted, together."""
-        return together([post.plane.totals for post in self._posts if post.plane is not None])
+        counted = together([post.plane.totals for post in self._posts if post.plane is not None])
+        return {**counted, "refused_addresses": self._doors.refused}
+
+    # --- viewers ---------------------------------------------------------------------------------------------
+
+    def routes(self) -> list[web.RouteDef]:
+        """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
+        return self._doors.routes()
+
+    def claim(self, inlet: str, outlet: str) -> OutletKind | None:
+        return next((kind for plane in self._planes() if (kind := plane.claim(inlet, outlet)) is not None), None)
+
+    def seat(self, outlet: str, seating: Seating, opened: socket.socket) -> None:
+        for plane in self._planes():
+            if plane.has_outlet(outlet):
+                plane.seat(outlet, seating, opened)
+                return
+        opened.close()  # its worker has just died, and it comes again
+
+    async def detach(self, inlet: str, outlet: str) -> None:
+        for plane in self._planes():
+            if plane.has_outlet(outlet):
+                await plane.detach(inlet, outlet)
+
+    def _planes(self) -> list[RemotePlane]:
+        return [post.plane for post in self._posts if post.plane is not None]
 
     # --- one post --------------------------------------------------------------------------------------------
 
