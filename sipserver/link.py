@@ -7,7 +7,7 @@ The room that receives them hands every typed value to `Link.deliver`, which say
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -71,7 +71,9 @@ class Link:
     """Keeps the promises of `gb28181.peer.Peer` over a `Stack`.
 
     `reach` gives the way to the peer, None when there is none; `manners` how to speak with it now; `is_online` what
-    presence says. `first_sn` should differ from start to start, so that late answers to a former life fit nothing.
+    presence says, `is_expected` whether the peer was there before our restart and has yet to be heard; `returned` waits
+    for that as long as it is worth it. `first_sn` should differ from start to start, so that late answers to a former
+    life fit nothing.
     """
 
     def __init__(
@@ -84,6 +86,8 @@ class Link:
         reach: Callable[[], Path | None],
         manners: Callable[[], Manners],
         is_online: Callable[[], bool],
+        is_expected: Callable[[], bool] = lambda: False,
+        returned: Callable[[], Awaitable[None]] | None = None,
         first_sn: int = 1,
     ) -> None:
         self.code = code
@@ -93,6 +97,8 @@ class Link:
         self._reach = reach
         self._manners = manners
         self._is_online = is_online
+        self._is_expected = is_expected
+        self._returned = returned
         self._sn = first_sn % LAST_SN
         self._questions: dict[int, Question] = {}
         self._catalog_turn = asyncio.Lock()
@@ -112,6 +118,11 @@ class Link:
     @property
     def is_online(self) -> bool:
         return self._is_online()
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether it was there before our restart and has yet to be heard: what it is sent may wait for it a while."""
+        return self._is_expected()
 
     async def ask(self, query: object, *, timeout_s: float | None = None, headers: Iterable[Field] = ()) -> object:
         """See `Peer.ask`. `timeout_s` bounds the wait for the answer, or for its first part."""
@@ -173,7 +184,8 @@ class Link:
         receiver sees by SumNum that more were meant. Without `answer` only the 200 is awaited, and [] comes back.
         Raises PeerOffline, PeerRefused (SIP status), PeerSilent when nothing came; ValueError for what is no message.
         """
-        path, sn = self._path(), self._free_sn() if answer else self._next_sn()
+        path = await self._path_soon()
+        sn = self._free_sn() if answer else self._next_sn()
         body = body_builder(sn)
         asked = peek(body)
         patience = timeout_s or self._patience_for(asked.cmd_type)
@@ -199,7 +211,7 @@ class Link:
     async def tell(self, notice: object, *, headers: Iterable[Field] = ()) -> None:
         """See `Peer.tell`."""
         message = _manscdp(notice)
-        path = self._path()
+        path = await self._path_soon()
         sn = message.sn if message.root == "Response" else self._next_sn()
         body = self._printed(with_sn(message, sn))
         await self._post(message.cmd_type, body, path, self._settings.ask_patience_s, tuple(headers))
@@ -214,7 +226,7 @@ class Link:
             owner=self.code,
             channel=channel,
             offer=offer,
-            path=self._path(),
+            path=await self._path_soon(),
             our_code=self._settings.code,
             our_domain=self._settings.domain,
             timeout_s=timeout_s,
@@ -290,7 +302,7 @@ class Link:
         to_whom: PartListener | None,
         headers: tuple[Field, ...],
     ) -> object:
-        path = self._path()
+        path = await self._path_soon()
         sn = self._free_sn()
         question = self._question_for(message, timeout_s, progress, to_whom)
         body = self._printed(with_sn(message, sn))
@@ -406,8 +418,16 @@ class Link:
     def _path(self) -> Path:
         path = self._reach()
         if path is None:
-            raise PeerOffline(f"{self.code} is not registered; nothing was sent")
+            why = "has not come back since our restart" if self.is_expected else "is not registered"
+            raise PeerOffline(f"{self.code} {why}; nothing was sent")
         return path
+
+    async def _path_soon(self) -> Path:
+        """The way to the peer. Who registered by TCP before our restart has none until it comes again: it may take a
+        moment, and the question with it. Raises PeerOffline."""
+        if self._reach() is None and self.is_expected and self._returned is not None:
+            await self._returned()
+        return self._path()
 
     def _free_sn(self) -> int:
         """An SN for a question. Raises PeerSilent when too many are open."""

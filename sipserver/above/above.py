@@ -28,7 +28,6 @@ from registry.events import (
     UpperChanged,
 )
 from registry.platform import SIGNALLING_FIELDS, Upper, UpperState
-from registry.tree import NodeKind
 from sipserver.above.agent import Agent
 from sipserver.above.answers import Answers
 from sipserver.above.calls import Calls
@@ -50,7 +49,6 @@ TICK_S = 1.0
 SHOW_S = 0.2
 TEST_PATIENCE_S = 40.0
 MOST_MOVERS = 1000
-TIERS_OF_A_PLATFORM = 2
 """A platform below and what it asks in its turn."""
 
 
@@ -416,13 +414,12 @@ class Above:
         ][:MOST_MOVERS]
 
     async def _tiers_below(self, owner: str, code: str) -> int:
-        """How many stand between us and a thing, and itself: the systems above it in the tree of its owner."""
+        """How many stand between us and a thing, and itself."""
         device = self._uppers.device(owner)
-        if device is None or device.kind is not DeviceKind.PLATFORM:
+        if device is None or not device.is_platform:
             return 1
-        path = await self._uppers.path_to(f"channel:{owner}/{code}")
-        systems = sum(node.kind is NodeKind.SYSTEM and node.code != owner for node in path)
-        return TIERS_OF_A_PLATFORM + systems
+        channel = await self._uppers.channel(owner, code)
+        return 1 + max(1, len(self._uppers.platforms_to(channel)) if channel is not None else 0)
 
 
 def pace_of(upper: Upper, settings: AboveSettings) -> Pace:

@@ -19,7 +19,7 @@ from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp, Unknown, parse
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
-from gb28181.peer import PeerError
+from gb28181.peer import PeerError, PeerOffline
 from registry.events import NoticeHeard
 from registry.platform import Upper
 from sipserver.above.codes import recoded, with_other_sn
@@ -290,7 +290,9 @@ class Answers:
             log.info(
                 "%s about %s for %s failed below: %s", value.cmd_type, value.device, wish.liaison.upper.code, failed
             )
-            if wish.wants_answer:
+            if isinstance(failed, PeerOffline) and isinstance(value, DeviceStatusQuery):
+                await self._say(wish, self._status_while_offline(value))
+            elif wish.wants_answer:
                 await self._say(wish, self._refusal(value, str(failed)[:200]))
             return
         if not wish.wants_answer:
@@ -336,9 +338,7 @@ class Answers:
     async def _ask_below(self, wish: _Wish, shared: Shared) -> list[bytes]:
         owner, peer = self._reachable(shared)
         if peer is None:
-            if isinstance(wish.value, DeviceStatusQuery):
-                return [self._status_while_offline(wish)]
-            raise PeerError(f"{shared.owner} is offline")
+            raise PeerOffline(f"{shared.owner} is offline")
         upper, value = wish.liaison.upper, wish.value
         manners = peer.manners
         tiers = await self._tiers_below(owner, shared.code)
@@ -361,22 +361,19 @@ class Answers:
         )
 
     def _reachable(self, shared: Shared) -> tuple[str, PeerBelow | None]:
-        """The first neighbour online of those that have it."""
-        for owner in dict.fromkeys((shared.owner, *shared.owners)):
-            peer = self._below.peer(owner)
-            if peer is not None and peer.is_online:
-                return owner, peer
-        return shared.owner, None
+        """The first neighbour online of those that have it, else the first that is expected after our restart."""
+        owners = dict.fromkeys((shared.owner, *shared.owners))
+        peers = [(owner, peer) for owner in owners if (peer := self._below.peer(owner)) is not None]
+        there = [each for each in peers if each[1].is_online] or [each for each in peers if each[1].is_expected]
+        return there[0] if there else (shared.owner, None)
 
     def _identity(self, wish: _Wish) -> tuple[Field, ...]:
         """Who asks, with our realm in front (GB/T 28181-2022 8.3)."""
         us = self._settings.code
         return ((HEADER, extended(wish.identity, us, wish.liaison.upper.code)),)
 
-    def _status_while_offline(self, wish: _Wish) -> bytes:
-        value = wish.value
-        way = wish.liaison.way
-        return way.written(DeviceStatus(value.sn, value.device, online=False, status_ok=False, reason="offline"))
+    def _status_while_offline(self, value: Manscdp) -> Manscdp:
+        return DeviceStatus(value.sn, value.device, online=False, status_ok=False, reason="offline")
 
     def _refusal(self, value: Manscdp, reason: str) -> Manscdp:
         """What says upward that there will be no answer, lest the upper wait (signalling 9.9)."""

@@ -8,9 +8,9 @@ from typing import Protocol
 
 from broker.watch import Lease, Watch
 from gb28181.manscdp.catalog import Item
+from registry.channel import Channel
 from registry.device import Device
 from registry.platform import Upper, UpperState
-from registry.tree import TreeNode
 from sipserver.below.following import Subject
 from sipserver.link import Manners
 
@@ -85,7 +85,9 @@ class Uppers(Protocol):
 
     def all_devices(self) -> Iterable[Device]: ...
 
-    async def path_to(self, node: str) -> Sequence[TreeNode]: ...
+    async def channel(self, owner: str, code: str) -> Channel | None: ...
+
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]: ...
 
 
 class PeerBelow(Protocol):
@@ -93,6 +95,9 @@ class PeerBelow(Protocol):
 
     @property
     def is_online(self) -> bool: ...
+
+    @property
+    def is_expected(self) -> bool: ...
 
     @property
     def manners(self) -> Manners: ...

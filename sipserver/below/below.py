@@ -36,6 +36,7 @@ from sipserver.below.grievances import Grievances
 from sipserver.below.inbox import Inbox
 from sipserver.below.onboarding import Onboarding
 from sipserver.below.reception import Reception
+from sipserver.below.returns import Returns
 from sipserver.below.settings import BelowSettings
 from sipserver.below.twins import Twins
 from sipserver.ladder import Ladder
@@ -74,6 +75,7 @@ class Below:
         self._edition = parse_edition(settings.edition)
         self._link_settings = link_settings(settings)
         self._links: dict[str, Link] = {}
+        self._returns = Returns()
         self._bindings = Bindings()
         self.calls = CallBook()
         self._errands = Errands(limit=10_000, workers=4)
@@ -191,6 +193,8 @@ class Below:
             reach=lambda: self._path_of(code),
             manners=lambda: self._manners_of(code),
             is_online=lambda: self._attendance.presence(code) is Presence.ONLINE,
+            is_expected=lambda: self._attendance.presence(code) is Presence.UNCONFIRMED,
+            returned=lambda: self._returns.wait(code, self._settings.return_patience_s),
             first_sn=int.from_bytes(os.urandom(3), "big") % LAST_SN,
         )
         return link
@@ -303,8 +307,10 @@ class Below:
         """What the bus tells of devices that people edit."""
         match event:
             case DeviceCameOnline(code=code):
+                self._returns.settle(code)
                 self._follow.came(code)
             case DeviceWentOffline(code=code):
+                self._returns.settle(code)
                 self._follow.left(code)
             case DeviceChanged(code=code):
                 device = self._directory.device(code)
@@ -316,6 +322,7 @@ class Below:
                     self._bindings.loose(code)
                     self._attendance.gone(code, Reason.DISABLED)
             case DeviceRemoved(code=code):
+                self._returns.settle(code)
                 self._bindings.loose(code)
                 self._attendance.gone(code, Reason.REMOVED)
                 self._attendance.forget(code)

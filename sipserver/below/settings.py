@@ -84,6 +84,9 @@ class BelowSettings:
     """Whether keepalives keep a registration alive that is not refreshed (10.2)."""
     restart_grace_s: float = 30.0
     """What devices known before our restart get on top of their usual patience."""
+    return_patience_s: float = 15.0
+    """How long a call or question waits for a neighbour that registered by TCP and has not come back since our restart;
+    less than the patience of a platform above, which is 20 s for a question and 25 s for a call."""
     stall_s: float = 5.0
     """When our own loop stood still for so long, nobody is called silent for the next interval."""
 
@@ -141,6 +144,8 @@ class BelowSettings:
             raise ValueError("expires_min_s, expires_default_s and expires_max_s must rise in this order")
         if self.keepalive_interval_s <= 0 or self.keepalive_count < 1 or self.keepalive_grace_s < 0:
             raise ValueError("keepalive_interval_s must be above 0, keepalive_count at least 1, the grace not below 0")
+        if self.return_patience_s < 0:
+            raise ValueError("return_patience_s must not be below 0")
         if self.follow_expires_s < 10 or self.position_interval_s < 1:
             raise ValueError("follow_expires_s must be at least 10 and position_interval_s at least 1")
         if not self.follow_event or not self.follow_event.isalnum():

@@ -104,6 +104,7 @@ class FakePeer:
         self.code = code
         self.dialect = STANDARD
         self.is_online = True
+        self.patience: list[float | None] = []
         self.told: list[Any] = []
         self.names: list[str] = []
         self.asked: list[Any] = []
@@ -112,6 +113,7 @@ class FakePeer:
 
     async def ask(self, query: object, *, timeout_s: float | None = None) -> object:
         self.asked.append(query)
+        self.patience.append(timeout_s)
         if self.failure is not None:
             raise self.failure
         return self.answer

@@ -116,6 +116,21 @@ async def test_a_moving_hand_is_one_line_in_the_book_and_a_failure_is_another(ho
     assert lines == ["device-silent", "ok"]
 
 
+async def test_presets_are_awaited_the_longer_the_more_platforms_are_on_the_way(house):
+    camera = await house.camera()
+    viewer = await house.person("viewer")
+    camera.answer = PresetList(1, CAMERA, presets=(Preset("3", "gate"),))
+    await viewer.get(f"/channels/{CAMERA}/{CAMERA}/presets")
+    city, county = "34020000002000000009", "34020200002000000009"
+    platform = await house.camera(city)
+    platform.answer = camera.answer
+    await house.directory.change_device(city, kind=DeviceKind.PLATFORM)
+    far = "34020200001320000009"
+    await house.directory.merge(city, [Item(far, parent_ids=(county,))], complete=True, at=1.0)
+    await viewer.get(f"/channels/{city}/{far}/presets")
+    assert (camera.patience, platform.patience) == ([None], [30.0])
+
+
 async def test_presets_are_shown_by_number(house):
     peer = await house.camera()
     peer.answer = PresetList(1, CAMERA, (Preset("1", "gate"), Preset("", "no number"), Preset("12", "yard")), 3)

@@ -60,6 +60,8 @@ class Presets(msgspec.Struct, frozen=True):
     complete: bool
 
 
+EACH_TIER_S = 10.0
+"""How long each tier on the way to a camera may take for its answer."""
 PRESET_ACTIONS = {"set": ptz.PresetAction.SET, "call": ptz.PresetAction.CALL, "delete": ptz.PresetAction.DELETE}
 
 
@@ -90,7 +92,7 @@ async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
 async def presets(visit: Visit, owner: Code, code: Code) -> Presets:
     """The presets a camera knows."""
     peer = await _peer_of(visit, owner, code)
-    answer = await peer.ask(PresetQuery(sn=0, device=code))
+    answer = await peer.ask(PresetQuery(sn=0, device=code), timeout_s=await _patience(visit, owner, code))
     parts = answer.parts if isinstance(answer, Gathered) else (answer,)
     lists = [part for part in parts if isinstance(part, PresetList)]
     if any(not part.ok for part in lists):
@@ -142,3 +144,10 @@ async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
     device = directory.device(owner)
     # Only what leaves our realm says who asks; a camera of ours has no use for it.
     return peer.in_name_of(visit.identity) if device is not None and device.is_platform else peer
+
+
+async def _patience(visit: Visit, owner: str, code: str) -> float | None:
+    """Each platform on the way waits for the next one down; a device of our own gets the usual patience."""
+    channel = await visit.services.directory.channel(owner, code)
+    platforms = visit.services.directory.platforms_to(channel) if channel is not None else ()
+    return EACH_TIER_S * (1 + len(platforms)) if platforms else None

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.cascade.tiers import chain, until
+from tests.journeys.cascade.tiers import CITY, COUNTY, PROVINCE, Tier, chain, running, until
 from tests.journeys.viewer import is_a_picture, watch
 
 
@@ -83,6 +83,35 @@ async def test_a_city_killed_in_the_middle_of_a_call_leaves_nothing_behind_and_p
         await asyncio.gather(watching, return_exceptions=True)
         again = await province.live(code)
         assert (await watch(province.http, again, 1.0)).pictures()
+
+
+async def test_who_calls_as_soon_as_the_city_is_back_waits_for_its_county_to_come_back_too(tmp_path: Path):
+    province, city = Tier(*PROVINCE, tmp_path / "province"), Tier(*CITY, tmp_path / "city")
+    # The county takes its time, and the city is up and registered long before it.
+    slow = {"retry_s": 10.0, "retry_longest_s": 10.0, "reconnect_s": 10.0}
+    county = Tier(*COUNTY, tmp_path / "county", more={"above": slow})
+    async with running(province, city, county) as ground:
+        await city.register_with(province)
+        await county.register_with(city)
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        await until(lambda: province.sees(code), 30)
+        city.kill()
+        await until(lambda: is_off(province, city.code), 30)
+        await city.start()
+        await until(lambda: province.is_online(city.code), 30)
+        # No patience here: whoever calls at this moment is answered, whether the county is back or not.
+        live, presets = await asyncio.gather(
+            province.live(code), province.get(f"/api/v1/channels/{city.code}/{code}/presets")
+        )
+        assert (await watch(province.http, live, 1.0)).pictures()
+        assert presets["complete"]
+        assert live["path"] == [province.code, city.code, county.code]
+
+
+async def is_off(tier: Tier, code: str) -> bool:
+    device = await tier.device(code)
+    return device is not None and device["presence"] == "offline"
 
 
 async def test_a_camera_lost_in_the_middle_of_a_call_releases_every_tier(tmp_path: Path):

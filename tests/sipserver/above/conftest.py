@@ -18,10 +18,11 @@ from gb28181.charset import Charset
 from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.message import Manscdp, parse, serialise
+from registry.channel import Channel
 from registry.device import Device
 from registry.events import Bus
+from registry.lineage import platforms_to
 from registry.platform import Upper, UpperState
-from registry.tree import TreeNode
 from sipserver.above.above import Above
 from sipserver.above.settings import AboveSettings
 from sipserver.below.following import Subject
@@ -164,6 +165,7 @@ class FakePeer:
 
     def __init__(self) -> None:
         self.is_online = True
+        self.is_expected = False
         self.manners = Manners(charset=Charset.GB2312, edition=Edition.V2016)
         self.handed: list[Handed] = []
         self.answers: Callable[[Manscdp], Iterable[Manscdp]] = lambda value: ()
@@ -266,6 +268,7 @@ class FakeUppers:
         self.words: list[tuple[str, str]] = []
         self.sent: list[tuple[int, int]] = []
         self.devices: dict[str, Device] = {}
+        self.channels: dict[tuple[str, str], Channel] = {}
 
     def uppers(self) -> tuple[Upper, ...]:
         return tuple(self.known.values())
@@ -279,8 +282,11 @@ class FakeUppers:
     def all_devices(self) -> list[Device]:
         return list(self.devices.values())
 
-    async def path_to(self, node: str) -> list[TreeNode]:
-        return []
+    async def channel(self, owner: str, code: str) -> Channel | None:
+        return self.channels.get((owner, code))
+
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]:
+        return platforms_to(channel.owner, channel.said, {})
 
     def note_upper_state(self, state: UpperState) -> None:
         if not self.words or self.words[-1] != (state.code, state.state):

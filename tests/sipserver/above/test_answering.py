@@ -12,6 +12,7 @@ from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.peer import PeerSilent
+from registry.channel import Channel
 from registry.device import Device, DeviceKind
 from registry.events import NoticeHeard
 
@@ -233,7 +234,10 @@ async def test_patience_grows_with_the_tiers_below(joined, until_true):
     house.uppers.devices[DEVICE] = Device(DEVICE, kind=DeviceKind.PLATFORM)
     await upper.say(PresetQuery(2, CAMERA))
     await until_true(lambda: len(house.peer.handed) == 2)
-    assert [handed.timeout_s for handed in house.peer.handed] == [2.0, 4.0]
+    house.uppers.channels[DEVICE, CAMERA] = Channel(DEVICE, Item(CAMERA, parent_ids=("34010300002000000009",)))
+    await upper.say(PresetQuery(3, CAMERA))
+    await until_true(lambda: len(house.peer.handed) == 3)
+    assert [handed.timeout_s for handed in house.peer.handed] == [2.0, 4.0, 6.0]
 
 
 async def test_a_status_asked_of_what_is_offline_comes_from_the_store(joined, until_true):
@@ -257,6 +261,20 @@ async def test_of_several_neighbours_the_one_online_is_asked(joined, until_true)
     await upper.say(PresetQuery(80, CAMERA))
     await until_true(lambda: house.neighbours.peers[second].handed)
     assert house.peer.handed == []
+
+
+async def test_who_is_expected_back_since_our_restart_is_asked_when_nobody_else_is_there(joined, until_true):
+    upper, house = await joined()
+    second = "34010200002000000005"
+    house.neighbours.peers[second] = type(house.peer)()
+    house.exporter.share(UPPER_CODE, CAMERA, owners=(DEVICE, second))
+    house.peer.is_online, house.peer.is_expected = False, True
+    await upper.say(PresetQuery(80, CAMERA))
+    await until_true(lambda: house.neighbours.peers[second].handed)
+    assert house.peer.handed == []
+    house.neighbours.peers[second].is_online = False
+    await upper.say(PresetQuery(81, CAMERA))
+    await until_true(lambda: house.peer.handed)
 
 
 async def test_SEC_06_the_user_above_goes_down_with_our_realm_in_front_and_a_circle_is_482(joined, until_true):
