@@ -11,6 +11,7 @@ from media.annexb import VideoParameters, video_parameters
 from media.clock import OutputClock
 from media.frame import Codec, Frame
 from media.outlets.rendition import Rendition, RenditionKey, Tracks
+from media.outlets.tide import Pace
 from media.outlets.viewer import Viewer
 from media.plane import AudioTrack, VideoTrack
 from media.transcode import AAC_8K, AacFromG711, can_transcode
@@ -32,10 +33,16 @@ class KeepLimits:
 class Fanout:
     """Says `on_tracks(video, audio)` once it is known what flows, and whenever that changes (at a key frame)."""
 
-    def __init__(self, limits: KeepLimits, on_tracks: Callable[[VideoTrack, AudioTrack | None], None]) -> None:
+    def __init__(
+        self,
+        limits: KeepLimits,
+        on_tracks: Callable[[VideoTrack, AudioTrack | None], None],
+        pace: Pace | None = None,
+    ) -> None:
         self.is_ready = False
         self.overflows = 0
         self._limits = limits
+        self._pace = pace or Pace()
         self._on_tracks = on_tracks
         self._clock = OutputClock()
         self._tracks: Tracks | None = None
@@ -70,7 +77,7 @@ class Fanout:
 
     @property
     def viewers(self) -> int:
-        return sum(len(rendition.viewers) for rendition in self._renditions.values())
+        return sum(rendition.viewers for rendition in self._renditions.values())
 
     # --- frames ----------------------------------------------------------------------------------------------
 
@@ -153,6 +160,11 @@ class Fanout:
             return self._transcoder.feed(frame)
         return [frame]
 
+    def flush(self) -> None:
+        """What has gathered for the viewers goes out now."""
+        for rendition in self._renditions.values():
+            rendition.flush()
+
     # --- tracks ----------------------------------------------------------------------------------------------
 
     def _become_ready(self, now: float) -> None:
@@ -228,7 +240,7 @@ class Fanout:
             self._listen()
         rendition = self._renditions.get(key)
         if rendition is None:
-            rendition = self._renditions[key] = Rendition(key)
+            rendition = self._renditions[key] = Rendition(key, self._pace)
             if self.is_ready and self._tracks is not None:
                 rendition.begin(self._tracks, self._kept)
         rendition.join(viewer, now)
@@ -238,7 +250,7 @@ class Fanout:
         rendition = self._renditions.get(key)
         if rendition is None:
             return
-        rendition.viewers.pop(viewer, None)
+        rendition.leave(viewer)
         if not rendition.viewers:
             del self._renditions[key]
         if not any(each.audio for each in self._renditions):

@@ -21,11 +21,11 @@ from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
 from media.load import Load, resident_bytes
-from media.outlets.chunk import FORMS
 from media.outlets.doors import EXTENSIONS, Doors
 from media.outlets.rendition import RenditionKey
 from media.outlets.road import Trying
 from media.outlets.senders import Senders
+from media.outlets.tide import Pace
 from media.outlets.viewer import Tolerance, Viewer
 from media.outlets.wire import Wire
 from media.passage import Passage
@@ -117,6 +117,14 @@ class PlaneSettings:
     """A viewer that kept up for so long has its skips forgiven."""
     viewers: int = 2000
     """Viewer places of this plane, taken and reserved."""
+    hold_viewers: int = 50
+    """From so many viewers of a stream and format on, pictures and sound wait for each other, to go in one write."""
+    hold_s: float = 0.02
+    """So long."""
+    crowd_viewers: int = 0
+    """From so many on they wait `crowd_hold_s`, at half the cost; 0 is never."""
+    crowd_hold_s: float = 0.16
+    """So long."""
     address_life_s: float = 60.0
     """How long an address waits for its viewer."""
     begin_port: int = 0
@@ -294,6 +302,7 @@ class LocalPlane:
         session = self._sessions.pop(inlet, None)
         if session is None:
             return
+        session.fanout.flush()
         for place in [place for place in self._places.values() if place.inlet == inlet]:
             self._vacate(place, session, "the stream ended")
         self._senders.end(inlet, "the stream ended")
@@ -380,6 +389,7 @@ class LocalPlane:
         fanout = Fanout(
             KeepLimits(settings.gop_frames, settings.gop_bytes, settings.gop_s, settings.audio_wait_s),
             lambda video, audio: session.tracks_ready(video, audio),
+            Pace(settings.hold_viewers, settings.hold_s, settings.crowd_viewers, settings.crowd_hold_s),
         )
         passage = Passage(keep_bytes=settings.gop_bytes, keep_s=settings.gop_s, is_recording=is_recording)
         receiver = RtpReceiver(
@@ -455,7 +465,7 @@ class LocalPlane:
         container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
         place.is_claimed = True
         place.key = RenditionKey(container, place.audio, seating.is_legacy and container == "flv")
-        viewer = place.viewer = Viewer(wire, FORMS[seating.form], self._tolerance())
+        viewer = place.viewer = Viewer(wire, self._tolerance())
         viewer.ended.add_done_callback(lambda ended: self._vacate(place, session, ended.result()))
         wire.hear(seating.said)
         session.fanout.join(place.key, viewer, now)

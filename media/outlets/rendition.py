@@ -13,7 +13,9 @@ from media.flv import FlvMuxer
 from media.fmp4 import Fmp4Muxer
 from media.frame import Codec, Frame
 from media.outlets.chunk import Chunk
+from media.outlets.tide import Pace, Tide
 from media.outlets.viewer import Viewer
+from media.outlets.wave import Heads
 from media.plane import AudioTrack, VideoTrack
 
 
@@ -109,10 +111,9 @@ class FlvContainer:
 class Rendition:
     """Frames in, chunks to every viewer. Newcomers begin at the kept key frame at once."""
 
-    def __init__(self, key: RenditionKey) -> None:
+    def __init__(self, key: RenditionKey, pace: Pace) -> None:
         self.key = key
-        self.generation = 0
-        self.viewers: dict[Viewer, None] = {}
+        self._tide = Tide(pace)
         self._container: Container = (
             Fmp4Container(audio=key.audio)
             if key.container == "fmp4"
@@ -122,7 +123,11 @@ class Rendition:
         self._kept: list[Chunk] = []
         self._is_begun = False
         self._has_sound = False
-        self._heads: dict[bool, tuple[Chunk, ...]] = {}
+        self._heads = Heads(0)
+
+    @property
+    def viewers(self) -> int:
+        return len(self._tide.viewers)
 
     def begin(self, tracks: Tracks, kept: Iterable[Frame]) -> None:
         """Tracks are known, or have changed; the next frame must be a key frame, or the first of `kept`."""
@@ -135,26 +140,24 @@ class Rendition:
 
     def put(self, frame: Frame, now: float) -> None:
         chunk = self._mux(frame)
-        if chunk is None:
-            return
-        for viewer in self.viewers:
-            viewer.take(chunk, self, now)
+        if chunk is not None:
+            self._tide.put(chunk, self._heads, now)
 
     def forget(self) -> None:
         """The kept frames are no longer good to begin with."""
         self._kept.clear()
 
     def join(self, viewer: Viewer, now: float) -> None:
-        self.viewers[viewer] = None
-        viewer.allow_burst(sum(map(len, self._kept)))
-        for chunk in self._kept:
-            viewer.take(chunk, self, now)
+        if self._kept:
+            viewer.begin(self._kept, self._heads, now)
+        self._tide.join(viewer, is_ahead=bool(self._kept))
 
-    def head(self, *, is_first: bool) -> tuple[Chunk, ...]:
-        """What must come before a key frame; shared, so that its wire forms are made once."""
-        if is_first not in self._heads:
-            self._heads[is_first] = self._container.head(is_first=is_first)
-        return self._heads[is_first]
+    def leave(self, viewer: Viewer) -> None:
+        self._tide.leave(viewer)
+
+    def flush(self) -> None:
+        """What has gathered for the viewers goes out now."""
+        self._tide.flush()
 
     def _mux(self, frame: Frame) -> Chunk | None:
         if not self._is_begun:
@@ -164,8 +167,11 @@ class Rendition:
         body = self._container.body(frame)
         if self._container.revision != self._revision:
             self._revision = self._container.revision
-            self._heads.clear()
-            self.generation += 1
+            self._heads = Heads(
+                self._heads.generation + 1,
+                self._container.head(is_first=True),
+                self._container.head(is_first=False),
+            )
         if not body:
             return None
         chunk = Chunk(body, is_key=frame.key and frame.codec.is_video)

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
-from media.outlets.chunk import Chunk, Form
+from media.outlets.chunk import Chunk, parts
+from media.outlets.wave import Heads, Wave
 from media.outlets.wire import Wire
 
-
-class Heads(Protocol):
-    """Where a viewer gets what must come before a key frame."""
-
-    generation: int
-
-    def head(self, *, is_first: bool) -> tuple[Chunk, ...]: ...
+AT_ONCE_BYTES = 256 * 1024
+"""More than this is not given to the wire at a time: there it can not be taken back."""
+AT_ONCE_BUFFERS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,92 +26,95 @@ class Tolerance:
     forgive_s: float
 
 
-class Viewer:
-    """Never waits and never delays another: a chunk is written, queued or dropped, at once.
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    buffers: Sequence[bytes]
+    size: int
+    at: float
+    is_head: bool = False
+    count: int = 1
 
-    On overflow of bytes or age the queue is dropped and the viewer goes on at the next key frame. Too many skips in
-    a row, and it is cut: `ended` then carries why.
+
+class Viewer:
+    """Never waits and never delays another: a wave is written, queued or dropped, at once.
+
+    While `is_clear` nothing waits for it and it has all that came before: whoever carries a wave may then send it
+    through `wire.send` without asking, and tells by `sent` or `kept` what came of it. Otherwise `take` decides. On
+    overflow of bytes or age the queue is dropped and the viewer goes on at the next key frame. Too many skips in a
+    row, and it is cut: `ended` then carries why.
     """
 
-    def __init__(self, wire: Wire, form: Form, tolerance: Tolerance) -> None:
+    def __init__(self, wire: Wire, tolerance: Tolerance) -> None:
         self.skips = 0
         self.dropped = 0
-        self.sent_bytes = 0
+        self.handed_bytes = 0
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_cut = False
+        self.is_clear = False
         self.wire = wire
+        self.form = wire.form
+        wire.on_full = self._on_full
         wire.on_room = self._pump
         wire.on_left = self._stop
-        self._form = form
         self._tolerance = tolerance
         self._generation: int | None = None
-        self._queue: deque[tuple[Chunk, float]] = deque()
+        self._queue: deque[_Waiting] = deque()
         self._queued_bytes = 0
         self._burst_bytes = 0
+        self._handed_at = 0.0
         self._is_skipping = True
         self._skips_in_row = 0
         self._skipped_at = float("-inf")
 
-    def take(self, chunk: Chunk, heads: Heads, now: float) -> None:
-        """The next chunk of the rendition. Key chunks bring their head along when the viewer has not got it."""
-        if chunk.is_key:
-            self._is_skipping = False
-            if self._generation != heads.generation:
-                for each in heads.head(is_first=self._generation is None):
-                    self._offer(each, now)
-                self._generation = heads.generation
-        elif self._is_skipping:
-            self.dropped += 1
-            return
-        self._offer(chunk, now)
+    # --- what comes ------------------------------------------------------------------------------------------
 
-    def allow_burst(self, size: int) -> None:
-        """The kept pictures a newcomer begins with come on top of what may queue, until they have gone out."""
-        self._burst_bytes = size
-
-    def end(self, why: str) -> None:
-        """No more will come; what is queued goes out if the wire takes it now."""
+    def begin(self, kept: Sequence[Chunk], heads: Heads, now: float) -> None:
+        """The pictures from the last key frame on; they come on top of what may queue, until they have gone out."""
+        self._is_skipping = False
+        self._give_head(heads, now)
+        for chunk in kept:
+            self._put(parts((chunk,), self.form), now)
+        self._burst_bytes = self._queued_bytes
         self._pump()
-        self._stop(why)
 
-    @property
-    def is_ended(self) -> bool:
-        return self.ended.done()
-
-    @property
-    def queued_bytes(self) -> int:
-        return self._queued_bytes
-
-    def queued_s(self, now: float) -> float:
-        """How old the oldest is that waits for the wire."""
-        return max(0.0, now - self._queue[0][1]) if self._queue else 0.0
-
-    def _offer(self, chunk: Chunk, now: float) -> None:
+    def take(self, wave: Wave, now: float) -> None:
+        """The next wave of the rendition, when it cannot simply be sent."""
         if self.ended.done():
             return
-        if not self._queue and not self.wire.unsent:
-            self._write(chunk)
-            return
-        tolerance = self._tolerance
-        is_full = self._queued_bytes + len(chunk) > tolerance.bytes + self._burst_bytes
-        if is_full or (self._queue and now - self._queue[0][1] > tolerance.age_s):
-            self._skip(now)
-            if self._is_skipping and not chunk.is_key:
-                self.dropped += 1
+        if self._is_too_much(wave.size, now):
+            self.skip(now)
+            if self.ended.done():
+                return
+        if self._is_skipping or self._generation != wave.heads.generation:
+            if not wave.has_key:
+                self.dropped += len(wave.chunks)
                 return
             self._is_skipping = False
-        self._queue.append((chunk, now))
-        self._queued_bytes += len(chunk)
+            if self._generation != wave.heads.generation:
+                self._give_head(wave.heads, now)
+            data = wave.from_key(self.form)
+        else:
+            data = wave.joined(self.form)
+        self._put((data,), now, count=len(wave.chunks))
         self._pump()
 
-    def _skip(self, now: float) -> None:
-        self.dropped += len(self._queue)
+    def keep(self, data: bytes, sent: int, now: float) -> None:
+        """Of a wave that was sent to a clear viewer, the system took only so much."""
+        self.handed_bytes += len(data)
+        self._handed_at = now
+        self.wire.keep(data, sent)
+
+    def skip(self, now: float) -> None:
+        """Drop what waits and go on at the next key frame; the last straw cuts the viewer."""
+        if self.ended.done():
+            return
+        self.is_clear = False
+        self._is_skipping = True
+        self.dropped += sum(waiting.count for waiting in self._queue)
+        if any(waiting.is_head for waiting in self._queue):
+            self._generation = -1
         self._queue.clear()
         self._queued_bytes = 0
-        self._is_skipping = True
-        # A head may have been among what was dropped; sending one twice harms nobody.
-        if self._generation is not None:
-            self._generation = -1
         self.skips += 1
         self._skips_in_row = self._skips_in_row + 1 if now - self._skipped_at <= self._tolerance.forgive_s else 1
         self._skipped_at = now
@@ -123,20 +123,72 @@ class Viewer:
             self._stop(f"too slow: skipped ahead {self.skips} times")
             self.wire.abort()
 
+    def end(self, why: str) -> None:
+        """No more will come; what is queued goes out if the wire takes it now."""
+        self._pump()
+        self._stop(why)
+
+    # --- how it does -----------------------------------------------------------------------------------------
+
+    @property
+    def is_ended(self) -> bool:
+        return self.ended.done()
+
+    @property
+    def sent_bytes(self) -> int:
+        return self.handed_bytes - self.wire.unsent
+
+    @property
+    def queued_bytes(self) -> int:
+        return self._queued_bytes + self.wire.unsent
+
+    def queued_s(self, now: float) -> float:
+        """How old the oldest is that the system has not taken."""
+        if self.wire.unsent:
+            return max(0.0, now - self._handed_at)
+        return max(0.0, now - self._queue[0].at) if self._queue else 0.0
+
+    # --- its queue -------------------------------------------------------------------------------------------
+
+    def _give_head(self, heads: Heads, now: float) -> None:
+        head = heads.for_viewer(is_first=self._generation is None)
+        self._generation = heads.generation
+        if head:
+            self._put(parts(head, self.form), now, is_head=True)
+
+    def _put(self, buffers: Sequence[bytes], now: float, *, is_head: bool = False, count: int = 1) -> None:
+        size = sum(map(len, buffers))
+        self._queue.append(_Waiting(buffers, size, now, is_head, count))
+        self._queued_bytes += size
+
+    def _is_too_much(self, size: int, now: float) -> bool:
+        if not self._queue:
+            return False
+        tolerance = self._tolerance
+        is_full = self._queued_bytes + size > tolerance.bytes + self._burst_bytes
+        return is_full or now - self._queue[0].at > tolerance.age_s
+
     def _pump(self) -> None:
         while self._queue and not self.wire.unsent:
-            chunk, _ = self._queue.popleft()
-            self._queued_bytes -= len(chunk)
-            self._write(chunk)
+            buffers: list[bytes] = []
+            size = 0
+            self._handed_at = self._queue[0].at
+            while self._queue and size < AT_ONCE_BYTES and len(buffers) < AT_ONCE_BUFFERS:
+                waiting = self._queue.popleft()
+                buffers += waiting.buffers
+                size += waiting.size
+            self._queued_bytes -= size
+            self.handed_bytes += size
+            self.wire.write(buffers)
         if not self._queue:
             self._burst_bytes = 0
+        self.is_clear = not (self._queue or self.wire.unsent or self._is_skipping or self.ended.done())
 
-    def _write(self, chunk: Chunk) -> None:
-        data = self._form(chunk)
-        self.sent_bytes += len(data)
-        self.wire.write(data)
+    def _on_full(self) -> None:
+        self.is_clear = False
 
     def _stop(self, why: str) -> None:
+        self.is_clear = False
         self._queue.clear()
         self._queued_bytes = 0
         if not self.ended.done():

@@ -53,7 +53,7 @@ async def test_what_the_system_does_not_take_is_kept_and_sent_in_order(pair):
     wire.on_room = lambda: rooms.append(wire.unsent)
     pieces = [bytes([number]) * 300_000 for number in range(4)]
     for piece in pieces:
-        wire.write(piece)
+        wire.write([piece])
     assert wire.unsent > 500_000 and not rooms
     assert await read(viewer, 1_200_000) == b"".join(pieces)
     await until(lambda: rooms)
@@ -67,7 +67,7 @@ async def test_a_viewer_who_goes_is_told_once(pair):
     wire.on_left = told.append
     viewer.close()
     await until(lambda: told)
-    wire.write(b"more")
+    wire.write([b"more"])
     wire.finish("late")
     assert told == ["the viewer left"] and wire.is_closed
 
@@ -83,7 +83,7 @@ async def test_a_viewer_who_goes_is_told_once(pair):
 async def test_the_end_is_said_in_the_wires_own_way_behind_what_was_written(pair, form, ending):
     ours, viewer = pair
     wire = Wire(ours, form, 0.0)
-    wire.write(b"x" * 100_000)
+    wire.write([b"x" * 100_000])
     wire.finish("the end!")
     assert await read(viewer, 200_000) == b"x" * 100_000 + ending
     assert not wire.is_closed
@@ -139,7 +139,7 @@ async def test_what_was_said_with_the_handshake_is_heard(pair):
 async def test_a_wire_need_not_be_tcp():
     ours, viewer = socket.socketpair()
     wire = Wire(ours, WireForm.PLAIN, 0.0)
-    wire.write(b"FLV")
+    wire.write([b"FLV"])
     viewer.setblocking(False)
     assert await read(viewer, 3) == b"FLV"
     wire.abort()

@@ -1,0 +1,218 @@
+"""What carries a rendition to its viewers: chunks gather into a wave, and a wave goes to all, in slices of time."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from media.outlets.chunk import Chunk
+from media.outlets.viewer import Viewer
+from media.outlets.wave import Heads, Wave
+from media.plane import WireForm
+
+SLICE_S = 0.005
+"""After so long others have their turn before the rest of the viewers is written to."""
+PART = 32
+"""So many viewers are written to between two looks at the clock."""
+GATHERED_BYTES = 8 * 1024 * 1024
+"""More than this gathers only when writing is slower than the pictures come; then all go on at the next key frame."""
+FILE_BYTES = 48 * 1024
+FILE_VIEWERS = 32
+"""From both on a wave is sent from a file in memory: every socket refers to its pages, and none copies them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long chunks wait for one another: the more viewers, the more a write that carries two of them spares."""
+
+    hold_viewers: int = 50
+    hold_s: float = 0.02
+    crowd_viewers: int = 0
+    crowd_hold_s: float = 0.16
+
+    def hold_for(self, viewers: int) -> float:
+        if self.crowd_viewers and viewers >= self.crowd_viewers:
+            return self.crowd_hold_s
+        return self.hold_s if viewers >= self.hold_viewers else 0.0
+
+
+class Tide:
+    """`put` chunks; each viewer gets all that came while it was here, in order, or skips ahead by itself.
+
+    With few viewers a wave departs at the end of the loop's turn: what one wake-up brought goes in one write. A wave
+    that is due while another is under way departs behind it, and takes along what has come meanwhile.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self.viewers: dict[Viewer, None] = {}
+        self.overruns = 0
+        self._pace = pace
+        self._loop = asyncio.get_running_loop()
+        self._chunks: list[Chunk] = []
+        self._gathered = 0
+        self._heads = Heads(0)
+        self._is_new = False
+        self._now = 0.0
+        self._ahead: set[Viewer] = set()
+        self._due: asyncio.Handle | None = None
+        self._is_due = False
+        self._voyages: deque[_Voyage] = deque()
+        self._turn: asyncio.Handle | None = None
+
+    def put(self, chunk: Chunk, heads: Heads, now: float) -> None:
+        """The next chunk. One of a new generation begins with a key frame, and begins a wave."""
+        if heads is not self._heads:
+            self._cut()
+            self._heads = heads
+            self._is_new = True
+        self._now = now
+        if not self.viewers:
+            return
+        self._chunks.append(chunk)
+        self._gathered += len(chunk)
+        if self._gathered > GATHERED_BYTES:
+            self._overrun()
+        if self._due is None and not self._is_due:
+            hold_s = self._pace.hold_for(len(self.viewers))
+            self._due = self._loop.call_later(hold_s, self._depart) if hold_s else self._loop.call_soon(self._depart)
+
+    def join(self, viewer: Viewer, *, is_ahead: bool) -> None:
+        """A viewer is here from now on; `is_ahead` when it has got already what gathers now."""
+        self.viewers[viewer] = None
+        if is_ahead and self._chunks:
+            self._ahead.add(viewer)
+
+    def leave(self, viewer: Viewer) -> None:
+        self.viewers.pop(viewer, None)
+        self._ahead.discard(viewer)
+        if not self.viewers:
+            self._forget()
+
+    def flush(self) -> None:
+        """What has gathered goes out now, however long it takes."""
+        self._cut()
+        for voyage in self._voyages:
+            voyage.go_on(float("inf"))
+        self._voyages.clear()
+        self._forget()
+
+    # --- waves -----------------------------------------------------------------------------------------------
+
+    def _depart(self) -> None:
+        self._due = None
+        if self._turn is not None:
+            self._is_due = True
+            return
+        self._cut()
+        self._carry()
+
+    def _cut(self) -> None:
+        """What has gathered becomes a wave, for all who are here and have not got it."""
+        if not self._chunks:
+            return
+        wave = Wave(tuple(self._chunks), self._heads, is_new=self._is_new)
+        ahead = self._ahead
+        self._voyages.append(_Voyage(wave, (each for each in self.viewers if each not in ahead), self._now))
+        self._chunks.clear()
+        self._gathered = 0
+        self._is_new = False
+        self._ahead = set()
+
+    def _carry(self) -> None:
+        self._turn = None
+        until = time.monotonic() + SLICE_S
+        while self._voyages:
+            if not self._voyages[0].go_on(until):
+                self._turn = self._loop.call_soon(self._carry)
+                return
+            self._voyages.popleft()
+            if self._is_due and not self._voyages:
+                self._is_due = False
+                self._cut()
+
+    def _overrun(self) -> None:
+        self.overruns += 1
+        self._chunks.clear()
+        self._gathered = 0
+        for viewer in self.viewers:
+            viewer.skip(self._now)
+
+    def _forget(self) -> None:
+        for handle in (self._due, self._turn):
+            if handle is not None:
+                handle.cancel()
+        self._due = self._turn = None
+        self._is_due = False
+        self._chunks.clear()
+        self._gathered = 0
+        for voyage in self._voyages:
+            voyage.close()
+        self._voyages.clear()
+
+
+class _Voyage:
+    """One wave on its way to those it is for."""
+
+    def __init__(self, wave: Wave, viewers: Iterable[Viewer], now: float) -> None:
+        self._wave = wave
+        self._now = now
+        self._todo: dict[WireForm, list[Viewer]] = {}
+        self._file = -1
+        for viewer in viewers:
+            self._todo.setdefault(viewer.form, []).append(viewer)
+
+    def go_on(self, until: float) -> bool:
+        """Write to the next ones, until this time of the monotonic clock; whether all have been written to."""
+        while self._todo:
+            form, viewers = next(iter(self._todo.items()))
+            data = self._wave.joined(form)
+            if self._file < 0 and len(viewers) >= FILE_VIEWERS and len(data) >= FILE_BYTES and not self._wave.is_new:
+                self._file = _file_of(data)
+            while viewers:
+                self._write(viewers[-PART:], data)
+                del viewers[-PART:]
+                if viewers and time.monotonic() >= until:
+                    return False
+            self.close()
+            del self._todo[form]
+        return True
+
+    def close(self) -> None:
+        """The file goes; its pages stay for as long as a socket refers to them."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+    def _write(self, viewers: list[Viewer], data: bytes) -> None:
+        wave, now, file, size = self._wave, self._now, self._file, len(data)
+        for viewer in viewers:
+            if wave.is_new or not viewer.is_clear:
+                viewer.take(wave, now)
+                continue
+            wire = viewer.wire
+            try:
+                sent = os.sendfile(wire.number, file, 0, size) if file >= 0 else wire.send(data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                wire.lose()
+                continue
+            if sent == size:
+                viewer.handed_bytes += size
+            else:
+                viewer.keep(data, sent, now)
+
+
+def _file_of(data: bytes) -> int:
+    """A file in memory that holds this, or -1 where there is no such thing."""
+    with contextlib.suppress(OSError, AttributeError):
+        file = os.memfd_create("wave", os.MFD_CLOEXEC)
+        if os.write(file, data) == len(data):
+            return file
+        os.close(file)
+    return -1

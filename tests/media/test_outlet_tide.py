@@ -1,0 +1,236 @@
+"""Chunks gather and go out in waves: together, to all, in order, and never holding up the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from media.outlets import tide as tides
+from media.outlets.chunk import Chunk
+from media.outlets.tide import Pace, Tide
+from media.outlets.viewer import Tolerance, Viewer
+from media.outlets.wave import Heads
+from media.outlets.wire import Wire
+from media.plane import WireForm
+
+HEADS = Heads(1, (Chunk(b"HEAD"),), (Chunk(b"head"),))
+KEY, DELTA, SOUND = Chunk(b"K", is_key=True), Chunk(b"d"), Chunk(b"s")
+AT_ONCE = Pace(hold_viewers=1000)
+
+
+class EasyWire:
+    """Takes everything and remembers each write."""
+
+    form = WireForm.PLAIN
+    unsent = 0
+    number = -1
+
+    def __init__(self) -> None:
+        self.writes: list[bytes] = []
+        self.is_lost = False
+
+    def write(self, buffers: list[bytes]) -> None:
+        self.writes.append(b"".join(buffers))
+
+    def send(self, data: bytes) -> int:
+        self.writes.append(data)
+        return len(data)
+
+    def lose(self) -> None:
+        self.is_lost = True
+        self.on_left("the viewer left")
+
+
+def viewer(wire: object) -> Viewer:
+    return Viewer(wire, Tolerance(1 << 23, 2.0, 5, 30.0))
+
+
+def begun(tide: Tide, count: int) -> list[EasyWire]:
+    """Viewers who have seen their first key frame."""
+    wires = [EasyWire() for _ in range(count)]
+    for wire in wires:
+        tide.join(viewer(wire), is_ahead=False)
+    tide.put(KEY, HEADS, 0.0)
+    tide.flush()
+    for wire in wires:
+        assert wire.writes == [b"HEADK"]
+        wire.writes.clear()
+    return wires
+
+
+async def test_what_one_turn_of_the_loop_brought_goes_in_one_write():
+    tide = Tide(AT_ONCE)
+    [wire] = begun(tide, 1)
+    tide.put(DELTA, HEADS, 0.1)
+    tide.put(SOUND, HEADS, 0.1)
+    assert wire.writes == []
+    await asyncio.sleep(0)
+    assert wire.writes == [b"ds"]
+
+
+async def test_all_get_the_same_bytes_and_not_copies_of_them():
+    tide = Tide(AT_ONCE)
+    one, two = begun(tide, 2)
+    tide.put(DELTA, HEADS, 0.1)
+    tide.put(SOUND, HEADS, 0.1)
+    await asyncio.sleep(0)
+    assert one.writes[0] is two.writes[0]
+
+
+async def test_many_viewers_have_chunks_wait_for_each_other():
+    tide = Tide(Pace(hold_viewers=2, hold_s=0.05))
+    [wire, _] = begun(tide, 2)
+    tide.put(DELTA, HEADS, 0.1)
+    await asyncio.sleep(0)
+    assert wire.writes == []
+    tide.put(SOUND, HEADS, 0.1)
+    async with asyncio.timeout(5):
+        while not wire.writes:
+            await asyncio.sleep(0.01)
+    assert wire.writes == [b"ds"]
+
+
+@pytest.mark.parametrize(("viewers", "hold_s"), [(1, 0.0), (9, 0.0), (10, 0.02), (99, 0.02), (100, 0.16), (5000, 0.16)])
+def test_the_wait_grows_with_the_crowd(viewers, hold_s):
+    assert Pace(hold_viewers=10, crowd_viewers=100).hold_for(viewers) == hold_s
+
+
+def test_there_is_no_crowd_unless_somebody_wants_one():
+    assert Pace().hold_for(100_000) == Pace().hold_s
+
+
+async def test_a_newcomer_does_not_get_twice_what_gathers():
+    tide = Tide(AT_ONCE)
+    [old] = begun(tide, 1)
+    tide.put(DELTA, HEADS, 0.1)
+    late, wire = viewer(new := EasyWire()), new
+    late.begin([KEY, DELTA], HEADS, 0.1)
+    tide.join(late, is_ahead=True)
+    await asyncio.sleep(0)
+    tide.put(SOUND, HEADS, 0.2)
+    await asyncio.sleep(0)
+    assert b"".join(wire.writes) == b"HEADKds" and b"".join(old.writes) == b"ds"
+
+
+async def test_new_tracks_begin_a_wave_and_bring_their_head():
+    tide = Tide(AT_ONCE)
+    [wire] = begun(tide, 1)
+    new = Heads(2, (), (Chunk(b"new"),))
+    tide.put(DELTA, HEADS, 0.1)
+    tide.put(KEY, new, 0.1)
+    tide.put(DELTA, new, 0.1)
+    await asyncio.sleep(0)
+    assert wire.writes == [b"d", b"newKd"]
+
+
+async def test_others_have_their_turn_while_a_wave_is_under_way(monkeypatch):
+    monkeypatch.setattr(tides, "SLICE_S", 0.0)
+    tide = Tide(AT_ONCE)
+    wires = begun(tide, 3 * tides.PART)
+    tide.put(DELTA, HEADS, 0.1)
+    await asyncio.sleep(0)
+    assert sum(map(len, (wire.writes for wire in wires))) == tides.PART
+    # What comes meanwhile goes behind it, and together.
+    tide.put(SOUND, HEADS, 0.1)
+    await asyncio.sleep(0)
+    tide.put(SOUND, HEADS, 0.1)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert all(wire.writes == [b"d", b"ss"] for wire in wires)
+
+
+async def test_a_viewer_who_left_is_written_to_no_more_and_one_who_is_gone_is_noticed():
+    tide = Tide(AT_ONCE)
+    gone, left, here = begun(tide, 3)
+    tide.put(DELTA, HEADS, 0.1)
+
+    def broken(data: bytes) -> int:
+        raise ConnectionResetError
+
+    gone.send = broken
+    of = {each.wire: each for each in tide.viewers}
+    of[left].end("detached")
+    tide.leave(of[left])
+    await asyncio.sleep(0)
+    assert gone.is_lost and of[gone].is_ended
+    assert left.writes == [] and here.writes == [b"d"]
+
+
+async def test_when_writing_is_too_slow_for_the_pictures_all_skip_ahead(monkeypatch):
+    monkeypatch.setattr(tides, "GATHERED_BYTES", 5)
+    tide = Tide(Pace(hold_viewers=1, hold_s=0.01))
+    [wire] = begun(tide, 1)
+    for _ in range(6):
+        tide.put(DELTA, HEADS, 0.1)
+    tide.put(SOUND, HEADS, 0.1)
+    tide.put(KEY, HEADS, 0.1)
+    tide.flush()
+    assert wire.writes == [b"K"] and tide.overruns == 1
+    assert [each.skips for each in tide.viewers] == [1]
+
+
+async def test_nothing_is_left_behind_when_the_last_viewer_leaves(monkeypatch):
+    monkeypatch.setattr(tides, "SLICE_S", 0.0)
+    tide = Tide(AT_ONCE)
+    wires = begun(tide, 2 * tides.PART)
+    tide.put(DELTA, HEADS, 0.1)
+    await asyncio.sleep(0)
+    tide.put(DELTA, HEADS, 0.1)
+    for each in tuple(tide.viewers):
+        tide.leave(each)
+    await asyncio.sleep(0)
+    assert sum(map(len, (wire.writes for wire in wires))) == tides.PART
+    assert not tide._voyages and tide._due is None and tide._turn is None
+
+
+@pytest.fixture
+def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
+    """(ours, the viewer's), over TCP."""
+    made = []
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(100)
+        for _ in range(tides.FILE_VIEWERS + 4):
+            there = socket.create_connection(listening.getsockname())
+            made.append((listening.accept()[0], there))
+    yield made
+    for pair in made:
+        for each in pair:
+            each.close()
+
+
+@pytest.mark.parametrize("form", list(WireForm))
+@pytest.mark.parametrize("size", [1000, 3 * tides.FILE_BYTES], ids=["small", "large"])
+async def test_real_sockets_get_every_byte_in_order_however_it_is_sent(pairs, form, size):
+    dice = random.Random(3)
+    files = set(os.listdir("/proc/self/fd"))
+    tide = Tide(AT_ONCE)
+    viewers = [viewer(Wire(ours, form, 0.0)) for ours, _ in pairs]
+    for each in viewers:
+        tide.join(each, is_ahead=False)
+    tide.put(KEY, HEADS, 0.0)
+    for number in range(8):
+        tide.put(Chunk(dice.randbytes(size), number % 4 == 0), HEADS, 0.1)
+        await asyncio.sleep(0)
+    # Whoever does not read yet holds nobody up, and loses nothing of what fits its queue.
+    got = [bytearray() for _ in pairs]
+    async with asyncio.timeout(20):
+        while any(
+            tide._voyages or each.queued_bytes or len(buffer) < each.handed_bytes
+            for each, buffer in zip(viewers, got, strict=True)
+        ):
+            for (_, there), buffer in zip(pairs, got, strict=True):
+                there.setblocking(False)
+                with contextlib.suppress(BlockingIOError):
+                    buffer += there.recv(1 << 20)
+            await asyncio.sleep(0)
+    assert len(got[0]) >= 8 * size and all(each == got[0] for each in got)
+    for each in viewers:
+        each.wire.abort()
+    assert set(os.listdir("/proc/self/fd")) <= files
