@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from media.fanout import Fanout, KeepLimits
+from media.inlets.rounds import Rounds
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
@@ -207,6 +208,7 @@ class LocalPlane:
             receive_buffer=self.settings.receive_buffer_bytes,
             begin=self.settings.begin_port,
         )
+        self._rounds = Rounds(clock)
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, _Place] = {}
@@ -409,7 +411,8 @@ class LocalPlane:
             settings.connect_tries,
             settings.connect_pause_s,
         )
-        session = Session(secrets.token_hex(8), receiver, fanout, passage, patience, self._tell, self._clock)
+        name = secrets.token_hex(8)
+        session = Session(name, receiver, fanout, passage, patience, self._tell, self._clock, self._rounds)
         return session
 
     def _open_shared(self, session: Session) -> int:

@@ -11,6 +11,7 @@ from media.ps.demux import Demuxer
 from media.ps.stream_map import CODECS
 from media.ps.tally import Tally
 from media.rtp import RtpPacket
+from media.run import Run, packets_of
 from media.sniff import Carriage, carriage_of
 
 _SNIFFED_PACKETS = 2000  # a key frame comes within these; then what we do is what we do
@@ -137,6 +138,22 @@ class Unpacker:
         frames = unpacking.feed(packet.payload, lost_before, packet.timestamp, packet.marker)
         if frames and len(self._ways) > 1:
             self._keep_together(unpacking, frames)
+        return frames
+
+    def feed_run(self, run: Run) -> list[Frame]:
+        """The frames that these packets complete."""
+        way = self._ways.get(run.payload_type)
+        if way is not None and not way.to_sniff and isinstance(way.unpacking, Demuxer):
+            # How the bytes are cut changes nothing in a program stream.
+            frames = way.unpacking.feed(run.payload(), run.lost_before, run.timestamp, run.marker)
+            if frames and len(self._ways) > 1:
+                self._keep_together(way.unpacking, frames)
+            return frames
+        frames = []
+        lost_before = run.lost_before
+        for packet in packets_of(run):
+            frames += self.feed(packet, lost_before)
+            lost_before = False
         return frames
 
     def flush(self) -> list[Frame]:

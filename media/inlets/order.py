@@ -25,6 +25,10 @@ class Line(Protocol):
     reordered: int
     duplicates: int
 
+    def is_next(self, sequence: int) -> bool: ...
+
+    def skip(self, count: int) -> None: ...
+
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]: ...
 
     def flush(self, now: float) -> list[tuple[RtpPacket, bool]]: ...
@@ -38,6 +42,13 @@ class Straight:
         self.reordered = 0
         self.duplicates = 0
         self._next: int | None = None
+
+    def is_next(self, sequence: int) -> bool:
+        return sequence == self._next
+
+    def skip(self, count: int) -> None:
+        assert self._next is not None
+        self._next = self._next + count & 0xFFFF
 
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
         gap = 0 if self._next is None else sequence_distance(self._next, sequence)
@@ -76,6 +87,15 @@ class Order:
             self._last = packet.sequence
             return self._main.push(packet.sequence, packet, now)
         return self._push_other(packet.payload_type, packet.sequence, packet, now)
+
+    def is_next(self, payload_type: int, sequence: int) -> bool:
+        """Whether such a packet would go straight through, and what follows on it as well."""
+        return payload_type == self._main_type and self._main.is_next(sequence)
+
+    def passed(self, sequence: int, count: int) -> None:
+        """So many packets from an `is_next` one on went straight through."""
+        self._main.skip(count)
+        self._last = sequence + count - 1 & 0xFFFF
 
     def flush(self, now: float) -> list[tuple[RtpPacket, bool]]:
         """What has waited too long for its forerunner; call it every 50 ms."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from media.rtp import RtpPacket, Unwrapper
+from media.run import Run
 
 CLOCK_HZ = 90_000
 
@@ -26,8 +27,8 @@ class Reception:
         self._report_middle = 0
         self._report_at = 0.0
 
-    def note(self, packet: RtpPacket, now: float) -> None:
-        """The first packet of each frame."""
+    def note(self, packet: RtpPacket | Run, now: float) -> None:
+        """The first packet, or packets, of each frame."""
         if packet.payload_type != self._payload_type:
             if self._payload_type != -1:
                 return

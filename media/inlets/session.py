@@ -15,11 +15,13 @@ from media.fanout import Fanout
 from media.frame import Frame
 from media.inlets.gauge import Gauge
 from media.inlets.reception import CLOCK_HZ
+from media.inlets.rounds import Rounds
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.shared_port import SharedPort
 from media.inlets.source_lock import Source
+from media.inlets.stretch import Stretch
 from media.inlets.tcp import CONNECTIONS, TcpConnection, TcpListener, connect
-from media.inlets.udp import UdpDoor
+from media.inlets.udp import UdpDoor, WideDoor
 from media.passage import Passage
 from media.plane import (
     Aim,
@@ -82,6 +84,7 @@ class Session:
         patience: Patience,
         tell: Callable[[PlaneEvent], None],
         clock: Callable[[], float],
+        rounds: Rounds,
     ) -> None:
         self.name = name
         self.receiver = receiver
@@ -98,13 +101,14 @@ class Session:
         self._patience = patience
         self._tell = tell
         self._clock = clock
+        self._rounds = rounds
         self._opened_at = clock()
         self._aimed_at = 0.0
         self._key_wanted_at = 0.0
         self._need_key_since: float | None = None
         self._report_at = 0.0
         self._rtcp_source: Source | None = None
-        self._rtp: UdpDoor | None = None
+        self._rtp: WideDoor | None = None
         self._rtcp: UdpDoor | None = None
         self._listener: TcpListener | None = None
         self._connections: dict[TcpConnection, None] = {}
@@ -120,7 +124,7 @@ class Session:
     def open_own(self, pair: PortPair) -> None:
         """Listen on sockets of our own."""
         self.pair = pair
-        self._rtp = UdpDoor(pair.rtp, self.receiver.receive, self._clock)
+        self._rtp = WideDoor(pair.rtp, self._rounds, self.receiver.take)
         self._rtcp = UdpDoor(pair.rtcp, self._report_came, self._clock)
         if pair.listener is not None:
             self._listener = TcpListener(pair.listener, self._accepted)
@@ -212,6 +216,9 @@ class Session:
     @property
     def locked_source(self) -> Source | None:
         return self.receiver.lock.source
+
+    def take_shared(self, stretch: Stretch, source: Source, now: float) -> None:
+        self.receiver.take(stretch, source, now)
 
     def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
         self.receiver.receive(packet, source, now, by_udp)

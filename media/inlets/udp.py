@@ -1,4 +1,4 @@
-"""A UDP socket drained by us: asyncio's own datagram transport asks for 256 kB a datagram and drops under load."""
+"""UDP sockets drained by us: asyncio's own datagram transport asks for 256 kB a datagram and drops under load."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ import socket
 import time
 from collections.abc import Callable
 
+from media.inlets.rounds import Rounds
+from media.inlets.scoop import SLOTS, Fit
 from media.inlets.source_lock import Source
+from media.inlets.stretch import Stretch
 
 DRAIN_LIMIT = 64
 """Datagrams taken per wake; the loop has others to serve."""
+SCOOPS = 4
+"""Scoops taken out of one socket in one round."""
 DATAGRAM_BYTES = 2048
 DATAGRAM_BYTES_LARGE = 65535
 
@@ -60,3 +65,38 @@ class UdpDoor:
             receive(data, source[:2] if self._is_six else source, now)
             if self._socket.fileno() < 0:
                 return
+
+
+class WideDoor:
+    """Where media come in: all that waits is taken at once and handed on, `taken(stretch, source, now)` for each
+    stretch of one sender. Read in `rounds`. Owns its socket."""
+
+    def __init__(self, opened: socket.socket, rounds: Rounds, taken: Callable[[Stretch, Source, float], None]) -> None:
+        self._socket = opened
+        self._rounds = rounds
+        self._taken = taken
+        self._fit = Fit(opened)
+        rounds.add(opened.fileno(), self._serve)
+
+    def send(self, data: bytes, target: Source) -> None:
+        """Send if the system takes it at once; reports may be lost."""
+        try:
+            self._socket.sendto(data, target)
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        if self._socket.fileno() >= 0:
+            self._rounds.remove(self._socket.fileno())
+            self._socket.close()
+
+    def _serve(self, now: float) -> int:
+        taken = 0
+        for _ in range(SCOOPS):
+            stretches, count, size = self._rounds.scoop.take(self._fit)
+            taken += size
+            for stretch, source in stretches:
+                self._taken(stretch, source, now)
+            if count < SLOTS or self._socket.fileno() < 0:
+                break
+        return taken

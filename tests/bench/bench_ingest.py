@@ -88,7 +88,9 @@ def tools(seconds: float) -> Iterator[Tools]:
 
 def measured(made: Tools, way: str, taking: list[str], streams: int, seconds: float) -> list[str]:
     """Starts who takes (it prints its ports) and the cameras; what it said at the end."""
-    with subprocess.Popen(taking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent) as it:
+    with subprocess.Popen(
+        taking, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE.parent.parent
+    ) as it:
         assert it.stdin is not None and it.stdout is not None
         try:
             ports = it.stdout.readline().split()

@@ -1,0 +1,132 @@
+"""When sockets are read: at once while little comes, in rounds with short naps between them while much does."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+import time
+from collections.abc import Callable
+
+from media.inlets.scoop import Room, best_scoop
+
+log = logging.getLogger(__name__)
+
+LOOK_S = 0.25
+"""How often the load is looked at."""
+NAPS = ((10_000_000, 0.004), (2_500_000, 0.002))
+"""From so many bytes a second on, a nap of so many seconds between two rounds. Each picture is then one wake instead
+of a wake a packet; a packet waits half a nap more in the mean."""
+CALM = 0.7
+"""Below this part of the load that began it a nap ends."""
+
+
+class Rounds:
+    """Sockets of one loop that bring media. `serve(now)` reads one that is ready and says how many bytes came.
+
+    All of them hang on one epoll, itself watched by the loop: a wake finds every socket that is ready. Where the
+    system has none, the loop watches each socket.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.nap_s = 0.0
+        """Between two rounds now; 0 when every arrival wakes us."""
+        self.rounds = 0
+        self.room = Room()
+        self.scoop = best_scoop(self.room)
+        self._clock = clock
+        self._served: dict[int, Callable[[float], int]] = {}
+        self._poll: select.epoll | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._bytes = 0
+        self._looked_at = 0.0
+
+    def __len__(self) -> int:
+        return len(self._served)
+
+    def add(self, number: int, serve: Callable[[float], int]) -> None:
+        """Watch the socket with this descriptor; it must be removed before it is closed."""
+        loop = self._begin()
+        self._served[number] = serve
+        if self._poll is None:
+            loop.add_reader(number, self._serve_one, number)
+        else:
+            self._poll.register(number, select.EPOLLIN)
+
+    def remove(self, number: int) -> None:
+        """Harmless for one that is not watched."""
+        if self._served.pop(number, None) is None or self._loop is None:
+            return
+        if self._poll is None:
+            self._loop.remove_reader(number)
+        else:
+            self._poll.unregister(number)
+            if not self._served:
+                self.close()
+
+    def close(self) -> None:
+        """Watch nothing more; may be added to again."""
+        for number in tuple(self._served) if self._poll is None else ():
+            self.remove(number)
+        self._served.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._poll is not None and self._loop is not None:
+            self._loop.remove_reader(self._poll.fileno())
+            self._poll.close()
+            self._poll = None
+        self._loop = None
+        self.nap_s = 0.0
+
+    def _begin(self) -> asyncio.AbstractEventLoop:
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+            self._looked_at = self._clock()
+            self._bytes = 0
+            if hasattr(select, "epoll"):
+                self._poll = select.epoll()
+                self._loop.add_reader(self._poll.fileno(), self._round)
+        return self._loop
+
+    def _serve_one(self, number: int) -> None:
+        serve = self._served.get(number)
+        if serve is not None:
+            serve(self._clock())
+
+    def _round(self) -> None:
+        if self._poll is None:
+            return
+        served, now, taken = self._served, self._clock(), 0
+        for number, _ in self._poll.poll(0, len(served) or 1):
+            serve = served.get(number)
+            if serve is None:
+                continue  # closed by one that was served before it
+            try:
+                taken += serve(now)
+            except Exception:
+                log.exception("reading socket %d failed; it is read again in the next round", number)
+        self.rounds += 1
+        self._bytes += taken
+        if now - self._looked_at >= LOOK_S:
+            self._look(now)
+
+    def _nap_over(self) -> None:
+        self._round()
+        if self._loop is not None and self.nap_s:
+            self._timer = self._loop.call_later(self.nap_s, self._nap_over)
+
+    def _look(self, now: float) -> None:
+        load = self._bytes / (now - self._looked_at)
+        self._bytes, self._looked_at = 0, now
+        nap_s = next((nap for least, nap in NAPS if load >= (least * CALM if nap <= self.nap_s else least)), 0.0)
+        was, self.nap_s = self.nap_s, nap_s
+        if self._loop is None or self._poll is None or bool(was) == bool(nap_s):
+            return
+        if nap_s:
+            self._loop.remove_reader(self._poll.fileno())
+            self._timer = self._loop.call_later(nap_s, self._nap_over)
+        else:
+            self._timer = None
+            self._loop.add_reader(self._poll.fileno(), self._round)
