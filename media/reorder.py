@@ -38,14 +38,12 @@ class Reorderer(Generic[Packet]):
         self._side_at = 0.0
         self._given_up: set[int] = set()
 
-    def is_next(self, sequence: int) -> bool:
-        """Whether nothing is held and this one would go on at once."""
-        return sequence == self._next and not self._held
-
-    def skip(self, count: int) -> None:
-        """So many packets went on without being pushed, from an `is_next` one on."""
-        assert self._next is not None
-        self._next = self._next + count & 0xFFFF
+    def go_on(self, sequence: int, count: int) -> bool:
+        """Whether nothing is held and so many packets from this one on are the next ones; they need no pushing then."""
+        if sequence != self._next or self._held:
+            return False
+        self._next = sequence + count & 0xFFFF
+        return True
 
     def push(self, sequence: int, packet: Packet, now: float) -> list[tuple[Packet, bool]]:
         """What may go on now, oldest first."""

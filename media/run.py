@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from struct import Struct
 
 from media.rtp import MARKER, RtpPacket, read_header
 
 HEADER_BYTES = 12
+_HEADER = Struct(">BBHQ")
+# The bytes of every sequence number, and over again: a slice is a column of headers, across the wrap too.
+_HIGH = bytes(number >> 8 for number in range(1 << 16)) * 2
+_LOW = bytes(range(256)) * 512
+_PACK_CODE = b"\x00\x00\x01\xba"
+COUNT_LIMIT = 256
+"""Packets of a run that `run_at_head` finds."""
 
 
 @dataclass(slots=True)
@@ -99,3 +108,72 @@ def join(packets: list[bytes], *, lost_before: bool = False) -> Run:
             raise ValueError(f"packet {number} of {count} is not of this run")
     _, last_kind, *_ = read_header(packets[-1])
     return Run(b"".join(packets), size, count, sequence, timestamp, ssrc, kind & 0x7F, last_kind >= MARKER, lost_before)
+
+
+def run_at_head(data: bytes, size: int, payload_type: int, ssrc: int | None) -> Run | None:
+    """The run that packets begin with, back to back and each of `size` bytes but the last; None when the first has no
+    plain header of this type and SSRC.
+
+    One slice with a step is one byte of all headers: a picture is looked at in a few steps, not in a few a packet.
+    """
+    total = len(data)
+    if total < HEADER_BYTES or size < HEADER_BYTES:
+        return None
+    if ssrc is None:
+        return None
+    first, kind, sequence, picture = _HEADER.unpack_from(data)
+    if first != 0x80 or kind & 0x7F != payload_type or picture & 0xFFFFFFFF != ssrc or 192 <= kind <= 223:
+        return None
+    count = min((total + size - 1) // size, COUNT_LIMIT)
+    if count > 1:
+        last = (count - 1) * size
+        if kind >= MARKER or total - last < HEADER_BYTES or count * size < total:
+            count = _count(data, size, count)
+        else:
+            kinds = data[1::size]
+            end = data[last + 1]
+            pictures = _pictures(size, count)(data)
+            if (
+                kinds.count(kind) != count - (end != kind)
+                or (end != kind and (end != kind | MARKER or 192 <= end <= 223))
+                or pictures.count(picture) != count
+                or data[2::size] != _HIGH[sequence : sequence + count]
+                or data[3::size] != _LOW[sequence : sequence + count]
+                or data[0::size].count(0x80) != count
+                or 0 in data[size + HEADER_BYTES :: size]
+            ):
+                count = _count(data, size, count)
+            else:
+                kind = end
+        if count * size < total:
+            data = data[: count * size]
+            kind = data[(count - 1) * size + 1]
+    return Run(
+        data, size if count > 1 else len(data), count, sequence, picture >> 32, ssrc, payload_type, kind >= MARKER
+    )
+
+
+@lru_cache(512)
+def _pictures(size: int, count: int) -> Callable[[bytes], tuple[int, ...]]:
+    """Timestamp and SSRC of so many packets, each as one number."""
+    return Struct(">" + f"4xQ{size - HEADER_BYTES}x" * (count - 1) + "4xQ").unpack_from
+
+
+def _count(data: bytes, size: int, count: int) -> int:
+    """How many of the packets belong to one run with the first, looked at one by one."""
+    _, kind, sequence, picture = _HEADER.unpack_from(data)
+    for number in range(1, count):
+        at = number * size
+        if kind >= MARKER or at + HEADER_BYTES > len(data):
+            return number
+        first, kind, its_sequence, its_picture = _HEADER.unpack_from(data, at)
+        if (
+            first != 0x80
+            or kind & 0x7F != data[1]
+            or 192 <= kind <= 223
+            or its_sequence != sequence + number & 0xFFFF
+            or its_picture != picture
+            or data.startswith(_PACK_CODE, at + HEADER_BYTES)
+        ):
+            return number
+    return count

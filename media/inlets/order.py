@@ -25,9 +25,7 @@ class Line(Protocol):
     reordered: int
     duplicates: int
 
-    def is_next(self, sequence: int) -> bool: ...
-
-    def skip(self, count: int) -> None: ...
+    def go_on(self, sequence: int, count: int) -> bool: ...
 
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]: ...
 
@@ -43,12 +41,11 @@ class Straight:
         self.duplicates = 0
         self._next: int | None = None
 
-    def is_next(self, sequence: int) -> bool:
-        return sequence == self._next
-
-    def skip(self, count: int) -> None:
-        assert self._next is not None
-        self._next = self._next + count & 0xFFFF
+    def go_on(self, sequence: int, count: int) -> bool:
+        if sequence != self._next:
+            return False
+        self._next = sequence + count & 0xFFFF
+        return True
 
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
         gap = 0 if self._next is None else sequence_distance(self._next, sequence)
@@ -88,14 +85,13 @@ class Order:
             return self._main.push(packet.sequence, packet, now)
         return self._push_other(packet.payload_type, packet.sequence, packet, now)
 
-    def is_next(self, payload_type: int, sequence: int) -> bool:
-        """Whether such a packet would go straight through, and what follows on it as well."""
-        return payload_type == self._main_type and self._main.is_next(sequence)
-
-    def passed(self, sequence: int, count: int) -> None:
-        """So many packets from an `is_next` one on went straight through."""
-        self._main.skip(count)
+    def go_on(self, payload_type: int, sequence: int, count: int) -> bool:
+        """Whether so many packets from this one on, without a gap, follow on what went before; they need no pushing
+        then. False changes nothing."""
+        if payload_type != self._main_type or not self._main.go_on(sequence, count):
+            return False
         self._last = sequence + count - 1 & 0xFFFF
+        return True
 
     def flush(self, now: float) -> list[tuple[RtpPacket, bool]]:
         """What has waited too long for its forerunner; call it every 50 ms."""

@@ -9,18 +9,15 @@ from media.frame import Frame
 from media.inlets.order import Order
 from media.inlets.reception import Reception
 from media.inlets.source_lock import Source, SourceLock
-from media.inlets.stretch import HEAD_BYTES, Head, Stretch
 from media.inlets.witness import Witness
 from media.passage import Passage
 from media.plane import Transport
-from media.rtp import MARKER, RtpPacket, is_rtcp, parse
-from media.run import Run, run_of
+from media.rtp import RtpPacket, is_rtcp, parse
+from media.run import Run, run_at_head, run_of
 from media.sniff import Carriage
 from media.unpack import Unpacker
 
 _WITH_PICTURES = frozenset({Carriage.PS, Carriage.H264, Carriage.H265})
-PACK = 0x1BA
-"""The start code of a program stream's pack."""
 OWN_SSRC = 0x4C_57_00_01
 CNAME = "lianwang"
 QUIET_S = 0.2
@@ -62,7 +59,6 @@ class RtpReceiver:
         self._is_awake = True
         self._heard_ssrc: int | None = None
         self._payload_type = -1
-        self._plain = -1  # the first two bytes of a plain packet of that type without marker
         self._is_mismatch = False
         self._sequence = 0
         self._timestamp: int | None = None
@@ -74,70 +70,27 @@ class RtpReceiver:
 
     # --- the packet path -------------------------------------------------------------------------------------
 
-    def take(self, stretch: Stretch, source: Source, now: float, by_udp: bool = True) -> None:
-        """Packets of one sender as they came off a socket. What follows on what came before goes straight through, a
-        picture at a time; the rest is looked at packet by packet."""
-        heads: list[Head] | None = None
-        at, count = 0, len(stretch.lengths)
-        while at < count:
+    def take(self, data: bytes, size: int, source: Source, now: float, by_udp: bool = True) -> None:
+        """Packets of one sender back to back, each of `size` bytes but the last, which may be shorter.
+
+        Those that follow on what came before go straight through as runs, the rest is looked at one by one.
+        """
+        while data:
             run = None
             if source == self.lock.source and by_udp is self._is_udp:
-                if heads is None:
-                    heads = stretch.heads()
-                run = self._run_at(stretch, heads, at)
-            if run is None:
-                self.receive(stretch.packet(at), source, now, by_udp)
-                at += 1
-            else:
-                at += run.count
+                run = run_at_head(data, size, self._payload_type, self._heard_ssrc)
+            if run is not None and self._order.go_on(run.payload_type, run.sequence, run.count):
                 self._pass(run, now)
-
-    def _run_at(self, stretch: Stretch, heads: list[Head], at: int) -> Run | None:
-        """What follows on the last packet and belongs together, if anything does."""
-        kind, sequence, picture, _ = heads[at]
-        lengths = stretch.lengths
-        size = lengths[at]
-        if (
-            kind & 0xFF7F != self._plain
-            or picture & 0xFFFFFFFF != self._heard_ssrc
-            or not HEAD_BYTES <= size <= stretch.stride
-            or not self._order.is_next(self._payload_type, sequence)
-            or 192 <= kind & 0xFF <= 223
-        ):
-            return None
-        plain, marked, following = self._plain, self._plain | MARKER, sequence
-        end = at + 1
-        if kind == plain:
-            for kind, number, its_picture, begins in heads[end:]:
-                following = following + 1 & 0xFFFF
-                length = lengths[end]
-                if (
-                    number != following
-                    or its_picture != picture
-                    or (kind != plain and kind != marked)
-                    or not HEAD_BYTES <= length <= size
-                    or begins == PACK
-                ):
-                    kind = plain
-                    break
-                end += 1
-                if kind == marked or length < size:
-                    break
-        return Run(
-            stretch.together(at, end),
-            size,
-            end - at,
-            sequence,
-            picture >> 32,
-            picture & 0xFFFFFFFF,
-            self._payload_type,
-            kind == marked,
-        )
+                if len(run.data) == len(data):
+                    return
+                data = data[len(run.data) :]
+            else:
+                self.receive(data[:size], source, now, by_udp)
+                data = data[size:]
 
     def _pass(self, run: Run, now: float) -> None:
         """A run that follows on what came before."""
         count = run.count
-        self._order.passed(run.sequence, count)
         self._sequence = run.sequence + count - 1 & 0xFFFF
         self.packet_at = self.lock.heard_at = now
         self._is_flushed = False
@@ -146,17 +99,18 @@ class RtpReceiver:
         witness.bytes += len(run.data)
         if self._is_mismatch:
             witness.ssrc_mismatches += count
+        is_awake = self._is_awake
         if run.timestamp != self._timestamp:
             self._timestamp = run.timestamp
             self.reports.note(run, now)
-            self.frames += not self._is_awake
-        if not self._is_awake:
-            self.frame_at = now
+            self.frames += not is_awake
         if self._passage is not None:
             self._passage.run(run, now)
-        if self._is_awake:
+        if is_awake:
             for frame in self._unpacker.feed_run(run):
                 self._give(frame, now)
+        else:
+            self.frame_at = now
 
     def receive(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool = True) -> None:
         """One packet as it came off a socket."""
@@ -204,7 +158,6 @@ class RtpReceiver:
             self._change_session(packet.ssrc, by_udp)
         if packet.payload_type != self._payload_type:
             self._payload_type = packet.payload_type
-            self._plain = 0x8000 | packet.payload_type
             witness.note_payload_type(packet.payload_type)
         self._is_mismatch = packet.ssrc != self.ssrc
         return True

@@ -19,7 +19,6 @@ from media.inlets.rounds import Rounds
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.shared_port import SharedPort
 from media.inlets.source_lock import Source
-from media.inlets.stretch import Stretch
 from media.inlets.tcp import CONNECTIONS, TcpConnection, TcpListener, connect
 from media.inlets.udp import UdpDoor, WideDoor
 from media.passage import Passage
@@ -216,9 +215,6 @@ class Session:
     @property
     def locked_source(self) -> Source | None:
         return self.receiver.lock.source
-
-    def take_shared(self, stretch: Stretch, source: Source, now: float) -> None:
-        self.receiver.take(stretch, source, now)
 
     def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
         self.receiver.receive(packet, source, now, by_udp)

@@ -8,9 +8,8 @@ import time
 from collections.abc import Callable
 
 from media.inlets.rounds import Rounds
-from media.inlets.scoop import SLOTS, Fit
+from media.inlets.scoop import Fit
 from media.inlets.source_lock import Source
-from media.inlets.stretch import Stretch
 
 DRAIN_LIMIT = 64
 """Datagrams taken per wake; the loop has others to serve."""
@@ -68,15 +67,19 @@ class UdpDoor:
 
 
 class WideDoor:
-    """Where media come in: all that waits is taken at once and handed on, `taken(stretch, source, now)` for each
-    stretch of one sender. Read in `rounds`. Owns its socket."""
+    """Where media come in: all that waits is taken at once, `taken(data, size, source, now)` for packets of one sender
+    back to back, each of `size` bytes but the last, which may be shorter. Read in `rounds`. Owns its socket."""
 
-    def __init__(self, opened: socket.socket, rounds: Rounds, taken: Callable[[Stretch, Source, float], None]) -> None:
+    def __init__(
+        self, opened: socket.socket, rounds: Rounds, taken: Callable[[bytes, int, Source, float], None]
+    ) -> None:
         self._socket = opened
+        self._number = opened.fileno()
         self._rounds = rounds
         self._taken = taken
         self._fit = Fit(opened)
-        rounds.add(opened.fileno(), self._serve)
+        self._take = rounds.scoop.take
+        rounds.add(self._number, self._serve)
 
     def send(self, data: bytes, target: Source) -> None:
         """Send if the system takes it at once; reports may be lost."""
@@ -86,17 +89,18 @@ class WideDoor:
             pass
 
     def close(self) -> None:
-        if self._socket.fileno() >= 0:
-            self._rounds.remove(self._socket.fileno())
+        if self._number >= 0:
+            self._rounds.remove(self._number)
             self._socket.close()
+            self._number = -1
 
     def _serve(self, now: float) -> int:
-        taken = 0
+        total = 0
         for _ in range(SCOOPS):
-            stretches, count, size = self._rounds.scoop.take(self._fit)
-            taken += size
-            for stretch, source in stretches:
-                self._taken(stretch, source, now)
-            if count < SLOTS or self._socket.fileno() < 0:
+            pieces, is_full = self._take(self._fit)
+            for data, size, source in pieces:
+                total += len(data)
+                self._taken(data, size, source, now)
+            if not is_full or self._number < 0:
                 break
-        return taken
+        return total

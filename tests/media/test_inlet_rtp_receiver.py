@@ -11,9 +11,11 @@ from media.frame import Codec, Frame
 from media.inlets.reception import Reception
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.witness import MANY, Witness
+from media.passage import Passage
 from media.plane import Transport, Verdict
 from media.ps.mux import Muxer
 from media.rtp import Packetiser, RtpPacket
+from media.run import Run
 
 CAMERA, STRANGER = ("10.0.0.7", 15060), ("10.9.9.9", 4)
 
@@ -178,3 +180,108 @@ def test_the_nearest_reason_is_the_one_given():
     assert verdict() is Verdict.NOT_PS
     assert verdict(is_understood=True) is Verdict.NO_KEY_FRAME
     assert verdict(unsupported=("SVAC",)) is Verdict.UNSUPPORTED_CODEC
+
+
+# ---- many at once
+
+
+def counts(receiver: RtpReceiver) -> tuple[int, ...]:
+    witness = receiver.witness
+    return (
+        witness.packets,
+        witness.bytes,
+        witness.not_rtp,
+        receiver.refused,
+        receiver.lost,
+        receiver.reordered,
+        receiver.duplicates,
+        receiver.key_frames,
+        receiver.rtcp_packets,
+        receiver.reports.block(receiver._sequence, witness.packets, receiver.lost, 0.0)["highest_sequence"],
+    )
+
+
+def pieces(packets: list[bytes], dice: random.Random) -> list[list[bytes]]:
+    """Neighbours of one size and a shorter one behind them, as a socket brings them, at times cut."""
+    found: list[list[bytes]] = []
+    for packet in packets:
+        last = found[-1] if found else []
+        fits = last and len(last[-1]) == len(last[0]) >= len(packet) and dice.random() < 0.9
+        if fits:
+            last.append(packet)
+        else:
+            found.append([packet])
+    return found
+
+
+@given(st.integers(0, 10_000), st.booleans())
+def test_many_at_once_come_to_the_same_as_one_by_one(h264, seed, by_udp):
+    dice = random.Random(seed)
+    sources = [CAMERA]
+    packets = sent(h264[:12], sequence=dice.choice([0, 65500])) + sent(h264[12:24], ssrc=2)
+    for _ in range(dice.choice([0, 0, 1, 4])):
+        at, other = dice.randrange(len(packets)), dice.randrange(len(packets))
+        match dice.randrange(5):
+            case 0:
+                del packets[at]
+            case 1:
+                packets[at], packets[other] = packets[other], packets[at]
+            case 2:
+                packets.insert(at, packets[at])
+            case 3:
+                packets.insert(at, dice.randbytes(dice.randrange(40)))
+            case 4:
+                damaged = bytearray(packets[at])
+                damaged[dice.randrange(16)] = dice.randrange(256)
+                packets[at] = bytes(damaged)
+    one, many = Listener(), Listener()
+    for receiver in (one.receiver, many.receiver):
+        receiver.aim({96: "PS"}, None, None)
+    now = 0.0
+    for piece in pieces(packets, dice):
+        now += 0.001
+        source = dice.choice(sources)
+        for packet in piece:
+            one.receiver.receive(packet, source, now, by_udp)
+        many.receiver.take(b"".join(piece), len(piece[0]), source, now, by_udp)
+    for each in (one, many):
+        each.now = now
+        each.rest()
+    assert counts(one.receiver) == counts(many.receiver)
+    assert [frame.data for frame in one.frames] == [frame.data for frame in many.frames]
+
+
+def test_a_flood_of_a_stranger_takes_nothing_from_a_live_stream(h264):
+    one = Listener()
+    flood = b"".join(Packetiser(1, 96, sequence=7).packets(b"\xaa" * 80_000, 5))
+    packets = sent(h264)
+    for piece in pieces(packets, random.Random(1)):
+        one.now += 0.001
+        one.receiver.take(b"".join(piece), len(piece[0]), CAMERA, one.now)
+        one.receiver.take(flood, 1412, STRANGER, one.now)
+    one.rest()
+    assert [frame.pts_90k for frame in one.frames] == [frame.pts_90k for frame in h264]
+    assert one.receiver.lock.source == CAMERA and one.receiver.lost == 0
+    assert one.receiver.witness.packets == len(packets)
+    assert one.receiver.refused == 58 * len(pieces(packets, random.Random(1)))
+
+
+def test_a_picture_that_came_at_once_is_one_run(h264):
+    got: list[Run] = []
+
+    class Keeping(Passage):
+        def run(self, run: Run, now: float) -> None:
+            got.append(run)
+
+    receiver = RtpReceiver(
+        1,
+        Transport.UDP,
+        window=128,
+        hold_s=0.2,
+        on_frame=lambda frame, now: None,
+        passage=Keeping(keep_bytes=1, keep_s=1),
+    )
+    muxer, packetiser = Muxer(Codec.H264), Packetiser(1, 96, payload_limit=100)
+    for frame in h264:
+        receiver.take(b"".join(packetiser.packets(muxer.pack(frame), frame.pts_90k)), 112, CAMERA, 0.0)
+    assert len(got) == len(h264) + 1  # the first packet of all was looked at by itself
