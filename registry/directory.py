@@ -38,7 +38,8 @@ from registry.events import (
 from registry.finder import Finder, written
 from registry.forest import Draft, Forest, Holding, Node
 from registry.lineage import platforms_to
-from registry.merging import News, Outcome, aside, lay_in, sort_catalog, sort_notice, write_draft
+from registry.merging import News, aside, lay_in, sort_catalog, sort_notice, write_draft, write_names
+from registry.names_kept import NamesKept
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
@@ -60,8 +61,6 @@ FLUSH_S = 0.25
 HEARD_FLUSH_S = 1.0
 """How often the times of last heartbeats are written."""
 LONGEST_PAGE = 1_000
-MOST_NAMES_KEPT = 10_000
-"""Our own names of a neighbour's channels that are gone, remembered in case they come back."""
 MOST_TOLD = 1_000
 """Codes named in one event; the counts are whole."""
 
@@ -96,7 +95,7 @@ class Directory:
         self._finder = Finder()
         self._directories: dict[str, Directories] = {}
         self._flips: set[str] = set()
-        self._names_kept: dict[str, dict[str, str]] = {}
+        self._names_kept = NamesKept()
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
         self._one_indexer = asyncio.Lock()  # taken in the order in which changes were stored
@@ -135,6 +134,7 @@ class Directory:
             [Branch(owner, directories) for owner, directories in self._directories.items()],
             [_holding_of(row) for row in await self._store.load(Shelf.HOLDINGS)],
         )
+        self._names_kept.load(_kept_name_of(row) for row in await self._store.load(Shelf.NAMES_KEPT))
         await self._find_ways()
         self._flips.update(self._book.devices)
         # Nothing changes until all is indexed, or a channel might be indexed twice; questions are answered meanwhile.
@@ -249,13 +249,15 @@ class Directory:
         async with self._change() as (writing, draft):
             draft.uproot(code)
             draft.cameras = self._ways.without(code)
+            parting = self._names_kept.forget(code)
+            await writing.remove(Shelf.NAMES_KEPT, parting.dropped)
             await writing.drop_owner(code)
             await writing.remove(Shelf.DEVICES, [(code,)])
         self._book.devices.pop(code, None)
         self._book.dirty.discard(code)
         self._book.heard.pop(code, None)
         self._directories.pop(code, None)
-        self._names_kept.pop(code, None)
+        self._names_kept.adopt(parting)
         self._seen_whole.discard(code)
         async with self._one_indexer:
             self._finder.drop(code)
@@ -456,14 +458,15 @@ class Directory:
             if not before and not self._forest.held_by(owner).channels:
                 self._seen_whole.add(owner)  # whatever we come to hold of it is placed by the rules of today
             anew = anew or (complete and owner not in self._seen_whole)
-            names = self._names_kept.get(owner)
+            names = self._names_kept.of(owner)
             outcome = await lay_in(
                 writing, self._forest, draft, owner, before, news, complete=complete, anew=anew, names=names
             )
             draft.cameras = outcome.cameras
+            parting = self._names_kept.part(owner, outcome.named, outcome.diff.added, self._clock())
+            await write_names(writing, parting)
+        self._names_kept.adopt(parting)
         self._directories[owner] = outcome.directories
-        if outcome.named or names:
-            self._keep_names(owner, outcome)
         if complete:
             self._seen_whole.add(owner)
         await self._index(owner, outcome.lines, outcome.unlisted)
@@ -476,16 +479,6 @@ class Directory:
         for code, online in list(outcome.flipped.items())[:MOST_TOLD]:
             self.bus.tell(ChannelStatusChanged(owner, code, online))
         return outcome.diff
-
-    def _keep_names(self, owner: str, outcome: Outcome) -> None:
-        """A neighbour that takes a channel back and tells of it again means the same camera: it has our name anew."""
-        kept = {**self._names_kept.get(owner, {}), **outcome.named}
-        for code in outcome.diff.added:
-            if code not in outcome.named:
-                kept.pop(code, None)
-        for code in list(kept)[: max(0, len(kept) - MOST_NAMES_KEPT)]:
-            del kept[code]
-        self._names_kept[owner] = kept
 
     async def _index(self, owner: str, lines: Mapping[str, bytes], unlisted: Sequence[str]) -> None:
         if lines or unlisted:
@@ -895,6 +888,11 @@ def _node_of(row: Row) -> Node:
     known: dict[str, Any] = dict(row)  # columns are typed by the table
     known["kind"] = NodeKind(known["kind"])
     return Node(**known)
+
+
+def _kept_name_of(row: Row) -> tuple[str, str, str, float]:
+    known: dict[str, Any] = row  # columns are typed by the table
+    return known["owner"], known["code"], known["name"], known["gone_at"]
 
 
 def _holding_of(row: Row) -> tuple[str, tuple[str, ...], Holding]:

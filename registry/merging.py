@@ -27,6 +27,7 @@ from registry.catalog import (
     parents_named,
 )
 from registry.forest import NOTHING, Draft, Forest, Holding, Places
+from registry.names_kept import Parting
 from registry.store.promise import ChannelRow, Row, Shelf, Writing
 from registry.tree import NodeKind
 from registry.ways import Camera
@@ -192,6 +193,16 @@ async def write_draft(writing: Writing, draft: Draft) -> None:
             away.append((owner, key))
     await writing.remove(Shelf.HOLDINGS, away)
     await writing.put(Shelf.HOLDINGS, kept)
+
+
+async def write_names(writing: Writing, parting: Parting) -> None:
+    """Store which of our names wait for channels that are gone."""
+    await writing.remove(Shelf.NAMES_KEPT, parting.dropped)
+    rows: list[Row] = [
+        {"owner": owner, "code": code, "name": name, "gone_at": parting.at}
+        for (owner, code), name in parting.kept.items()
+    ]
+    await writing.put(Shelf.NAMES_KEPT, rows)
 
 
 async def _directories(writing: Writing, owner: str, before: Directories, news: News, *, complete: bool) -> Directories:

@@ -29,6 +29,7 @@ KEYS: Mapping[Shelf, tuple[str, ...]] = {
     Shelf.UPPERS: ("code",),
     Shelf.SHARE_RULES: ("upper", "node"),
     Shelf.SHARE_NAMES: ("upper", "owner", "code"),
+    Shelf.NAMES_KEPT: ("owner", "code"),
 }
 """The key columns of each shelf."""
 

@@ -28,6 +28,7 @@ class Shelf(StrEnum):
     UPPERS = "uppers"
     SHARE_RULES = "share_rules"
     SHARE_NAMES = "share_names"
+    NAMES_KEPT = "names_kept"
 
 
 class ChannelRow(NamedTuple):

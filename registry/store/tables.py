@@ -260,4 +260,14 @@ upper_sent = Table(
     Index(None, "upper", "code", "code_there"),
 )
 
+# Our names of channels that are gone, for when they come back.
+names_kept = Table(
+    "names_kept",
+    metadata,
+    _key("owner"),
+    _key("code"),
+    Column("name", Text, nullable=False),
+    Column("gone_at", Float(53), nullable=False),
+)
+
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

@@ -645,6 +645,34 @@ async def test_our_name_comes_back_with_a_channel_that_was_gone(directory: Direc
     assert not await directory.search("大门")
 
 
+async def test_our_name_waits_for_its_channel_over_a_restart(new_url: Urls) -> None:
+    url = await new_url()
+    if url == "memory:":
+        return
+    async with opened(url) as directory:
+        await with_platform(directory)
+        await directory.merge(PLATFORM, cameras(3), complete=True, at=1.0)
+        await directory.rename_channel(PLATFORM, code(1), "大门")
+        await directory.rename_channel(PLATFORM, code(2), "后门")
+        await directory.merge(PLATFORM, [camera(0)], complete=True, at=2.0)
+    async with opened(url) as directory:
+        await directory.merge(PLATFORM, cameras(2), complete=True, at=3.0)
+        channel = await directory.channel(PLATFORM, code(1))
+        assert channel is not None and channel.name == "大门"
+        await directory.rename_channel(PLATFORM, code(1), None)
+        await directory.merge(PLATFORM, [camera(0)], complete=True, at=4.0)
+    async with opened(url) as directory:
+        await directory.merge(PLATFORM, cameras(3), complete=True, at=5.0)
+        names = [channel.name_here for channel in (await directory.channels_of(PLATFORM)).items]
+        assert names == [None, None, "后门"], "a name that was taken back does not come back"
+        await directory.merge(PLATFORM, [camera(0)], complete=True, at=6.0)
+        await directory.remove_device(PLATFORM)
+    async with opened(url) as directory:
+        await with_platform(directory)
+        await directory.merge(PLATFORM, cameras(3), complete=True, at=7.0)
+        assert [channel.name_here for channel in (await directory.channels_of(PLATFORM)).items] == [None] * 3
+
+
 async def test_catalogs_that_come_at_once_are_all_found_afterwards(directory: Directory) -> None:
     await with_platform(directory)
     parts = [[camera(number) for number in range(start, 60, 6)] for start in range(6)]

@@ -250,6 +250,20 @@ async def test_two_cameras_that_only_happen_to_share_a_code_can_be_told_apart(
     assert await exporter.resolve(upper, "34999900001320000001") == Shared(OTHER, CAMERA, "channel", (OTHER,))
 
 
+async def test_what_an_operator_chose_for_a_thing_holds_when_it_vanishes_and_returns(
+    directory: Directory, exporter: Exporter, upper: Upper
+) -> None:
+    own_code = ShareAs(COUNTY, CAMERA, "34999900001320000001", "Our word")
+    hidden = ShareRule(f"channel:{COUNTY}/{INSIDE}", False)
+    await directory.share(PROVINCE, [hidden], [own_code])
+    before = await fresh(exporter, upper)
+    await directory.merge(COUNTY, CATALOG[:1], complete=True, at=2.0)
+    assert own_code.code_there not in codes(await fresh(exporter, upper))
+    await directory.merge(COUNTY, CATALOG, complete=True, at=3.0)
+    assert await fresh(exporter, upper) == before
+    assert own_code.code_there in codes(before) and INSIDE not in codes(before)
+
+
 async def test_what_came_from_a_platform_never_goes_back_to_it(
     directory: Directory, exporter: Exporter, upper: Upper
 ) -> None:
