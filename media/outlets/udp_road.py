@@ -25,7 +25,8 @@ SOL_UDP = 17
 UDP_SEGMENT = 103
 SEGMENTS = 64
 SEGMENTS_BYTES = 65_000
-CUTS_NOT = frozenset({errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO})
+CUTS_NOT = frozenset({errno.ENOPROTOOPT, errno.EOPNOTSUPP, errno.EINVAL, errno.EIO, errno.EMSGSIZE})
+"""No such option; a device that cannot; pieces beyond the path's MTU, which IP may fragment one by one."""
 
 
 class UdpRoad:

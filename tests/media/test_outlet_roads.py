@@ -102,7 +102,7 @@ async def test_runs_and_single_packets_of_all_lengths_arrive_as_they_were():
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-@pytest.mark.parametrize("refusal", [errno.ENOPROTOOPT, errno.EINVAL, errno.EIO])
+@pytest.mark.parametrize("refusal", [errno.ENOPROTOOPT, errno.EINVAL, errno.EIO, errno.EMSGSIZE])
 async def test_where_the_kernel_does_not_cut_packets_go_one_by_one_and_none_is_lost(refusal, at_once):
     there = Datagrams(refusal, at_once=at_once)
     one = await road(there)
@@ -141,12 +141,10 @@ async def test_what_the_system_does_not_take_waits():
     one.close()
 
 
-async def test_the_kernel_cuts_runs_into_the_same_datagrams():
-    with (
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as coming,
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as going,
-    ):
-        coming.bind(("127.0.0.1", 0))
+@pytest.mark.parametrize(("family", "host"), [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")])
+async def test_the_kernel_cuts_runs_into_the_same_datagrams(family, host):
+    with socket.socket(family, socket.SOCK_DGRAM) as coming, socket.socket(family, socket.SOCK_DGRAM) as going:
+        coming.bind((host, 0))
         going.connect(coming.getsockname())
         coming.setblocking(False)
         going.setblocking(False)
