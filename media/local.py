@@ -64,7 +64,7 @@ class PlaneSettings:
     """Address the media sockets are bound to."""
     workers: int = 1
     """Media processes on this machine, at most one a core; 0 has the server do their work itself."""
-    worker_stall_s: float = 1.5
+    worker_stall_s: float = 1.2
     """A worker that says nothing for so long is ended and replaced."""
     worker_spare: bool = True
     """Keep one more process ready, so that a replacement is there at once."""

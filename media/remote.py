@@ -73,6 +73,8 @@ class RemotePlane:
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends well when it has said its first word."""
         self.totals: dict[str, Any] = {}
+        self.was_given_up = False
+        """It was we who ended it."""
         self._load = WorkerStatistics(name)
         self._unmeasured = 0
         self._inlets: dict[str, InletStatistics] = {}
@@ -120,6 +122,7 @@ class RemotePlane:
 
     def give_up(self, why: str) -> None:
         """It stands still or talks nonsense: nobody waits for it any more."""
+        self.was_given_up = self._channel.is_open
         self._channel.break_off(why)
 
     def let_go(self) -> None:

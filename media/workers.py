@@ -248,12 +248,13 @@ class Workers:
 
     async def _reason(self, plane: RemotePlane, process: _Process) -> str:
         """What is to be said of its end: how the process died says more than that its socket closed."""
-        why = plane.over.result()
+        if plane.was_given_up:
+            return plane.over.result()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DYING_S):
                 status = await process.child.wait()
                 return f"killed by {signal.Signals(-status).name}" if status < 0 else f"exit status {status}"
-        return why
+        return plane.over.result()
 
     def _tell(self, event: PlaneEvent) -> None:
         for listener in tuple(self._listeners):

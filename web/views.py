@@ -363,6 +363,10 @@ class WorkerItem(msgspec.Struct, frozen=True):
     late_ticks: int
     restarts: int
     uptime_s: float
+    pid: int = 0
+    zone: str = ""
+    note: str = ""
+    """Why the one before it ended."""
 
 
 def worker_view(worker: WorkerStatistics) -> WorkerItem:

@@ -261,14 +261,14 @@ class Ground:
             video=VIDEO,
             **changes,
         )
-        camera = self._run(Camera(settings))
+        camera = self.start(Camera(settings))
         await until(lambda: tier.sees(code))
         return camera
 
     async def lower(self, tier: Tier, holdings: Holdings, faults: Faults = Faults(), **changes: Any) -> Lower:
         """A simulated platform below a tier, let in before this comes back."""
         speaker = speaker_of(tier, holdings.own, **changes.pop("speaker", {}))
-        lower = self._run(Lower(LowerSettings(speaker, video=VIDEO, faults=faults, **changes), holdings))
+        lower = self.start(Lower(LowerSettings(speaker, video=VIDEO, faults=faults, **changes), holdings))
         await until(lambda: tier.is_online(holdings.own))
         return lower
 
@@ -296,7 +296,7 @@ class Ground:
         for upper in self._uppers:
             await upper.__aexit__()
 
-    def _run(self, thing: Any) -> Any:  # Any: whichever came, comes back
+    def start(self, thing: Any) -> Any:  # Any: whichever came, comes back
         self._running.append((thing, asyncio.create_task(thing.run())))
         return thing
 
