@@ -54,7 +54,9 @@ class Step:
     removed: list[str] = field(default_factory=list)
     moves: dict[Places, Holding] = field(default_factory=dict)
     lines: dict[str, bytes] = field(default_factory=dict)
-    """What search must learn, ready for `finder.Finder.change`."""
+    """What search must learn anew of channels that it knows, ready for `finder.Finder.change`."""
+    fresh: list[bytes] = field(default_factory=list)
+    """The same of channels that are new, for `finder.Finder.add`."""
     named: dict[str, str] = field(default_factory=dict)
     """Our own names of what was removed."""
     left: dict[str, ChannelRow] = field(default_factory=dict)
@@ -63,9 +65,18 @@ class Step:
     cameras: dict[Camera, int] = field(default_factory=dict)
     """How many cameras with several ways there are more or fewer, for `ways.Ways`."""
 
-    def write(self, row: ChannelRow) -> None:
+    def add(self, row: ChannelRow) -> None:
         self.rows.append(row)
-        self.lines[row.code] = search_line(row)
+        self.added.append(row.code)
+        self.fresh.append(search_line(row))
+        self.enter(row)
+
+    def change(self, before: ChannelRow, after: ChannelRow) -> None:
+        self.rows.append(after)
+        self.changed.append(after.code)
+        self.lines[after.code] = search_line(after)
+        self.leave(before)
+        self.enter(after)
 
     def leave(self, row: ChannelRow) -> None:
         self.left[row.code] = row
@@ -175,19 +186,13 @@ def compare(
             _change(step, row, _placed(row, branch.places(as_item(row.said))))
     for code, item in items.items():
         if code not in kept:
-            row = _row(branch, item, as_said(item), None, names.get(code) if names else None)
-            step.write(row)
-            step.added.append(code)
-            step.enter(row)
+            step.add(_row(branch, item, as_said(item), None, names.get(code) if names else None))
     return step
 
 
 def _change(step: Step, before: ChannelRow, after: ChannelRow) -> None:
     if after != before:
-        step.write(after)
-        step.changed.append(after.code)
-        step.leave(before)
-        step.enter(after)
+        step.change(before, after)
 
 
 def _row(branch: Branch, item: Item, said: str, before: ChannelRow | None, kept_name: str | None = None) -> ChannelRow:

@@ -40,6 +40,7 @@ from registry.forest import Draft, Forest, Holding, Node
 from registry.lineage import platforms_to
 from registry.merging import News, aside, lay_in, sort_catalog, sort_notice, write_draft, write_names
 from registry.names_kept import NamesKept
+from registry.pinyin import open_dictionary
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
@@ -173,6 +174,7 @@ class Directory:
 
     async def _index_all(self) -> None:
         try:
+            await asyncio.to_thread(open_dictionary)
             await self._index_pages()
         except Exception:
             log.exception("the search index is incomplete; search finds what was read until now")
@@ -469,7 +471,7 @@ class Directory:
         self._directories[owner] = outcome.directories
         if complete:
             self._seen_whole.add(owner)
-        await self._index(owner, outcome.lines, outcome.unlisted)
+        await self._index(owner, outcome.lines, outcome.unlisted, outcome.fresh)
         if told and owner in self._book.devices:
             self._book.change(owner, told)
         self._recount(owner)
@@ -480,10 +482,14 @@ class Directory:
             self.bus.tell(ChannelStatusChanged(owner, code, online))
         return outcome.diff
 
-    async def _index(self, owner: str, lines: Mapping[str, bytes], unlisted: Sequence[str]) -> None:
-        if lines or unlisted:
-            async with self._one_indexer:
+    async def _index(
+        self, owner: str, lines: Mapping[str, bytes], unlisted: Sequence[str], fresh: Sequence[bytes] = ()
+    ) -> None:
+        async with self._one_indexer:
+            if lines or unlisted:
                 await asyncio.to_thread(self._finder.change, owner, lines, unlisted)
+            if fresh:
+                await aside(len(fresh), lambda: self._finder.add(owner, fresh))
 
     def _tell_catalog(self, owner: str, diff: Diff, *, complete: bool) -> None:
         self.bus.tell(

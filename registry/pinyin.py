@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache, lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 from string import ascii_lowercase, digits, punctuation
+from sys import intern
 
-from pypinyin.constants import PHRASES_DICT, PINYIN_DICT
+import msgspec
 
 LONGEST_NAME = 64
 LONGEST_PHRASE = 4
@@ -37,6 +40,12 @@ def pinyin_keys(name: str) -> str:
     if not tail.isalnum():
         tail = "".join(c for c in tail if c.isalnum())
     return f"{initials}{tail} {full}{tail}"
+
+
+def open_dictionary() -> None:
+    """Read what spelling needs, once, so that the first name costs no half second; on a thread."""
+    _readings()
+    _odd_phrases()
 
 
 @lru_cache(maxsize=16_384)
@@ -70,22 +79,43 @@ def _letter(character: str) -> tuple[str, ...]:
     """
     if character.isascii():
         return (character,) if character.isalnum() else ()
-    readings = PINYIN_DICT.get(ord(character))
-    return (_plain(readings.partition(",")[0]),) if readings else ()
+    reading = _readings().get(ord(character))
+    return (reading,) if reading else ()
+
+
+@cache
+def _readings() -> dict[int, str]:
+    """The commonest reading of each character, by its number."""
+    said = msgspec.json.decode(_table("pinyin_dict.json"), type=dict[str, str])
+    plain = {reading: intern(_plain(reading)) for reading in {each.partition(",")[0] for each in said.values()}}
+    return {int(number): plain[each.partition(",")[0]] for number, each in said.items()}
 
 
 @cache
 def _odd_phrases() -> dict[str, dict[str, tuple[str, ...]]]:
     """Phrases that are not read as their characters one by one, by their first character."""
     odd: dict[str, dict[str, tuple[str, ...]]] = {}
-    for phrase, readings in PHRASES_DICT.items():
+    for phrase, readings in msgspec.json.decode(_table("phrases_dict.json"), type=dict[str, list[list[str]]]).items():
         if not 2 <= len(phrase) <= LONGEST_PHRASE:
             continue
-        spelled = tuple(_plain(reading[0]) for reading in readings)
+        spelled = tuple(intern(_plain(reading[0])) for reading in readings)
         usual = tuple(part for character in phrase for part in _letter(character))
         if spelled != usual and all(spelled):
-            odd.setdefault(phrase[0], {})[phrase] = spelled
+            odd.setdefault(phrase[0], {})[_moved(phrase)] = spelled
     return odd
+
+
+def _table(name: str) -> bytes:
+    """A file of pypinyin. Its Python part is not imported: that would hold 50 MB where we keep a tenth."""
+    package = find_spec("pypinyin")
+    if package is None or not package.submodule_search_locations:
+        raise ImportError("pypinyin is not installed, and names cannot be searched by pinyin without it")
+    return (Path(package.submodule_search_locations[0]) / name).read_bytes()
+
+
+def _moved(text: str) -> str:
+    """The same text in a place of its own in memory, so that the big table it was read from can be given back whole."""
+    return text.encode().decode()
 
 
 def _plain(reading: str) -> str:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 Row = dict[str, object]
 
-LINES_PAGE = 20_000
+LINES_PAGE = 2_000
 """Rows of one page when the search index is read."""
 
 

@@ -41,10 +41,12 @@ from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
 from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
 
-COPY_FROM = 10_000
+COPY_FROM = 1_000
 """Rows from which PostgreSQL takes them by COPY."""
 MANY = 500
 """Keys in one IN (...)."""
+CACHE_KB = 2_048
+"""Pages of the file that each SQLite connection keeps; the system keeps them all once more, for everybody."""
 BUSY_MS = 10_000
 """How long SQLite waits for another program that writes."""
 
@@ -451,7 +453,7 @@ def _guarded(statement: postgresql.Insert | sqlite.Insert, table: Table) -> Inse
 
 def _tune_sqlite(connection: Any, _record: object) -> None:  # a DBAPI connection, which has no common type
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", "cache_size=-65536"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={BUSY_MS}", f"cache_size=-{CACHE_KB}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 
