@@ -13,8 +13,14 @@ REFUSED_FOR_US = {401: 403, 407: 403}
 
 NOTHING_CAME = frozenset({Verdict.NOTHING, Verdict.CONNECTED_SILENT, Verdict.CANNOT_CONNECT})
 
-STATUS_OF_VERDICT = {Verdict.UNSUPPORTED_CODEC: 488, Verdict.NOT_PS: 488, Verdict.NOT_RTP: 488}
-"""What came but cannot be used is not acceptable here (488); what did not come is a gateway's time-out (504)."""
+STATUS_OF_VERDICT = {
+    Verdict.UNSUPPORTED_CODEC: 488,
+    Verdict.NOT_PS: 488,
+    Verdict.NOT_RTP: 488,
+    Verdict.REFUSED: 480,
+}
+"""What came but cannot be used is not acceptable here (488), what is not given unavailable (480); what did not come is
+a gateway's time-out (504)."""
 
 WORDS_OF_VERDICT = {
     Verdict.NOTHING: "not one packet reached the port",
@@ -26,6 +32,7 @@ WORDS_OF_VERDICT = {
     Verdict.NO_KEY_FRAME: "pictures came, but no key frame",
     Verdict.UNSUPPORTED_CODEC: "the codec is not supported",
     Verdict.LOST: "it flowed and stopped",
+    Verdict.REFUSED: "it was not given to us",
 }
 
 

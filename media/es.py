@@ -240,12 +240,13 @@ class SoundDepacketiser:
 class AacDepacketiser(SoundDepacketiser):
     """RFC 3640 AAC-hbr: headers of 13 bits size and 3 bits index before the access units. Gives ADTS.
 
-    The format is the fmtp line's config; GB/T 28181-2022's example, LC at 8 kHz in mono, when none was said.
+    The format is the fmtp line's config; GB/T 28181-2022's example, LC at 8 kHz in mono, when none was said. Time
+    stamps count its samples unless `clock_hz` says otherwise.
     """
 
-    def __init__(self, form: AacFormat | None = None) -> None:
+    def __init__(self, form: AacFormat | None = None, *, clock_hz: int | None = None) -> None:
         self.form = form or AacFormat(2, 8000, 1)
-        super().__init__(Codec.AAC, self.form.rate_hz)
+        super().__init__(Codec.AAC, clock_hz or self.form.rate_hz)
         self._fragment: list[bytes] = []
         self._fragment_left = 0
 

@@ -40,10 +40,12 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Probed,
     Seating,
     Sender,
     SenderStatistics,
     SenderWish,
+    Source,
     StreamFailed,
     Transport,
     ViewerStatistics,
@@ -52,6 +54,10 @@ from media.plane import (
 from media.ports import Ports
 from media.rates import Counted
 from media.signing import Signer
+from media.sources.file import FilePull, files_within
+from media.sources.pull import Pull
+from media.sources.pulled import PulledReceiver, PulledSession
+from media.sources.rtsp_session import RtspPace, RtspPull
 
 log = logging.getLogger(__name__)
 
@@ -297,6 +303,27 @@ class LocalPlane:
         fits = by_six is None or (":" in announced) == by_six
         return Inlet(session.name, ssrc, transport, announced if fits else "", port, single_port)
 
+    async def pull(self, ssrc: int, source: Source) -> Inlet:
+        if self._is_stopped:
+            raise NoCapacity("the media plane is stopping")
+        session = self._new_session(ssrc, Transport.PULLED, False, lambda: self._pull_of(source))
+        self._sessions[session.name] = session
+        self._opened += 1
+        return Inlet(session.name, ssrc, Transport.PULLED, "", 0)
+
+    async def probe(self, source: Source) -> Probed:
+        return await self._pull_of(source).probe()
+
+    async def files(self, folder: str) -> tuple[str, ...]:
+        return await asyncio.to_thread(files_within, folder)
+
+    def _pull_of(self, source: Source) -> RtspPull | FilePull:
+        if source.file:
+            return FilePull(source, self._clock)
+        settings = self.settings
+        pace = RtspPace(window=settings.reorder_window, hold_s=settings.reorder_hold_s)
+        return RtspPull(source, self._ports, pace, self._clock)
+
     async def aim(self, inlet: str, aim: Aim) -> None:
         self._sessions[inlet].aim(aim)
 
@@ -385,7 +412,13 @@ class LocalPlane:
             all_lost=all_counted.lost,
         )
 
-    def _new_session(self, ssrc: int, transport: Transport, is_recording: bool) -> Session:
+    def _new_session(
+        self,
+        ssrc: int,
+        transport: Transport,
+        is_recording: bool,
+        make_pull: Callable[[], Pull] | None = None,
+    ) -> Session:
         settings = self.settings
         session: Session
         fanout = Fanout(
@@ -394,7 +427,8 @@ class LocalPlane:
             Pace(settings.hold_viewers, settings.hold_s, settings.crowd_viewers, settings.crowd_hold_s),
         )
         passage = Passage(keep_bytes=settings.gop_bytes, keep_s=settings.gop_s, is_recording=is_recording)
-        receiver = RtpReceiver(
+        make_receiver = RtpReceiver if make_pull is None else PulledReceiver
+        receiver = make_receiver(
             ssrc,
             transport,
             window=settings.reorder_window,
@@ -411,8 +445,11 @@ class LocalPlane:
             settings.connect_tries,
             settings.connect_pause_s,
         )
-        name = secrets.token_hex(8)
-        session = Session(name, receiver, fanout, passage, patience, self._tell, self._clock, self._rounds)
+        name, rest = secrets.token_hex(8), (fanout, passage, patience, self._tell, self._clock, self._rounds)
+        if make_pull is not None and isinstance(receiver, PulledReceiver):
+            session = PulledSession(make_pull, receiver, name, *rest)
+        else:
+            session = Session(name, receiver, *rest)
         return session
 
     def _open_shared(self, session: Session) -> int:

@@ -18,7 +18,7 @@ from media.annexb import (
 from media.frame import Codec, Frame
 from media.rtp import Unwrapper
 from media.sps import is_intra_slice
-from media.timeline import GAP_LIMIT_90K, Timeline
+from media.timeline import GAP_LIMIT_90K, DecodingTimes, Timeline
 
 NALS_BEFORE_SLICE = 256  # more units than this before the first slice are noise
 _PATIENCE_90K = 900_000  # 10 s without an IDR: then an intra picture with parameter sets will do (media.md 5.1)
@@ -75,6 +75,7 @@ class Pictures:
         self._pts = Unwrapper(33)
         self._dts = Unwrapper(33)
         self._rtp = Unwrapper(32)
+        self._decoding = DecodingTimes()
         self._last_pts: int | None = None
         self._pts_changes = 0
         self._rtp_at_change: int | None = None
@@ -284,7 +285,10 @@ class Pictures:
             if rtp is None:
                 out = self.timeline.advance(self.timeline.usual_90k)
             else:
-                out = self.timeline.place(rtp, after_gap=self._after_gap)
+                dts = self._decoding.of(rtp)
+                out = self.timeline.place(dts, after_gap=self._after_gap)
+                self._after_gap = False
+                return out + max(rtp - dts, 0), out
             self._after_gap = False
             return out, out
         pts = self._pts.unwrap(pts)

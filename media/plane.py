@@ -21,6 +21,7 @@ class Transport(StrEnum):
     UDP = "udp"
     TCP_PASSIVE = "tcp-passive"
     TCP_ACTIVE = "tcp-active"
+    PULLED = "pulled"  # no port of ours that anybody sends to: we fetch it, see `Source`
 
 
 class OutletKind(StrEnum):
@@ -111,6 +112,41 @@ class Verdict(StrEnum):
     NO_KEY_FRAME = "no-key-frame"
     UNSUPPORTED_CODEC = "unsupported-codec"
     LOST = "lost"  # it flowed and stopped
+    REFUSED = "refused"  # whoever we fetch it from did not give it; `Seen.steps` say what was answered
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a stream is fetched from by us: an RTSP address, or a file by its name within a folder.
+
+    `way` is how RTSP media comes: "tcp" within the connection, "udp", or "auto" for the first that the server takes.
+    """
+
+    url: str = ""
+    user: str = ""
+    password: str = field(default="", repr=False)
+    way: str = "auto"
+    folder: str = ""
+    file: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One answer on the way to a stream that we fetch; `status` is 0 where nobody answered with a number."""
+
+    what: str
+    status: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probed:
+    """What a source said of itself when it was asked: `failure` is None when pictures may be had of it."""
+
+    failure: Verdict | None
+    note: str = ""
+    codecs: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +161,7 @@ class Seen:
     payload_types: tuple[int, ...] = ()
     codecs: tuple[str, ...] = ()
     note: str = ""
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,6 +363,19 @@ class MediaPlane(Protocol):
 
         Aiming again after StreamFailed begins anew on the same port: viewers keep their places, FirstFrame comes again.
         """
+
+    async def pull(self, ssrc: int, source: Source) -> Inlet:
+        """A way in without a port: `aim` begins to fetch, and aiming again after StreamFailed fetches anew.
+
+        Raises NoCapacity. Whatever is wrong with the source is told by StreamFailed.
+        """
+
+    async def probe(self, source: Source) -> Probed:
+        """Ask a source what it has, without taking it; answers or gives up within a few seconds, never raises."""
+
+    async def files(self, folder: str) -> tuple[str, ...]:
+        """Names of the films within a folder that a source may name; empty when there is no such folder. Raises
+        NoCapacity."""
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         """Make a place for one viewer: (outlet id, signed and expiring address path). Raises KeyError, NoCapacity."""

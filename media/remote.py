@@ -23,11 +23,13 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Probed,
     Seating,
     Seen,
     Sender,
     SenderStatistics,
     SenderWish,
+    Source,
     StreamFailed,
     Transport,
     Verdict,
@@ -39,6 +41,8 @@ log = logging.getLogger(__name__)
 
 ANSWER_S = 3.0
 """How long an answer is awaited; nothing that is asked of a plane takes it more than milliseconds."""
+PROBE_S = 30.0
+"""But for what it has to ask of others itself."""
 EARLY = 256
 """Outlets that closed before whoever asked for them heard of it; so many are remembered."""
 
@@ -145,6 +149,22 @@ class RemotePlane:
         opened: Inlet = await self._ask("open", NoCapacity, *values, late=self._close_late)
         self._unmeasured += 1
         return opened
+
+    async def pull(self, ssrc: int, source: Source) -> Inlet:
+        pulled: Inlet = await self._ask("pull", NoCapacity, ssrc, source, late=self._close_late)
+        self._unmeasured += 1
+        return pulled
+
+    async def probe(self, source: Source) -> Probed:
+        try:
+            probed: Probed = await self._ask("probe", NoCapacity, source, patience_s=PROBE_S)
+        except (NoCapacity, PlaneFault) as error:
+            return Probed(Verdict.LOST, str(error))
+        return probed
+
+    async def files(self, folder: str) -> tuple[str, ...]:
+        names: tuple[str, ...] = await self._ask("files", NoCapacity, folder, patience_s=PROBE_S)
+        return names
 
     async def aim(self, inlet: str, aim: Aim) -> None:
         await self._ask("aim", KeyError, inlet, aim)

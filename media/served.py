@@ -73,7 +73,7 @@ class Served:
         values, named = CALLS[name].read(body)
         answer = await getattr(self._plane, name)(*values, **named)
         # The counts go ahead of the answer: whoever has a stream can ask at once what was counted on it.
-        if name == "open":
+        if name in ("open", "pull"):
             self._inlets.add(answer.id)
             self._tell_news((answer.id,), ())
         elif name == "attach_sender":

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from heapq import heappush, heappushpop
+
 STEP_LIMIT_90K = 45_000  # 500 ms: a longer step without a known reason is a jump
 GAP_LIMIT_90K = 900_000  # 10 s: no gap that we know of is believed to be longer
+MOST_OVERTAKEN = 4  # H.264 and H.265 as cameras use them have 1 to 3
+PROOF, PROVED_WITHIN = 3, 32  # so many steps backwards within so many pictures are no accident
 _WINDOW = 16
 
 
@@ -73,3 +77,47 @@ class Timeline:
             self.usual_90k = steps[_WINDOW // 2]
             del steps[1:]
             steps[0] = self.usual_90k
+
+
+class DecodingTimes:
+    """Decoding times for pictures of whom only is told when they are shown, in the order in which they are decoded.
+
+    Pictures that refer to later ones are shown before those: a step backwards, again and again. Once that is proved,
+    so many pictures as were seen to overtake each other are waited out; until then the two times are the same.
+    """
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.is_proved = False
+        self._ahead: list[int] = []
+        self._last: int | None = None
+        self._shown = 0
+        self._backwards = 0
+        self._seen = 0
+
+    def of(self, shown: int) -> int:
+        """The decoding time of the next picture. It grows, if not before the proof or where the clock jumps back."""
+        last = self._last
+        if last is None or not -STEP_LIMIT_90K < shown - last <= GAP_LIMIT_90K:
+            self._ahead = [shown] * self.depth
+            last = None
+        elif not self.is_proved:
+            self._look(shown)
+        elif shown <= last and self.depth < MOST_OVERTAKEN:
+            # Nothing is let go this time; a tick on, so that time does not stand still.
+            self.depth += 1
+            heappush(self._ahead, shown)
+            self._last = last + 1
+            return last + 1
+        time = heappushpop(self._ahead, shown)
+        if self.is_proved and last is not None and time <= last:
+            time = last + 1
+        self._last, self._shown = time, shown
+        return time
+
+    def _look(self, shown: int) -> None:
+        self._seen += 1
+        self._backwards += shown < self._shown
+        self.is_proved = self._backwards >= PROOF
+        if self._seen >= PROVED_WITHIN:
+            self._seen = self._backwards = 0

@@ -35,6 +35,11 @@ NEEDS = {
     "browser": lambda: _program("chromium") and (HOUSE / "web/console/dist/index.html").is_file(),
     "ffmpeg": lambda: _program("ffmpeg") and _program("ffprobe"),
     "sipp": lambda: _program("sipp"),
+    "gstreamer": lambda: (
+        any(Path("/usr/lib").glob("*/girepository-1.0/GstRtspServer-1.0.typelib"))
+        and any(Path("/usr/lib").glob("*/gstreamer-1.0/libgstrtp.so"))
+        and Path("/usr/lib/python3/dist-packages/gi").is_dir()
+    ),
     "postgres": lambda: _program("initdb") and _program("postgres"),
     "compiler": lambda: _program("cc"),
     "atheris": lambda: importlib.util.find_spec("atheris") is not None,

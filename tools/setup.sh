@@ -4,7 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-PACKAGES="chromium ffmpeg sip-tester fonts-noto-cjk postgresql"
+GSTREAMER="python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good gstreamer1.0-plugins-bad"
+PACKAGES="chromium ffmpeg sip-tester fonts-noto-cjk postgresql $GSTREAMER"
 
 say() { printf '\033[36m==>\033[0m %s\n' "$*" >&2; }
 fail() { printf '\033[31mCannot go on:\033[0m %s\n' "$*" >&2; exit 1; }
@@ -77,6 +78,8 @@ packages_step() {
     command -v chromium >/dev/null || missing="$missing chromium"
     command -v ffprobe >/dev/null || missing="$missing ffmpeg"
     command -v sipp >/dev/null || missing="$missing sip-tester"
+    ls /usr/lib/*/girepository-1.0/GstRtspServer-1.0.typelib /usr/lib/*/gstreamer-1.0/libgstvideoparsersbad.so \
+        /usr/lib/python3/dist-packages/gi/__init__.py >/dev/null 2>&1 || missing="$missing $GSTREAMER"
     [ -d /usr/share/fonts/opentype/noto ] || missing="$missing fonts-noto-cjk"
     ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql"
     [ -n "$missing" ] || return 0

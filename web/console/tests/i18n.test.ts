@@ -11,7 +11,7 @@ const REFUSALS = [
   'unknown-device', 'wrong-password', 'no-retry', 'wrong-realm', 'wrong-algorithm', 'nonce-replayed', 'nonce-unknown', 'malformed-credentials',
   'locked-out', 'denied-code', 'denied-address', 'disabled', 'malformed-code', 'code-mismatch', 'not-registered', 'table-full', 'duplicate-code',
 ]
-const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc', 'not-rtp', 'not-ps', 'no-key-frame', 'unsupported-codec', 'lost']
+const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc', 'not-rtp', 'not-ps', 'no-key-frame', 'unsupported-codec', 'lost', 'refused']
 
 /** Keys that are put together from a server's word. */
 const BUILT = [

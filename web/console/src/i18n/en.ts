@@ -468,6 +468,7 @@ export const en: Record<MessageKey, string> = {
   'verdict.no-key-frame': 'No key frame ever came',
   'verdict.unsupported-codec': 'The platform does not support this codec',
   'verdict.lost': 'The picture came and went away',
+  'verdict.refused': 'It refused to give its stream',
   'verdict.nothing.do':
     'Mostly a firewall before the media port, or an address in the SDP that the device cannot reach. Check the network or change the media transport.',
   'verdict.connected-silent.do': 'It accepted the call but sends no stream; check its encoder channel.',
@@ -478,6 +479,7 @@ export const en: Record<MessageKey, string> = {
   'verdict.no-key-frame.do': 'Shorten its key frame interval and try again.',
   'verdict.unsupported-codec.do': 'Set its video codec to H.264 or H.265.',
   'verdict.lost.do': 'Check the network between the device and the platform.',
+  'verdict.refused.do': 'See what it answered: user, password, address or file name is likely wrong.',
 
   'stream.inviting': 'Calling',
   'stream.awaiting-media': 'Awaiting media',

@@ -466,6 +466,7 @@ export const zh = {
   'verdict.no-key-frame': '一直没有等到关键帧',
   'verdict.unsupported-codec': '平台不支持该编码',
   'verdict.lost': '画面来过，又中断了',
+  'verdict.refused': '对方拒绝了取流请求',
   'verdict.nothing.do': '多为防火墙挡住媒体端口，或 SDP 中的地址设备到不了。核对网络，或换一种媒体传输方式。',
   'verdict.connected-silent.do': '设备接受了呼叫却不发流，检查它的编码通道是否正常。',
   'verdict.cannot-connect.do': '设备在 NAT 之后或端口被挡，建议把媒体传输改为 TCP 被动。',
@@ -475,6 +476,7 @@ export const zh = {
   'verdict.no-key-frame.do': '缩短设备的 I 帧间隔后重试。',
   'verdict.unsupported-codec.do': '把设备的视频编码改为 H.264 或 H.265。',
   'verdict.lost.do': '检查设备到平台的网络是否稳定。',
+  'verdict.refused.do': '看“它回答了什么”一栏：用户名、密码、地址或文件名多半有一项不对。',
 
   // Error codes of the API.
   'stream.inviting': '正在呼叫',
