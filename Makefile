@@ -1,6 +1,6 @@
 # Two words for a newcomer: `make demo` and `make test`. The rest are for those who live here.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve compiled test check journeys bench console python packages clean
+.PHONY: help demo serve compiled test check journeys bench bench-page console python packages clean
 
 PY := .venv/bin/python
 
@@ -11,7 +11,8 @@ help:
 	@echo "make compiled  the format modules as machine code, if there is a C compiler; optional"
 	@echo "make check     format, types and the fast tests, for before a commit"
 	@echo "make journeys  the stories on real sockets, and the one in a browser"
-	@echo "make bench     the measures in tests/bench"
+	@echo "make bench     the yardsticks of the media engine in one table, then the other measures in tests/bench"
+	@echo "make bench-page  the table again, into docs/bench.md and the README"
 
 python:
 	@sh tools/setup.sh python
@@ -47,7 +48,12 @@ journeys: packages python console
 	@$(PY) -m pytest -q tests/journeys
 
 bench: python
-	@for bench in tests/bench/bench_*.py; do echo "== $$bench"; $(PY) $$bench || exit 1; done
+	@$(PY) -m tests.bench.bench_table
+	@for bench in $(filter-out tests/bench/bench_table.py,$(wildcard tests/bench/bench_*.py)); do \
+		echo "== $$bench"; $(PY) -m tests.bench.$$(basename $$bench .py) || exit 1; done
+
+bench-page: python
+	@$(PY) -m tests.bench.bench_table --write
 
 clean:
 	rm -rf .venv build var web/console/node_modules web/console/dist

@@ -1,209 +1,201 @@
-"""What it costs to hand a stream on to a platform above: CPU of this process, cameras and receivers live in others.
+"""What it costs to hand streams on to platforms above: CPU of one process that takes in and sends on, C beside it.
 
-    python -m tests.bench.bench_forward [--streams 20] [--seconds 4] [--loop uvloop|asyncio]
+    python -m tests.bench.bench_forward [--streams 20] [--seconds 4] [--runs 3] [--only TEXT] [--loop uvloop|asyncio]
 
-The yardstick is a bare loop that receives the same packets and sends each on by UDP, without looking at them.
+Cameras (ingest.c) and receivers (floor/forward.c) are processes of their own, compiled here. All figures are medians of
+the runs, in CPU milliseconds per stream and second, in and out together.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import multiprocessing
-import select
-import socket
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
 import time
-from multiprocessing.synchronize import Event
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
-import uvloop
-
-from media.inlets.udp import DRAIN_LIMIT
 from media.local import LocalPlane, PlaneSettings
-from media.plane import Aim, FirstFrame, OutletKind, SenderWish, Transport
-from media.ports import bind_udp
-from tests.bench.bench_relay import FPS, film
+from media.plane import Aim, FirstFrame, SenderWish, Transport
+from tests.bench import bench_ingest
+from tests.bench.bench_ingest import Tools, measured
 
-LEAD_S = 3.5
-"""The stream flows so long before it is measured: nobody looks, so it is no longer unpacked by then."""
-
-
-def cameras(ports: list[int], seconds: float, start: Event) -> None:
-    """One process: every port gets the same film at its own phase."""
-    pictures = film(int(seconds) + 1)[: int(seconds * FPS)]
-    sending = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    start.wait()
-    began = time.monotonic()
-    for number, packets in enumerate(pictures):
-        for index, port in enumerate(ports):
-            pause = began + number / FPS + index / len(ports) / FPS - time.monotonic()
-            if pause > 0:
-                time.sleep(pause)
-            for packet in packets:
-                sending.sendto(packet, ("127.0.0.1", port))
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+ABOVE = {"udp": Transport.UDP, "tcp": Transport.TCP_PASSIVE}
 
 
-def receivers(count: int, is_tcp: bool, told: Any, stop: Event) -> None:
-    """One process: sockets that read and throw away, then tell how many bytes came."""
-    kind = socket.SOCK_STREAM if is_tcp else socket.SOCK_DGRAM
-    opened = [socket.socket(socket.AF_INET, kind) for _ in range(count)]
-    poll = select.epoll()
-    by_number = {}
-    for each in opened:
-        if not is_tcp:
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        each.bind(("127.0.0.1", 0))
-        if is_tcp:
-            each.listen()
-        by_number[each.fileno()] = each
-        poll.register(each, select.EPOLLIN)
-    told.send([each.getsockname()[1] for each in opened])
-    listening = {each.fileno() for each in opened} if is_tcp else set()
-    total = 0
-    while not stop.is_set():
-        for number, _ in poll.poll(0.1):
-            if number in listening:
-                came, _ = by_number[number].accept()
-                by_number[came.fileno()] = came
-                poll.register(came, select.EPOLLIN)
-            else:
-                data = by_number[number].recv(262144)
-                total += len(data)
-                if not data and is_tcp:
-                    poll.unregister(number)
-    told.send(total)
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One way through: how streams come (udp, gso, tcp), how they go, to how many each; or the C relay's kind."""
+
+    comes: str
+    goes: str = "udp"
+    each: int = 1
+    floor: str = ""
 
 
-class Receivers:
-    """The receiving process, as a block."""
-
-    def __init__(self, count: int, is_tcp: bool) -> None:
-        context = multiprocessing.get_context("spawn")
-        self._told, theirs = context.Pipe()
-        self._stop = context.Event()
-        self._process = context.Process(target=receivers, args=(count, is_tcp, theirs, self._stop), daemon=True)
-
-    async def start(self) -> list[int]:
-        self._process.start()
-        ports: list[int] = await asyncio.to_thread(self._told.recv)
-        return ports
-
-    async def total(self) -> int:
-        self._stop.set()
-        total: int = await asyncio.to_thread(self._told.recv)
-        await asyncio.to_thread(self._process.join, 5)
-        return total
+ROWS = {
+    "C: one by one": Row("udp", floor="one"),
+    "C: recvmmsg + GSO": Row("udp", floor="batch"),
+    "C: GRO + GSO, bursts": Row("gso", floor="gro"),
+    "ours: udp to udp": Row("udp"),
+    "ours: udp to udp, bursts": Row("gso"),
+    "ours: udp to tcp": Row("udp", "tcp"),
+    "ours: tcp to udp": Row("tcp"),
+    "ours: udp to 4 by udp": Row("udp", each=4),
+    "ours: udp to nobody": Row("udp", each=0),
+}
 
 
-async def measured(ports: list[int], seconds: int) -> float:
-    """CPU seconds of this process in the last `seconds` of the film."""
-    context = multiprocessing.get_context("spawn")
-    start = context.Event()
-    sender = context.Process(target=cameras, args=(ports, seconds + LEAD_S, start), daemon=True)
-    sender.start()
-    await asyncio.sleep(2.5)  # it builds its film
-    start.set()
-    await asyncio.sleep(LEAD_S)
-    before = time.process_time()
-    await asyncio.to_thread(sender.join, seconds + 30)
-    spent = time.process_time() - before
-    await asyncio.sleep(0.3)
-    return spent
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """One measure: milliseconds of CPU per stream and second, and bytes sent on that did not arrive."""
+
+    cpu_ms: float
+    packets: int
+    missing: int
+    lost: int = 0
+    """On the way in."""
 
 
-async def yardstick(streams: int, seconds: int, *, sends: bool) -> tuple[float, int]:
-    loop = asyncio.get_running_loop()
-    above = Receivers(streams, is_tcp=False)
-    targets = await above.start()
-    pairs = []
-    for target in targets:
-        coming, going = bind_udp("127.0.0.1", 0, 4 << 20), bind_udp("127.0.0.1", 0, 0)
-        going.connect(("127.0.0.1", target))
-        pairs.append((coming, going))
-
-    def drain(coming: socket.socket, going: socket.socket) -> None:
-        for _ in range(DRAIN_LIMIT):
-            try:
-                data, _ = coming.recvfrom(2048)
-            except BlockingIOError:
-                return
-            if sends:
-                going.send(data)
-
-    for coming, going in pairs:
-        loop.add_reader(coming, drain, coming, going)
-    cpu = await measured([coming.getsockname()[1] for coming, _ in pairs], seconds)
-    for coming, going in pairs:
-        loop.remove_reader(coming)
-        coming.close()
-        going.close()
-    return cpu, await above.total()
+@contextlib.contextmanager
+def tools(seconds: float) -> Iterator[tuple[Tools, Path]]:
+    """Cameras, and the C relay and receivers beside them."""
+    with bench_ingest.tools(seconds) as made:
+        program = made.program.with_name("forward")
+        subprocess.run(["cc", "-O2", "-o", program, HERE / "floor" / "forward.c"], check=True, timeout=60)
+        yield made, program
 
 
-async def forward(
-    streams: int, seconds: int, transport: Transport | None, each: int = 1, *, is_looked_at: bool = False
-) -> tuple[float, int, int]:
-    """CPU, bytes that came above, and packets lost on our way in; None hands on to nobody.
+@contextlib.contextmanager
+def receivers(program: Path, goes: str, count: int) -> Iterator[tuple[list[str], list[int]]]:
+    """Their ports, and a list that holds how many bytes came, once the block has ended."""
+    came: list[int] = []
+    command = [str(program), "sink", goes, str(count)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdin is not None and it.stdout is not None
+        try:
+            yield it.stdout.readline().split(), came
+            time.sleep(0.3)
+            it.stdin.write("stop\n")
+            it.stdin.flush()
+            came.append(int(it.stdout.readline().split()[2]))
+        finally:
+            it.kill()
 
-    With `is_looked_at` a viewer's place is reserved on each stream, so that it must be unpacked.
-    """
+
+def measure(made: Tools, program: Path, row: Row, streams: int, seconds: float, loop: str = "uvloop") -> Cost:
+    """One run of one row."""
+    with receivers(program, row.goes, max(1, streams * row.each)) as (ports, came):
+        if row.floor:
+            relay = [str(program), "relay", row.floor, *ports]
+            cpu_s, packets, sent = measured(made, row.comes, relay, streams, seconds)
+            lost = "0"
+        else:
+            me = [sys.executable, "-m", "tests.bench.bench_forward", "--take", row.comes, "--above", row.goes]
+            me += ["--streams", str(streams), "--each", str(row.each), "--loop", loop, "--ports", *ports]
+            figures = json.loads(" ".join(measured(made, row.comes, me, streams, seconds)))
+            cpu_s, packets, sent, lost = (figures[name] for name in ("cpu_s", "packets", "sent", "lost"))
+    return Cost(1000 * float(cpu_s) / streams / seconds, int(packets), int(sent) - came[0], int(lost))
+
+
+def table(streams: int, seconds: float, runs: int, *, only: str = "", loop: str = "uvloop") -> dict[str, Cost]:
+    """Every row by its name; the runs of all rows take turns, so that a busy moment does not fall on one row."""
+    found: dict[str, list[Cost]] = {}
+    with tools(seconds) as (made, program):
+        for _ in range(runs):
+            for name, row in ROWS.items():
+                if only in name:
+                    found.setdefault(name, []).append(measure(made, program, row, streams, seconds, loop))
+    return {name: median(costs) for name, costs in found.items()}
+
+
+def median(costs: list[Cost]) -> Cost:
+    """Each figure's own median; of what is missing the worst."""
+    return Cost(
+        statistics.median(each.cpu_ms for each in costs),
+        round(statistics.median(each.packets for each in costs)),
+        max(each.missing for each in costs),
+        max(each.lost for each in costs),
+    )
+
+
+# --- the process that hands on ----------------------------------------------------------------------------------
+
+
+async def take(comes: Transport, goes: Transport, streams: int, each: int, ports: list[int]) -> None:
     plane = LocalPlane(PlaneSettings(host="127.0.0.1", first_port=0))
     await plane.start()
-    above = Receivers(streams * each, is_tcp=transport is not Transport.UDP)
-    targets = await above.start()
-    inlets = [await plane.open(200000001, Transport.UDP) for _ in range(streams)]
-    for inlet in inlets:
-        await plane.aim(inlet.id, Aim())
+    inlets = [await plane.open(200000001, comes) for _ in range(streams)]
+    targets = {inlet.id: ports[number * each : (number + 1) * each] for number, inlet in enumerate(inlets)}
+    joined: list[str] = []
     joining: set[asyncio.Task[None]] = set()
 
     async def join(inlet: str) -> None:
-        for _ in range(each if transport is not None else 0):
-            assert transport is not None
-            sender = await plane.attach_sender(inlet, SenderWish(transport, "127.0.0.1", targets.pop(), 7))
+        for port in targets[inlet]:
+            sender = await plane.attach_sender(inlet, SenderWish(goes, "127.0.0.1", port, 7))
             plane.begin(sender.outlet)
-        if is_looked_at:
-            await plane.attach(inlet, OutletKind.FMP4_WS)
+            joined.append(sender.outlet)
 
     def told(event: object) -> None:
         if isinstance(event, FirstFrame):
             joining.add(asyncio.create_task(join(event.inlet)))
 
     plane.listen(told)
-    cpu = await measured([inlet.port for inlet in inlets], seconds)
-    lost = sum(counted.lost for inlet in inlets if (counted := plane.statistics(inlet.id)))
+    for inlet in inlets:
+        await plane.aim(inlet.id, Aim())
+    loop = asyncio.get_running_loop()
+    commands: asyncio.Queue[str] = asyncio.Queue()
+    loop.add_reader(sys.stdin, lambda: commands.put_nowait(sys.stdin.readline()))
+    print(*(inlet.port for inlet in inlets), flush=True)
+    await asyncio.wait_for(commands.get(), 60)
+    packets, cpu = plane.totals().packets, time.process_time()
+    await asyncio.wait_for(commands.get(), 120)
+    cpu = time.process_time() - cpu
+    senders = [counted for outlet in joined if (counted := plane.sender_statistics(outlet))]
+    assert len(senders) == streams * each, f"{len(senders)} of {streams * each} receivers are served"
+    head = 12 if goes is Transport.UDP else 14
+    ended = plane.totals()
+    figures = {
+        "cpu_s": cpu,
+        "packets": ended.packets - packets,
+        "sent": sum(counted.bytes + head * counted.packets for counted in senders),
+        "lost": ended.lost,
+    }
+    print(json.dumps(figures), flush=True)
+    loop.remove_reader(sys.stdin)
     await plane.stop()
-    return cpu, await above.total(), lost
 
 
-async def main(streams: int, seconds: int) -> None:
-    stream_seconds = streams * seconds
-    payload = sum(len(p) for packets in film(seconds) for p in packets) * streams
-
-    def line(name: str, cpu: float, total: int, note: str = "") -> None:
-        cost = 1000 * cpu / stream_seconds
-        print(f"{name:34} {cost:6.2f} ms/stream-second {cpu / bare:5.2f} x bare, {total / 1e6:7.1f} MB above{note}")
-
-    print(f"{streams} streams of 4 Mbit/s, in by UDP, {payload / seconds * 8e-6:.0f} Mbit/s in all, for {seconds} s")
-    bare, total = await yardstick(streams, seconds, sends=True)
-    line("bare recv + send loop", bare, total)
-    only, _ = await yardstick(streams, seconds, sends=False)
-    line("bare recv loop", only, 0)
-    cpu, _, lost = await forward(streams, seconds, None)
-    line("plane, nobody above (asleep)", cpu, 0, f", {lost} lost")
-    cpu, _, lost = await forward(streams, seconds, None, is_looked_at=True)
-    line("plane, nobody above, unpacked", cpu, 0, f", {lost} lost")
-    for transport in (Transport.UDP, Transport.TCP_PASSIVE):
-        cpu, total, lost = await forward(streams, seconds, transport)
-        line(f"plane, on by {transport}", cpu, total, f", {lost} lost")
-    cpu, total, lost = await forward(streams, seconds, Transport.UDP, each=3)
-    line("plane, on by udp to 3 each", cpu, total, f", {lost} lost")
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--streams", type=int, default=20)
+    arguments.add_argument("--seconds", type=float, default=4)
+    arguments.add_argument("--runs", type=int, default=3)
+    arguments.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
+    arguments.add_argument("--only", default="", help="rows whose name has this in it")
+    arguments.add_argument("--take", choices=("udp", "gso", "tcp"), help=argparse.SUPPRESS)
+    arguments.add_argument("--above", choices=tuple(ABOVE), default="udp", help=argparse.SUPPRESS)
+    arguments.add_argument("--each", type=int, default=1, help=argparse.SUPPRESS)
+    arguments.add_argument("--ports", type=int, nargs="*", default=[], help=argparse.SUPPRESS)
+    asked = arguments.parse_args()
+    if asked.take:
+        os.set_blocking(sys.stdin.fileno(), False)
+        comes = Transport.TCP_PASSIVE if asked.take == "tcp" else Transport.UDP
+        bench_ingest.run(asked.loop, take(comes, ABOVE[asked.above], asked.streams, asked.each, asked.ports))
+        return
+    print(f"{asked.streams} streams of 4 Mbit/s, {asked.seconds:g} s, medians of {asked.runs} runs, {asked.loop}")
+    for name, cost in table(asked.streams, asked.seconds, asked.runs, only=asked.only, loop=asked.loop).items():
+        notes = f"{cost.packets} packets, {cost.missing} bytes did not arrive, {cost.lost} packets lost on their way in"
+        print(f"{name:26} {cost.cpu_ms:6.2f} ms/stream-second, {notes}")
 
 
 if __name__ == "__main__":
-    arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("--streams", type=int, default=20)
-    arguments.add_argument("--seconds", type=int, default=4)
-    arguments.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
-    asked = arguments.parse_args()
-    run = uvloop.run if asked.loop == "uvloop" else asyncio.run
-    run(main(asked.streams, asked.seconds))
+    main()
