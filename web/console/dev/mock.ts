@@ -1,10 +1,11 @@
 /** A stand-in for the server, inside Vite: enough of the API to look at every screen. `npm run mock`. */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin } from 'vite'
-import type { CallRow, Channel, Live, PlayFailure, Preset, StreamRow, SystemFacts, TreePage, User } from '../src/api/types'
+import type { CallRow, Channel, Live, PlayFailure, Preset, SystemFacts, TreePage, User } from '../src/api/types'
 import { makeEstate } from './estate.ts'
 import { badCall, goodCall, peerTalk } from './ladder.ts'
 import { serveMedia } from './media.ts'
+import { streamRows, workerRows } from './streams.ts'
 
 const estate = makeEstate()
 let user: User | null = null
@@ -112,12 +113,6 @@ const facts = (): SystemFacts => ({
   web: { listeners: 2, told: 311 },
 })
 
-const streams: StreamRow[] = everyChannel().slice(0, 3).map((c, i) => ({
-  id: `s${i}`, owner: c.owner, channel: c.code, state: ['live', 'live', 'inviting'][i] ?? '', stream_number: i === 1 ? 1 : 0, transport: 'tcp-passive', ssrc: `010000000${i}`,
-  call_id: 'a84b4c76e66710@10.34.0.8', viewers: ['admin', '王值班'].slice(0, 2 - (i % 2)), started_at: Date.now() / 1000 - 500 * (i + 1), failure: null,
-  statistics: i === 2 ? null : { packets: 120_331 * (i + 1), bytes: 99_000_000, lost: i * 7, reordered: 0, duplicates: 0, frames: 12_000, key_frames: 240, viewers: 2, last_packet_age_s: 0.02, video: { codec: 'H.264', width: 1920, height: 1080, fps: 25, mime: '' }, audio: null },
-}))
-
 function callRows(): CallRow[] {
   return [...new Set(calls.map((m) => m.call_id))].map((id) => {
     const all = calls.filter((m) => m.call_id === id)
@@ -156,8 +151,9 @@ const ROUTES: [string, string, Handler][] = [
   ['DELETE', 'refusals/:x', ({ path }) => void (estate.refusals = estate.refusals.filter((r) => r.code !== path[1]))],
   ['POST', 'live', live],
   ['DELETE', 'live/:x', () => null],
-  ['GET', 'streams', () => ({ items: streams })],
-  ['DELETE', 'streams/:x', ({ path }) => void streams.splice(streams.findIndex((s) => s.id === path[1]), 1)],
+  ['GET', 'streams', ({ query }) => ({ items: streamRows(everyChannel(), query.get('channel')) })],
+  ['GET', 'workers', () => ({ items: workerRows() })],
+  ['DELETE', 'streams/:x', () => null],
   ['POST', 'channels/:x/:x/ptz', ({ body }) => void ptzSeen.push(body)],
   ['GET', 'channels/:x/:x/presets', () => ({ items: presets, complete: true })],
   ['GET', 'mock/ptz', () => ptzSeen],

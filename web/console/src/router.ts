@@ -15,6 +15,7 @@ export const router = createRouter({
         { path: 'watch', name: 'watch', component: { render: () => null } },
         { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
         { path: 'platforms', name: 'platforms', component: () => import('./views/PlatformsView.vue') },
+        { path: 'streams', name: 'streams', component: () => import('./views/StreamsView.vue') },
         { path: 'ladder', name: 'ladder', component: () => import('./views/LadderView.vue') },
         { path: 'system', name: 'system', component: () => import('./views/SystemView.vue') },
       ],

@@ -19,6 +19,12 @@ describe('keys on the watch screen', () => {
     expect(deed(';')).toBeNull()
   })
 
+  it('show the figures of all pictures by Shift and I, and search by i alone', () => {
+    expect(deed('I', {}, { shift: true })).toEqual({ do: 'figures' })
+    expect(deed('i')).toEqual({ do: 'search', seed: 'i' })
+    expect(deed('I', { inField: true }, { shift: true })).toBeNull()
+  })
+
   it('never take letters from a field, nor the browser’s own chords', () => {
     expect(deed('n', { inField: true })).toBeNull()
     expect(deed('/', { inField: true })).toBeNull()

@@ -7,6 +7,7 @@ import type {
   Device,
   DevicePage,
   DeviceWish,
+  KeyRole,
   LadderMessage,
   Live,
   LiveWish,
@@ -24,6 +25,7 @@ import type {
   User,
   UserRow,
   Way,
+  WorkerRow,
 } from './types'
 
 const part = encodeURIComponent
@@ -71,7 +73,8 @@ export const live = {
   open: (wish: LiveWish, signal?: AbortSignal) => http.post<Live>('/live', wish, signal),
   close: (lease: string) => http.delete<null>(`/live/${part(lease)}`, true),
   ways: (owner: string, code: string) => http.get<{ items: Way[] }>(`/channels/${part(owner)}/${part(code)}/paths`),
-  streams: () => http.get<{ items: StreamRow[] }>('/streams'),
+  streams: (channel?: string) => http.get<{ items: StreamRow[] }>('/streams', { channel }),
+  workers: () => http.get<{ items: WorkerRow[] }>('/workers'),
   cut: (id: string) => http.delete<null>(`/streams/${part(id)}`),
 }
 
@@ -100,6 +103,6 @@ export const system = {
     http.patch<UserRow>(`/users/${part(name)}`, wish),
   removeUser: (name: string) => http.delete<null>(`/users/${part(name)}`),
   keys: () => http.get<{ items: ApiKey[] }>('/keys'),
-  addKey: (wish: { name: string; role: Role }) => http.post<NewApiKey>('/keys', wish),
+  addKey: (wish: { name: string; role: KeyRole }) => http.post<NewApiKey>('/keys', wish),
   removeKey: (id: string) => http.delete<null>(`/keys/${part(id)}`),
 }

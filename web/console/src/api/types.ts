@@ -1,6 +1,8 @@
 /** What the server says and hears under /api/v1: the same words, in snake_case as on the wire. Times are UNIX seconds. */
 
 export type Role = 'viewer' | 'operator' | 'administrator'
+/** A program may have less than any person: to read figures and nothing else. */
+export type KeyRole = Role | 'scraper'
 
 export interface User {
   name: string
@@ -16,7 +18,7 @@ export interface UserRow extends User {
 export interface ApiKey {
   id: string
   name: string
-  role: Role
+  role: KeyRole
   created_at: number
   last_used: number | null
   expires: number | null
@@ -277,20 +279,63 @@ export interface Sender {
   skips: number
   dropped_bytes: number
   lost_there: number | null
+  /** the code of the platform above */
+  upper?: string
 }
 
+/** A viewer and how it keeps up: what waits for it, how old the oldest of that is, how often it was moved on. */
+export interface Seat {
+  viewer: string
+  format: string
+  sent_bytes: number
+  queued_bytes: number
+  queued_s: number
+  skips: number
+  dropped: number
+}
+
+/** A process that carries media; `load` is 1 for a whole core. */
+export interface WorkerRow {
+  name: string
+  state: string
+  load: number
+  memory_bytes: number
+  streams: number
+  viewers: number
+  senders: number
+  packets_per_s: number
+  bitrate_bps: number
+  nap_s: number
+  late_ticks: number
+  restarts: number
+  uptime_s: number
+}
+
+/** What is counted on a stream's way in; rates are of the last seconds, `loss` is 0 to 1. */
 export interface InletStatistics {
   packets: number
   bytes: number
   lost: number
   reordered: number
   duplicates: number
+  resyncs: number
   frames: number
   key_frames: number
   viewers: number
   last_packet_age_s: number | null
   video: VideoTrack | null
   audio: AudioTrack | null
+  bitrate_bps: number
+  packets_per_s: number
+  fps: number
+  loss: number
+  jitter_s: number
+  gop_frames: number | null
+  gop_s: number | null
+  key_frame_age_s: number | null
+  skips: number
+  cut: number
+  seats: Seat[]
 }
 
 export type PtzWish =

@@ -1,9 +1,11 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
 import { cascade } from './en.cascade'
+import { figures } from './en.figures'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
   ...cascade,
+  ...figures,
   'product.name': 'Lianwang',
   'product.tag': 'Video surveillance, joined up',
 
@@ -141,7 +143,6 @@ export const en: Record<MessageKey, string> = {
   'player.unsupported': 'Cannot decode',
   'player.ended': 'Connection lost',
 
-  'fact.codec': 'Codec',
   'fact.latency': 'Buffer',
   'fact.dropped': 'Dropped',
 
@@ -358,7 +359,6 @@ export const en: Record<MessageKey, string> = {
 
   'system.title': 'System',
   'system.tab.facts': 'Facts',
-  'system.tab.streams': 'Streams',
   'system.tab.users': 'Users',
   'system.tab.keys': 'API keys',
   'system.code': 'Platform code',
@@ -381,7 +381,6 @@ export const en: Record<MessageKey, string> = {
   'streams.viewers': 'Viewers',
   'streams.transport': 'Transport',
   'streams.started': 'For',
-  'streams.traffic': 'Packets / lost',
   'streams.cut': 'Cut',
   'streams.cut.title': 'Cut this stream?',
   'streams.cut.text': '{n} viewers lose their picture and the device is sent BYE.',

@@ -1,9 +1,11 @@
 /** What operators read, in Chinese: the first language. Keys of refusals, verdicts and errors are the server's own words. */
 
 import { cascade } from './zh.cascade'
+import { figures } from './zh.figures'
 
 export const zh = {
   ...cascade,
+  ...figures,
   'product.name': '联网',
   'product.tag': '视频监控联网平台',
 
@@ -141,7 +143,6 @@ export const zh = {
   'player.unsupported': '无法解码',
   'player.ended': '连接断开',
 
-  'fact.codec': '编码',
   'fact.latency': '缓冲',
   'fact.dropped': '丢帧',
 
@@ -356,7 +357,6 @@ export const zh = {
 
   'system.title': '系统',
   'system.tab.facts': '概况',
-  'system.tab.streams': '流',
   'system.tab.users': '用户',
   'system.tab.keys': 'API 密钥',
   'system.code': '平台编码',
@@ -379,7 +379,6 @@ export const zh = {
   'streams.viewers': '观看者',
   'streams.transport': '传输',
   'streams.started': '已持续',
-  'streams.traffic': '收包 / 丢包',
   'streams.cut': '断开',
   'streams.cut.title': '断开这路流？',
   'streams.cut.text': '{n} 个观看者的画面会中断，并向设备发送 BYE。',

@@ -10,15 +10,18 @@ interface Chosen {
   language: Language
   treeWidth: number
   treeShown: boolean
+  /** figures on every picture, not only under the pointer */
+  figures: boolean
 }
 
-const FIRST: Chosen = { theme: 'dark', language: 'zh', treeWidth: 300, treeShown: true }
+const FIRST: Chosen = { theme: 'dark', language: 'zh', treeWidth: 300, treeShown: true, figures: false }
 
 export const usePreferences = defineStore('preferences', () => {
   const chosen = { ...FIRST, ...kept<Partial<Chosen>>('preferences', {}) }
   const theme = ref<ThemeName>(chosen.theme === 'light' ? 'light' : 'dark')
   const treeWidth = ref(chosen.treeWidth)
   const treeShown = ref(chosen.treeShown)
+  const figures = ref(chosen.figures === true)
   language.value = chosen.language === 'en' ? 'en' : 'zh'
 
   watch(theme, (name) => paint(name), { immediate: true })
@@ -30,16 +33,17 @@ export const usePreferences = defineStore('preferences', () => {
     },
     { immediate: true },
   )
-  watch([theme, language, treeWidth, treeShown], () =>
+  watch([theme, language, treeWidth, treeShown, figures], () =>
     keep('preferences', {
       theme: theme.value,
       language: language.value,
       treeWidth: treeWidth.value,
       treeShown: treeShown.value,
+      figures: figures.value,
     }),
   )
 
   const turnTheme = () => (theme.value = theme.value === 'dark' ? 'light' : 'dark')
   const turnLanguage = () => (language.value = language.value === 'zh' ? 'en' : 'zh')
-  return { theme, language, treeWidth, treeShown, turnTheme, turnLanguage }
+  return { theme, language, treeWidth, treeShown, figures, turnTheme, turnLanguage }
 })
