@@ -218,6 +218,8 @@ class LocalPlane:
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         self._places: dict[str, _Place] = {}
+        self._places_of: dict[str, dict[str, _Place]] = {}
+        """The same by their inlet."""
         self._leaving: set[Wire] = set()
         settings = self.settings
         self._senders = Senders(
@@ -332,7 +334,7 @@ class LocalPlane:
         if session is None:
             return
         session.fanout.flush()
-        for place in [place for place in self._places.values() if place.inlet == inlet]:
+        for place in tuple(self._places_of.pop(inlet, {}).values()):
             self._vacate(place, session, "the stream ended")
         self._senders.end(inlet, "the stream ended")
         self._past = self._past + session.measure(self._clock(), is_last=True)
@@ -361,8 +363,8 @@ class LocalPlane:
                 viewer.skips,
                 viewer.dropped,
             )
-            for place in self._places.values()
-            if place.inlet == inlet and (viewer := place.viewer) is not None
+            for place in self._places_of.get(inlet, {}).values()
+            if (viewer := place.viewer) is not None
         ]
         seats.sort(key=lambda seat: (-seat.queued_s, -seat.skips))
         return seats
@@ -473,7 +475,8 @@ class LocalPlane:
         session.look()
         outlet = secrets.token_hex(8)
         expires_at = self._wall() + self.settings.address_life_s
-        self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
+        place = self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
+        self._places_of.setdefault(inlet, {})[outlet] = place
         address = self._signer.address(self.settings.prefix, inlet, outlet, EXTENSIONS[kind], math.ceil(expires_at))
         return outlet, address
 
@@ -515,6 +518,7 @@ class LocalPlane:
     def _vacate(self, place: _Place, session: Session | None, why: str) -> None:
         if self._places.pop(place.outlet, None) is None:
             return
+        self._places_of.get(place.inlet, {}).pop(place.outlet, None)
         of = self._sessions.get(place.inlet)
         if of is not None:
             of.look_away()

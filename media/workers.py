@@ -65,6 +65,20 @@ class _Process:
         await self.child.wait()
 
 
+SINCE_START = (
+    "opened",
+    "failed",
+    "viewers_cut",
+    "viewer_skips",
+    "strangers",
+    "late_ticks",
+    "all_packets",
+    "all_bytes",
+    "all_lost",
+)
+"""Totals that only grow: what a dead worker had counted stays in the sum."""
+
+
 @dataclass(slots=True)
 class _Post:
     """A worker's place, whoever holds it now."""
@@ -95,6 +109,8 @@ class Workers:
         self._spare: asyncio.Task[None] | None = None
         self._ready: _Process | None = None
         self._are_up = asyncio.Event()
+        self._past: dict[str, Any] = {}
+        """What workers that are gone had counted since their start."""
         self._is_stopping = False
 
     # --- life ------------------------------------------------------------------------------------------------
@@ -156,7 +172,7 @@ class Workers:
 
     def totals(self) -> dict[str, Any]:
         """What all of them counted, together."""
-        counted = together([post.plane.totals for post in self._posts if post.plane is not None])
+        counted = together([*(post.plane.totals for post in self._posts if post.plane is not None), self._past])
         return {**counted, "refused_addresses": self._doors.refused}
 
     # --- viewers ---------------------------------------------------------------------------------------------
@@ -219,6 +235,7 @@ class Workers:
             return await self._reason(plane, process)
         finally:
             plane.let_go()
+            self._past = together([self._past, {name: plane.totals.get(name, 0) for name in SINCE_START}])
             post.plane = post.process = None
             await process.kill()
 

@@ -64,7 +64,7 @@ async def test_a_stream_that_loses_packets_is_switched_to_tcp_with_a_click(estat
     row = page.get_by_test_id(f"stream-{CAMERA}")
     await row.wait_for()
     assert "5.0%" in await row.inner_text() and "UDP" in await row.inner_text()
-    assert "本机进程" in await page.get_by_test_id("worker-local").inner_text()
+    assert "媒体进程 1" in await page.get_by_test_id("worker-media1").inner_text()
     await row.click()
     details = page.get_by_test_id(f"stream-details-{CAMERA}")
     await details.wait_for()

@@ -230,3 +230,15 @@ def test_slices_cover_the_range_and_do_not_touch(count: int):
 def test_more_workers_than_ports_are_refused():
     with pytest.raises(ValueError, match="cannot share"):
         slice_of(30000, 30003, 0, 3)
+
+
+async def test_what_a_killed_worker_had_counted_stays_in_the_sum(yard, camera, h264):
+    yard = await yard()
+    await yard.flowing(yard.plane, camera(), h264)
+    counted = await until(lambda: yard.workers.totals().get("all_packets"))
+    assert counted > 0 and yard.workers.totals()["opened"] == 1
+    os.kill(yard.pids[0], signal.SIGKILL)
+    await until(lambda: yard.workers.workers()[0].restarts == 1 and yard.workers.hosts())
+    totals = await until(lambda: "inlets" in (said := yard.workers.totals()) and said)
+    assert (totals["inlets"], totals["opened"]) == (0, 1)
+    assert totals["all_packets"] >= counted

@@ -36,6 +36,6 @@ export function streamRows(channels: Channel[], channel: string | null): StreamR
 }
 
 export const workerRows = (): WorkerRow[] => [
-  { name: 'local', state: 'up', load: 0.31 + 0.04 * wave(1, 8), memory_bytes: 214_000_000, streams: 9, viewers: 14, senders: 1, packets_per_s: 2950, bitrate_bps: 33.1e6, nap_s: 0, late_ticks: 0, restarts: 0, uptime_s: 198_720 },
-  { name: 'media-2', state: 'up', load: 0.78, memory_bytes: 241_000_000, streams: 84, viewers: 120, senders: 12, packets_per_s: 31_584, bitrate_bps: 353e6, nap_s: 0.004, late_ticks: 3, restarts: 1, uptime_s: 4_020 },
+  { name: 'media1', state: 'up', load: 0.31 + 0.04 * wave(1, 8), memory_bytes: 214_000_000, streams: 9, viewers: 14, senders: 1, packets_per_s: 2950, bitrate_bps: 33.1e6, nap_s: 0, late_ticks: 0, restarts: 0, uptime_s: 198_720 },
+  { name: 'media-host-2', zone: '政务网', state: 'up', load: 0.78, memory_bytes: 241_000_000, streams: 84, viewers: 120, senders: 12, packets_per_s: 31_584, bitrate_bps: 353e6, nap_s: 0.004, late_ticks: 3, restarts: 1, uptime_s: 4_020 },
 ]

@@ -309,6 +309,9 @@ export interface WorkerRow {
   late_ticks: number
   restarts: number
   uptime_s: number
+  zone?: string
+  /** why the one before it ended */
+  note?: string
 }
 
 /** What is counted on a stream's way in; rates are of the last seconds, `loss` is 0 to 1. */

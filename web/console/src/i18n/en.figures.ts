@@ -34,6 +34,7 @@ export const figures = {
   'seat.none': 'Nobody watches this stream now',
   'worker.title': 'Media processes',
   'worker.local': 'In the server',
+  'worker.numbered': 'Worker {n}',
   'worker.load': 'Load',
   'worker.load.hint': 'Share of one CPU core',
   'worker.streams': 'streams',
