@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from media.run import bodies
+
 PLAIN, DOLLAR = 2, 4  # bytes before a packet: length; or '$', channel, length
 _RTP_HEADER = 12
 _PS_CODE = b"\x00\x00\x01\xba"
 _GOOD, _BAD, _WAIT = 1, 0, -1
 _SEARCH_OTHER_AFTER = 65_536
+ALIKE_LIMIT = 256
+"""Packets taken in one step."""
 
 
 class Framer:
@@ -34,6 +38,65 @@ class Framer:
     def framing(self) -> str:
         """What the sender uses, for eyes."""
         return {PLAIN: "RFC 4571", DOLLAR: "'$'"}.get(self._head, "unknown")
+
+    def pieces(self, data: bytes) -> list[tuple[bytes, int]]:
+        """The packets that these bytes complete, back to back: neighbours of one size, given beside them, and perhaps a
+        shorter one behind those."""
+        if self._rest:
+            data = self._rest + data
+            self._rest = b""
+        pieces: list[tuple[bytes, int]] = []
+        position = 0
+        while self._head and self._heard and not self.is_lost:
+            count, size = self._alike(data, position)
+            if not count:
+                break
+            head = self._head
+            parts = bodies(head, size, count)(data, position)
+            position += count * (head + size)
+            shorter, its_size = self._alike(data, position, 1)
+            if shorter and its_size < size:
+                parts += (data[position + head : position + head + its_size],)
+                position += head + its_size
+                count += 1
+            pieces.append((b"".join(parts) if count > 1 else parts[0], size))
+            self.packets += count
+            self._searched = 0
+        if position < len(data):
+            pieces += [(bytes(packet), len(packet)) for packet in self.feed(data[position:])]
+        return pieces
+
+    def _alike(self, data: bytes, position: int, most: int = ALIKE_LIMIT) -> tuple[int, int]:
+        """How many whole packets of one size, all plain RTP of the stream heard before, stand here one behind another;
+        and their size. One slice with a step is one byte of all of them."""
+        head = self._head
+        start = position + head
+        if start + _RTP_HEADER > len(data):
+            return 0, 0
+        size = data[start - 2] << 8 | data[start - 1]
+        stride = head + size
+        count = min((len(data) - position) // stride, most)
+        if (
+            not count
+            or not _RTP_HEADER <= size <= self._limit
+            or data[start] != 0x80
+            or 192 <= data[start + 1] <= 223
+            or not data.startswith(self._ssrc or b"", start + 8)
+            or (head == DOLLAR and data[position] != 0x24)
+        ):
+            return 0, 0
+        if count > 1:
+            end = position + count * stride
+            columns = [data[at:end:stride] for at in (start - 2, start - 1, start)]
+            if head == DOLLAR:
+                columns.append(data[position:end:stride])
+            for column in columns:
+                if column.count(column[0]) != len(column):
+                    count = min(count, len(column) - len(column.lstrip(column[:1])))
+            kinds = data[start + 1 : end : stride]
+            if any(192 <= kind <= 223 for kind in set(kinds[:count])):
+                count = 1
+        return count, size
 
     def feed(self, data: bytes) -> list[memoryview]:
         """The packets that these bytes complete."""

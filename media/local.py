@@ -459,7 +459,7 @@ class LocalPlane:
         if self._shared is None:
             try:
                 self._shared = SharedPort(
-                    settings.host, settings.single_port, settings.receive_buffer_bytes, self._clock
+                    settings.host, settings.single_port, settings.receive_buffer_bytes, self._clock, self._rounds
                 )
             except OSError as error:
                 raise NoCapacity(f"the shared media port {settings.single_port} cannot be bound: {error}") from error

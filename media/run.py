@@ -55,8 +55,9 @@ class Run:
         data, size = self.data, self.size
         if self.count == 1:
             return data[HEADER_BYTES:]
-        view = memoryview(data)
-        return b"".join([view[start + HEADER_BYTES : start + size] for start in range(0, len(data), size)])
+        before_last = self.count - 1
+        parts = bodies(HEADER_BYTES, size - HEADER_BYTES, before_last)(data)
+        return b"".join((*parts, data[before_last * size + HEADER_BYTES :]))
 
 
 def run_of(packet: RtpPacket, *, lost_before: bool = False) -> Run:
@@ -151,6 +152,12 @@ def run_at_head(data: bytes, size: int, payload_type: int, ssrc: int | None) -> 
     return Run(
         data, size if count > 1 else len(data), count, sequence, picture >> 32, ssrc, payload_type, kind >= MARKER
     )
+
+
+@lru_cache(512)
+def bodies(head: int, size: int, count: int) -> Callable[..., tuple[bytes, ...]]:
+    """Takes so many pieces of `size` bytes out of bytes, each from behind a head, in one step."""
+    return Struct(f"{head}x{size}s" * count).unpack_from
 
 
 @lru_cache(512)

@@ -216,15 +216,14 @@ class Session:
     def locked_source(self) -> Source | None:
         return self.receiver.lock.source
 
-    def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None:
-        self.receiver.receive(packet, source, now, by_udp)
-
-    def packet_came(self, connection: TcpConnection, packet: memoryview) -> None:
-        now = self._clock()
-        connection.heard_at = now
-        self.receiver.receive(packet, connection.source, now, False)
-        if self.passage.is_pressed and not self._is_stayed:
+    def take_shared(self, data: bytes, size: int, source: Source, now: float, by_udp: bool) -> None:
+        self.receiver.take(data, size, source, now, by_udp)
+        if not by_udp and self.passage.is_pressed and not self._is_stayed:
             self._stay(True)
+
+    def packets_came(self, connection: TcpConnection, data: bytes, size: int, now: float) -> None:
+        connection.heard_at = now
+        self.take_shared(data, size, connection.source, now, False)
 
     def _report_came(self, data: bytes, source: Source, now: float) -> None:
         locked = self.receiver.lock.source
@@ -238,7 +237,7 @@ class Session:
             self._past_resyncs += stalest.resyncs
             del self._connections[stalest]
             stalest.close()
-        self.connection_came(TcpConnection(opened, source, None, self, self._clock()))
+        self.connection_came(TcpConnection(opened, source, None, self, self._rounds, self._clock()))
 
     def connection_came(self, connection: TcpConnection) -> None:
         self.receiver.witness.connections += 1

@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+from media.inlets.rounds import Rounds
 from media.inlets.source_lock import Source
 from media.inlets.tcp import TcpConnection, TcpListener
-from media.inlets.udp import UdpDoor
+from media.inlets.udp import WideDoor
 from media.ports import bind_tcp, bind_udp
 
 REMEMBERED_STRANGERS = 64
@@ -29,7 +30,7 @@ class Guest(Protocol):
     @property
     def locked_source(self) -> Source | None: ...
 
-    def receive_shared(self, packet: bytes | memoryview, source: Source, now: float, by_udp: bool) -> None: ...
+    def take_shared(self, data: bytes, size: int, source: Source, now: float, by_udp: bool) -> None: ...
 
     def connection_came(self, connection: TcpConnection) -> None: ...
 
@@ -42,10 +43,11 @@ class SharedPort:
     that a guest who waited in vain can say what came instead, and dropped.
     """
 
-    def __init__(self, host: str, port: int, receive_buffer: int, clock: Callable[[], float]) -> None:
+    def __init__(self, host: str, port: int, receive_buffer: int, clock: Callable[[], float], rounds: Rounds) -> None:
         udp, tcp = _bind_both(host, port, receive_buffer)
         self.port: int = udp.getsockname()[1]
         self._clock = clock
+        self._rounds = rounds
         self._by_ssrc: dict[int, Guest] = {}
         self._by_source: dict[Source, Guest] = {}
         self._by_answer: dict[Source, Guest] = {}
@@ -54,7 +56,7 @@ class SharedPort:
         self._unproven: dict[TcpConnection, None] = {}
         self.stranger_count = 0
         self._strangers: deque[tuple[float, int, Source]] = deque(maxlen=REMEMBERED_STRANGERS)
-        self._udp = UdpDoor(udp, self._datagram, clock)
+        self._udp = WideDoor(udp, rounds, self._datagrams)
         self._listener = TcpListener(tcp, self._accepted)
 
     @property
@@ -113,15 +115,19 @@ class SharedPort:
 
     # --- UDP -------------------------------------------------------------------------------------------------
 
-    def _datagram(self, data: bytes, source: Source, now: float) -> None:
-        guest = self._guest_of(data, source)
+    def _datagrams(self, data: bytes, size: int, source: Source, now: float) -> None:
+        if len(data) > size and not _is_of_one(data, size):
+            for at in range(0, len(data), size):
+                self._datagrams(data[at : at + size], size, source, now)
+            return
+        guest = self._guest_of(data, source, -(-len(data) // (size or 1)))
         if guest is None:
             return
-        guest.receive_shared(data, source, now, True)
+        guest.take_shared(data, size, source, now, True)
         if guest.locked_source == source:
             self._by_source[source] = guest
 
-    def _guest_of(self, data: bytes | memoryview, source: Source) -> Guest | None:
+    def _guest_of(self, data: bytes, source: Source, count: int = 1) -> Guest | None:
         if len(data) < 12 or data[0] & 0xC0 != 0x80 or 192 <= data[1] <= 223:
             return self._by_source.get(source)
         ssrc = int.from_bytes(data[8:12], "big")
@@ -132,7 +138,7 @@ class SharedPort:
         if found is not None:
             return found
         if guest is None:
-            self.stranger_count += 1
+            self.stranger_count += count
             self._strangers.append((self._clock(), ssrc, source))
         return guest
 
@@ -147,21 +153,25 @@ class SharedPort:
             oldest = next(iter(self._unproven))
             del self._unproven[oldest]
             oldest.close()
-        self._unproven[TcpConnection(opened, source, None, self, self._clock())] = None
+        self._unproven[TcpConnection(opened, source, None, self, self._rounds, self._clock())] = None
 
-    def packet_came(self, connection: TcpConnection, packet: memoryview) -> None:
+    def packets_came(self, connection: TcpConnection, data: bytes, size: int, now: float) -> None:
         guest = self._of_connection.get(connection)
-        if guest is None:
-            guest = self._guest_of(packet, connection.source)
+        while guest is None and data:
+            guest = self._guest_of(data[:size], connection.source)
             if guest is None:
-                if connection.packets >= UNPROVEN_PACKETS:
-                    self._unproven.pop(connection, None)
-                    connection.close()
-                return
+                data = data[size:]
+        if guest is None:
+            if connection.packets >= UNPROVEN_PACKETS:
+                self._unproven.pop(connection, None)
+                connection.close()
+            return
+        if connection not in self._of_connection:
             self._unproven.pop(connection, None)
             self._of_connection[connection] = guest
             guest.connection_came(connection)
-        guest.receive_shared(packet, connection.source, self._clock(), False)
+        connection.heard_at = now
+        guest.take_shared(data, size, connection.source, now, False)
 
     def connection_ended(self, connection: TcpConnection, why: str) -> None:
         self._unproven.pop(connection, None)
@@ -181,6 +191,14 @@ def _bind_both(host: str, port: int, receive_buffer: int) -> tuple[socket.socket
             udp.close()
             failure = error
     raise failure
+
+
+def _is_of_one(data: bytes, size: int) -> bool:
+    """Whether all packets are RTP of one SSRC: then they are all for one guest."""
+    count = -(-len(data) // size)
+    if size < 12 or len(data) < (count - 1) * size + 12 or any(192 <= kind <= 223 for kind in set(data[1::size])):
+        return False
+    return all((column := data[at::size]).count(column[0]) == count for at in (0, 8, 9, 10, 11))
 
 
 def _forget(table: dict[_K, Guest], guest: Guest) -> None:

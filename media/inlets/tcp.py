@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Protocol
 
 from media.framing import Framer
+from media.inlets.rounds import Rounds
 from media.inlets.source_lock import Source
 
-READ_BYTES = 65536
-READS_PER_WAKE = 4
+READ_BYTES = 262_144
+READS_PER_WAKE = 2
 CONNECTIONS = 4
 """Connections one inlet holds at a time; a newer one takes the place of the one silent for longest."""
 
@@ -21,15 +22,24 @@ CONNECTIONS = 4
 class Connected(Protocol):
     """Who takes what connections bring."""
 
-    def packet_came(self, connection: TcpConnection, packet: memoryview) -> None: ...
+    def packets_came(self, connection: TcpConnection, data: bytes, size: int, now: float) -> None:
+        """Back to back, each of `size` bytes but the last, which may be shorter."""
 
     def connection_ended(self, connection: TcpConnection, why: str) -> None: ...
 
 
 class TcpConnection:
-    """One connection's bytes to packets. Owns its socket."""
+    """One connection's bytes to packets. Read in `rounds`. Owns its socket."""
 
-    def __init__(self, opened: socket.socket, source: Source, ssrc: int | None, owner: Connected, now: float) -> None:
+    def __init__(
+        self,
+        opened: socket.socket,
+        source: Source,
+        ssrc: int | None,
+        owner: Connected,
+        rounds: Rounds,
+        now: float,
+    ) -> None:
         self.source = source
         self.opened_at = now
         self.heard_at = now
@@ -38,9 +48,11 @@ class TcpConnection:
         self._is_stayed = False
         self._socket = opened
         self._owner = owner
-        self._loop = asyncio.get_running_loop()
+        self._rounds = rounds
+        self._memory = rounds.room.whole
+        self._view = memoryview(self._memory)[:READ_BYTES]
         opened.setblocking(False)
-        self._loop.add_reader(opened, self._read)
+        rounds.add(opened.fileno(), self._serve)
 
     @property
     def is_open(self) -> bool:
@@ -52,39 +64,42 @@ class TcpConnection:
 
     def stay(self, is_stayed: bool) -> None:
         """Do not read for now: the sender will have to wait. Or read on."""
+        if self.is_open and is_stayed and not self._is_stayed:
+            self._rounds.remove(self._socket.fileno())
+        elif self.is_open and self._is_stayed and not is_stayed:
+            self._rounds.add(self._socket.fileno(), self._serve)
         self._is_stayed = is_stayed
-        if self.is_open and is_stayed:
-            self._loop.remove_reader(self._socket)
-        elif self.is_open:
-            self._loop.add_reader(self._socket, self._read)
 
     def close(self) -> None:
         if self.is_open:
-            self._loop.remove_reader(self._socket)
+            self._rounds.remove(self._socket.fileno())
             self._socket.close()
 
-    def _read(self) -> None:
+    def _serve(self, now: float) -> int:
+        total = 0
         for _ in range(READS_PER_WAKE):
             try:
-                data = self._socket.recv(READ_BYTES)
+                count = self._socket.recv_into(self._view)
             except (BlockingIOError, InterruptedError):
-                return
+                break
             except OSError as error:
                 self._end(f"the connection broke: {error.strerror}")
-                return
-            if not data:
+                break
+            if not count:
                 self._end("the sender closed the connection")
-                return
-            for packet in self._framer.feed(data):
-                self.packets += 1
-                self._owner.packet_came(self, packet)
+                break
+            total += count
+            for data, size in self._framer.pieces(self._memory[:count]):
+                self.packets += -(-len(data) // size) if size else 1
+                self._owner.packets_came(self, data, size, now)
                 if not self.is_open:
-                    return
+                    return total
             if self._framer.is_lost:
                 self._end("the framing was lost")
-                return
-            if self._is_stayed or len(data) < READ_BYTES:
-                return
+                break
+            if self._is_stayed or count < READ_BYTES:
+                break
+        return total
 
     def _end(self, why: str) -> None:
         self.close()

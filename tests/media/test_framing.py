@@ -131,3 +131,63 @@ def test_noise_and_cuts_never_raise_and_little_is_kept(noise: bytes, cuts: list[
 def test_any_cutting_gives_the_same_packets(noise: bytes, step: int) -> None:
     data = plain(packets(3)) + noise + plain(packets(3))
     assert got(Framer(), data, step) == got(Framer(), data, step + 13)
+
+
+# ---- neighbours of one size together
+
+
+def together(framer: Framer, data: bytes, step: int = 0) -> list[bytes]:
+    """Through `pieces`, each taken apart again."""
+    step = step or len(data) or 1
+    return [
+        piece[start : start + size]
+        for at in range(0, len(data), step)
+        for piece, size in framer.pieces(data[at : at + step])
+        for start in range(0, len(piece), size)
+    ]
+
+
+def film(count: int = 12) -> list[bytes]:
+    """Pictures of a few packets each, the last of each shorter."""
+    packetiser = Packetiser(SSRC, payload_limit=200)
+    dice = random.Random(3)
+    return [p for n in range(count) for p in packetiser.packets(dice.randbytes(150 + 170 * n), n * 3600)]
+
+
+@pytest.mark.parametrize("frame", [plain, dollar])
+def test_a_picture_comes_as_one_piece_and_its_shorter_end_with_it(frame) -> None:
+    framer, sent = Framer(), film()
+    assert together(framer, frame(sent[:3])) == sent[:3]
+    picture = Packetiser(SSRC, payload_limit=200).packets(bytes(1100), 7)
+    assert framer.pieces(frame(picture)) == [(b"".join(picture), 212)]
+    assert framer.packets == 3 + 6
+
+
+@pytest.mark.parametrize("frame", [plain, dollar])
+@given(st.integers(1, 3000), st.integers(0, 5000))
+def test_pieces_hold_the_packets_that_feeding_gives(frame, step: int, seed: int) -> None:
+    dice = random.Random(seed)
+    sent = film()
+    report = bytes.fromhex("81c90007") + bytes(28)
+    for _ in range(dice.randrange(3)):
+        sent.insert(dice.randrange(len(sent)), report)
+    at = dice.randrange(len(sent))
+    junk = dice.choice([b"", b"", b"\0\0" if frame is plain else b"$\0\0\0", dice.randbytes(dice.randrange(700))])
+    anew = [p[:8] + b"ANEW" + p[12:] for p in film()] if dice.random() < 0.3 else []
+    data = frame(sent[:at]) + junk + frame(sent[at:] + anew)
+    one, many = Framer(), Framer()
+    assert together(many, data, step) == got(one, data, step)
+    assert (many.packets, many.resyncs, many.skipped_bytes) == (one.packets, one.resyncs, one.skipped_bytes)
+
+
+@given(st.binary(max_size=400), st.lists(st.integers(1, 90), min_size=1, max_size=20))
+def test_pieces_of_noise_never_raise_and_little_is_kept(noise: bytes, cuts: list[int]) -> None:
+    framer = Framer()
+    data = plain(packets(2)) + noise + dollar(packets(2)) + noise + plain(packets(2, size=20)) + noise
+    at = turn = 0
+    while at < len(data):
+        step = cuts[turn % len(cuts)]
+        assert all(piece and size for piece, size in framer.pieces(data[at : at + step]))
+        at += step
+        turn += 1
+    assert len(framer._rest) < 40_000

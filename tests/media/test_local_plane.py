@@ -29,7 +29,9 @@ from media.plane import (
     Transport,
     Verdict,
 )
+from media.rtp import Packetiser
 
+UDP_SEGMENT = 103
 QUICK = {"never_came_s": 0.2}
 
 
@@ -539,6 +541,43 @@ async def test_cameras_of_ssrc_0_are_told_apart_by_their_answers(house, camera, 
         await cam.send(inlet.port, fresh(h264))
     for inlet in inlets:
         await home.until(lambda event, inlet=inlet: isinstance(event, FirstFrame) and event.inlet == inlet.id)
+
+
+@pytest.mark.parametrize("bursts", [True, False])
+async def test_a_recorder_that_sends_two_channels_from_one_port_is_sorted_by_ssrc(house, camera, h264, fresh, bursts):
+    home, recorder, other = await house(), camera(1), camera(2)
+    inlets = [await home.plane.open(n, Transport.UDP, single_port=True) for n in (1, 2)]
+    for inlet in inlets:
+        await home.plane.aim(inlet.id, Aim())
+    both = zip(recorder.packets(fresh(h264)), other.packets(fresh(h264)), strict=True)
+    packets = [packet for pair in both for packet in pair]
+    if bursts:
+        # All of one size, so that the kernel takes them together, and ours apart.
+        packets = [packet.ljust(1412, b"\0") for packet in packets]
+        recorder.udp.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 1412)
+        packets = [b"".join(packets[at : at + 40]) for at in range(0, len(packets), 40)]
+    await recorder.send_packets(inlets[0].port, packets)
+    for inlet in inlets:
+        await home.until(lambda event, inlet=inlet: isinstance(event, FirstFrame) and event.inlet == inlet.id)
+    found = [home.plane.statistics(inlet.id) for inlet in inlets]
+    assert [each.ssrc_mismatches for each in found] == [0, 0]
+    assert [each.packets for each in found] == [len(h264)] * 2
+
+
+async def test_a_flood_by_a_stranger_takes_nothing_from_a_live_stream(house, camera, h264, fresh):
+    home, cam, stranger = await house(), camera(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264[:10]))
+    before = home.plane.statistics(inlet.id)
+    stranger.udp.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, 112)
+    flood = b"".join(Packetiser(200000001, payload_limit=100).packets(bytes(4000), 5))
+    for frame in fresh(h264[10:]):
+        for _ in range(20):
+            stranger.udp.sendto(flood, ("127.0.0.1", inlet.port))
+        await cam.send(inlet.port, [frame])
+    after = home.plane.statistics(inlet.id)
+    assert after.packets - before.packets == 30 and after.lost == 0
+    assert home.plane._sessions[inlet.id].receiver.lock.source == cam.address
+    assert home.plane._sessions[inlet.id].receiver.refused == 30 * 20 * 40
 
 
 async def test_the_shared_port_takes_tcp_too(house, camera, h264, fresh):
