@@ -17,6 +17,7 @@ from aiohttp import web
 from app.premises import DATABASE, CannotStart, move_in, needing
 from app.settings import Settings
 from broker.broker import Broker
+from broker.levers import Levers
 from broker.placement import Placement
 from media.local import LocalPlane
 from media.workers import Workers
@@ -83,10 +84,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     with needing(f"SIP 地址 {sip} ", f"the SIP address {sip}", cure):
         await stack.start()
     taken.push_async_callback(broker.close)
+    levers = Levers(below)
+    taken.push_async_callback(levers.close)
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
-    above = Above(stack, directory, exporter, broker, below, bus, settings.above)
+    above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
     below.ladder.know_also(above.at)
     switchboard = Switchboard(stack, above)
     taken.callback(switchboard.close)
@@ -127,6 +130,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         uppers=above,
         exporter=exporter,
         routes=broker.routes,
+        levers=levers,
         following=below.following,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -69,6 +70,9 @@ class CameraSettings:
     """What it claims to have kept; it is played and downloaded like a recorder's."""
 
 
+MOST_OBEYED = 1_000
+
+
 class Camera:
     """A device at work. `run` until cancelled, then `close`."""
 
@@ -79,6 +83,8 @@ class Camera:
         self.speaker = Speaker(settings.speaker, self)
         faults = Faults(silent_media=settings.silent_media, foreign_ssrc=settings.foreign_ssrc)
         self._studio = Studio(self.speaker, StudioSettings(settings.video, settings.sound, settings.most_calls), faults)
+        self.obeyed: deque[DeviceControl] = deque(maxlen=MOST_OBEYED)
+        """The controls it was given last, oldest first."""
         self.heads = self._studio.heads
         self.heads.update({channel.code: Head() for channel in settings.channels})
 
@@ -197,6 +203,7 @@ class Camera:
         return PresetList(sn=asked.sn, device=asked.device, presets=listed, sum_num=len(listed))
 
     def _obey(self, asked: DeviceControl) -> list[Manscdp]:
+        self.obeyed.append(asked)
         if asked.ptz is not None:
             self._turn(asked)
         if asked.i_frame:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from broker.levers import Levers
 from gb28181.identity import of_operator
 from web.auth import Gate, Who
 from web.errors import denied
 from web.feed import Feed
 from web.leases import Leases
-from web.levers import Levers
 from web.lobby import Lobby
 from web.metrics.scrape import Scrape
 from web.passwords import Passwords

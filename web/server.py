@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 from aiohttp import web
 
+from broker.levers import Levers
 from web.api.table import ROUTES
 from web.auth import Gate, Proof, Who
 from web.desk import DESK, Desk
@@ -18,7 +19,6 @@ from web.feed import Feed
 from web.guard import DOORS, Doors, guard
 from web.headers import put_headers
 from web.leases import Leases
-from web.levers import Levers
 from web.lobby import Lobby
 from web.metrics.scrape import Scrape
 from web.openapi import document
@@ -84,7 +84,7 @@ def make_app(
         throttle=Throttle(),
         feed=feed,
         leases=leases,
-        levers=Levers(services.neighbours, settings.ptz_hold_s),
+        levers=services.levers if services.levers is not None else Levers(services.neighbours),
         lobby=lobby,
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,

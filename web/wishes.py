@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.levers import Levers
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
@@ -184,5 +185,7 @@ class Services:
     """Renders what platforms above see; None together with `uppers`."""
     routes: Routes | None = None
     """Which ways to a channel failed lately; None while nobody remembers."""
+    levers: Levers | None = None
+    """Who holds which camera in motion, shared with platforms above; None where operators here are alone."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""

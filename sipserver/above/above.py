@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Protocol
 
+from broker.levers import Levers
 from gb28181.code import Kind, kind_of
 from gb28181.peer import Hop, PeerOffline
 from registry.device import DeviceKind
@@ -70,6 +71,7 @@ class Above:
         bus: Bus,
         settings: AboveSettings | None = None,
         *,
+        levers: Levers,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         noise: Callable[[], float] = random.random,
@@ -93,6 +95,7 @@ class Above:
             exporter,
             neighbours,
             self.settings,
+            levers,
             tiers_below=self._tiers_below,
             changed=self._changed,
             sent_catalog=lambda liaison: self._dirty(liaison.upper.code),

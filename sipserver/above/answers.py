@@ -11,6 +11,8 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
+from broker.levers import Levers
+from gb28181 import ptz
 from gb28181.identity import HEADER
 from gb28181.manscdp.alarm import AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
@@ -31,7 +33,7 @@ from sipserver.above.turns import Turns
 from sipserver.above.user_identity import extended, has_come_by, identity_of
 from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
-from sipserver.sip.message import Field, Response
+from sipserver.sip.message import Response
 from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
@@ -85,6 +87,7 @@ class Answers:
         exporter: Exporter,
         below: NeighboursBelow,
         settings: AboveSettings,
+        levers: Levers,
         *,
         tiers_below: Callable[[str, str], Awaitable[int]],
         changed: Callable[[Liaison], None],
@@ -94,6 +97,7 @@ class Answers:
         self._exporter = exporter
         self._below = below
         self._settings = settings
+        self._levers = levers
         self._tiers_below = tiers_below
         self._changed = changed
         self._sent_catalog = sent_catalog
@@ -352,13 +356,22 @@ class Answers:
         body = await recoded(
             wish.body, downward, sn=value.sn, charset=manners.charset, edition=manners.edition, known=known
         )
-        return await peer.relay(
-            lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
-            timeout_s=self._settings.hop_patience_s * min(tiers, self._settings.deepest),
-            many=comes_in_parts(value, wish.body),
-            answer=wish.wants_answer,
-            headers=self._identity(wish),
-        )
+        identity = self._identity(wish)
+
+        def say() -> Awaitable[list[bytes]]:
+            return peer.relay(
+                lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
+                timeout_s=self._settings.hop_patience_s * min(tiers, self._settings.deepest),
+                many=comes_in_parts(value, wish.body),
+                answer=wish.wants_answer,
+                headers=((HEADER, identity),),
+            )
+
+        command = steering(value)
+        if command is None or tiers > 1:
+            return await say()  # a platform below watches over its own cameras
+        hold_s = self._settings.ptz_hold_s
+        return await self._levers.steer(owner, shared.code, command, say, hold_s=hold_s, identity=identity)
 
     def _reachable(self, shared: Shared) -> tuple[str, PeerBelow | None]:
         """The first neighbour online of those that have it, else the first that is expected after our restart."""
@@ -367,10 +380,9 @@ class Answers:
         there = [each for each in peers if each[1].is_online] or [each for each in peers if each[1].is_expected]
         return there[0] if there else (shared.owner, None)
 
-    def _identity(self, wish: _Wish) -> tuple[Field, ...]:
+    def _identity(self, wish: _Wish) -> str:
         """Who asks, with our realm in front (GB/T 28181-2022 8.3)."""
-        us = self._settings.code
-        return ((HEADER, extended(wish.identity, us, wish.liaison.upper.code)),)
+        return extended(wish.identity, self._settings.code, wish.liaison.upper.code)
 
     def _status_while_offline(self, value: Manscdp) -> Manscdp:
         return DeviceStatus(value.sn, value.device, online=False, status_ok=False, reason="offline")
@@ -428,6 +440,16 @@ def text_between(body: bytes, start: bytes, end: bytes) -> str:
     """The ASCII text after `start` up to `end`; "" when there is none."""
     _, found, rest = body.partition(start)
     return rest.partition(end)[0][:128].decode("ascii", "replace").strip() if found else ""
+
+
+def steering(value: Manscdp) -> ptz.Command | None:
+    """The PTZ command in a control; None when it holds none, or none that we can read."""
+    if not isinstance(value, DeviceControl) or not value.ptz:
+        return None
+    try:
+        return ptz.decode(value.ptz)
+    except ValueError:
+        return None
 
 
 def comes_in_parts(value: Manscdp, body: bytes) -> bool:

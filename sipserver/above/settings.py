@@ -52,6 +52,9 @@ class AboveSettings:
     """Queries from above that wait for those below at once; more are refused with 503."""
     questions_at_once: int = 32
     """So many of them are asked below side by side."""
+    ptz_hold_s: float = 30.0
+    """A camera of ours that a platform above set in motion is stopped when no word of it came for this long. Many say
+    nothing between the press of a button and its release, so it is as long as a slow turn all round."""
     repeats_s: float = 10.0
     """A body that comes again from the same upper within this time is answered and not acted upon."""
 
@@ -84,5 +87,7 @@ class AboveSettings:
             raise ValueError("refresh_at is a part of the granted time, 0.1 to 0.95")
         if self.page_tries < 1 or self.page_items_udp < 1 or self.page_items_tcp < 1 or self.batch_items < 1:
             raise ValueError("page_tries, page_items_udp, page_items_tcp and batch_items must be at least 1")
+        if not 1.0 <= self.ptz_hold_s <= 600.0:
+            raise ValueError(f"ptz_hold_s is 1 to 600 seconds, not {self.ptz_hold_s:g}")
         if self.subscription_default_s > self.subscription_longest_s:
             raise ValueError("subscription_default_s must not be above subscription_longest_s")

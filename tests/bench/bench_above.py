@@ -13,6 +13,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from broker.levers import Levers
 from gb28181.charset import Charset
 from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
@@ -95,7 +96,7 @@ async def exchange(transport: str, total: int) -> None:
     await upper.start()
     await lower.start()
     shop.upper_value = Upper(UPPER, host="127.0.0.1", port=upper.port, transport=transport)
-    above = Above(lower, shop, shop, shop, shop, Bus(), AboveSettings(code=US))  # type: ignore[arg-type]
+    above = Above(lower, shop, shop, shop, shop, Bus(), AboveSettings(code=US), levers=Levers(shop))  # type: ignore[arg-type]
     lower.on_request = lambda incoming: above.take(incoming) if above.claims(incoming) else incoming.respond(403)
     await above.start()
     while not above.is_up(UPPER):

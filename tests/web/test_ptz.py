@@ -11,7 +11,9 @@ from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.peer import Gathered, PeerRefused, PeerSilent
 from registry.device import Device, DeviceKind
 from web.api.ptz import Steering, command_of
+from web.desk import DESK
 from web.errors import Problem
+from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
 STEER = f"/api/v1/channels/{CAMERA}/{CAMERA}/ptz"
@@ -171,3 +173,30 @@ async def test_a_platform_below_is_told_who_steers_and_a_camera_is_not(house):
     assert status == 204, said
     (name,) = below.names
     assert len(below.told) == 1 and name.partition("-")[2] == "operator-operator" and len(name.partition("-")[0]) == 20
+
+
+async def test_the_route_holds_the_lever_and_lets_it_go(house):
+    peer = await house.camera()
+    operator = await house.person("operator")
+    assert (await operator.ask("POST", STEER, {"pan": 1}))[0] == 204
+    assert len(house.app[DESK].levers) == 1
+    assert (await operator.ask("POST", STEER, {"stop": True}))[0] == 204
+    assert len(house.app[DESK].levers) == 0
+    assert len(peer.told) == 2
+
+
+async def test_a_stop_of_ours_for_a_platform_below_says_whose_hand_it_was(house):
+    city, far = "34020000002000000009", "34020200001320000009"
+    platform = await house.camera(city)
+    await house.directory.merge(city, [Item(far, parent_ids=(city,))], complete=True, at=1.0)
+    operator = await house.person("operator")
+    assert (await operator.ask("POST", f"/api/v1/channels/{city}/{far}/ptz", {"pan": 1}))[0] == 204
+    await house.app[DESK].levers.close()
+    assert [ptz.decode(told.ptz) for told in platform.told] == [ptz.Move(pan=1.0), ptz.Stop()]
+    assert len(platform.names) == 2 and platform.names[0] == platform.names[1] != ""
+
+
+def test_a_lever_that_is_never_let_go_or_at_once_is_refused():
+    for wrong in (0.0, -1.0, 61.0, float("nan")):
+        with pytest.raises(ValueError, match="ptz_hold_s"):
+            WebSettings(ptz_hold_s=wrong)

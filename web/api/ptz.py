@@ -79,7 +79,15 @@ async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
     peer = await _peer_of(visit, owner, code)
     digits = ptz.encode(command, doubled=peer.dialect.doubles_pan_speed)
     name = body.preset.name if body.preset is not None and body.preset.action == "set" else ""
-    await visit.desk.levers.steer(peer, code, command, DeviceControl(sn=0, device=code, ptz=digits, preset_name=name))
+    control = DeviceControl(sn=0, device=code, ptz=digits, preset_name=name)
+    await visit.desk.levers.steer(
+        owner,
+        code,
+        command,
+        lambda: peer.tell(control),
+        hold_s=visit.desk.settings.ptz_hold_s,
+        identity=_identity(visit, owner),
+    )
 
 
 @route(
@@ -141,9 +149,14 @@ async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
     peer = visit.services.neighbours.peer(owner)
     if peer is None:
         raise PeerOffline(f"{owner} is not online")
-    device = directory.device(owner)
-    # Only what leaves our realm says who asks; a camera of ours has no use for it.
-    return peer.in_name_of(visit.identity) if device is not None and device.is_platform else peer
+    identity = _identity(visit, owner)
+    return peer.in_name_of(identity) if identity else peer
+
+
+def _identity(visit: Visit, owner: str) -> str:
+    """Only what leaves our realm says who asks; a camera of ours has no use for it."""
+    device = visit.services.directory.device(owner)
+    return visit.identity if device is not None and device.is_platform else ""
 
 
 async def _patience(visit: Visit, owner: str, code: str) -> float | None:

@@ -106,3 +106,17 @@ async def test_an_alarm_and_a_place_at_the_bottom_reach_the_top(tmp_path: Path):
         await until(lambda: lower.followers.of("position"))
         await lower.report_place(CAMERA, 113.3, 23.1)
         await followed.wait_for(lambda each: bool(each.news))
+
+
+async def test_a_camera_that_the_top_set_in_motion_is_stopped_by_the_tier_that_has_it(tmp_path: Path):
+    async with chain(tmp_path, more={"above": {"ptz_hold_s": 1.0}}) as (province, _, county, ground):
+        camera = await ground.camera(county)
+        code = camera.settings.speaker.code
+        judge = await ground.judge(province)
+        await until(lambda: province.sees(code), 30)
+        move, stop = (ptz.encode(command) for command in (ptz.Move(0.5, 0.0, 0.0), ptz.Stop()))
+        assert (await judge.tell(province.code, DeviceControl(9, code, ptz=move))).status == 200
+        await until(lambda: len(camera.obeyed) >= 3)
+        await asyncio.sleep(2.5)
+        # The county says its stop twice, and nobody above says one of his own.
+        assert [each.ptz for each in camera.obeyed] == [move, stop, stop]

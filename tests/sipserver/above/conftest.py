@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from broker.levers import Levers
 from broker.watch import Lease, Sender, VideoTrack, Watch, WatchFailed
 from gb28181.charset import Charset
 from gb28181.edition import Edition
@@ -166,12 +167,21 @@ class FakePeer:
     def __init__(self) -> None:
         self.is_online = True
         self.is_expected = False
+        self.told: list[object] = []
+        self.names: list[str] = []
         self.manners = Manners(charset=Charset.GB2312, edition=Edition.V2016)
         self.handed: list[Handed] = []
         self.answers: Callable[[Manscdp], Iterable[Manscdp]] = lambda value: ()
         self.error: Exception | None = None
         self.gate: asyncio.Event | None = None
         self.next_sn = 100
+
+    def in_name_of(self, identity: str) -> FakePeer:
+        self.names.append(identity)
+        return self
+
+    async def tell(self, notice: object) -> None:
+        self.told.append(notice)
 
     async def relay(
         self,
@@ -310,6 +320,7 @@ class LowerHouse:
         self.skew_s = 0.0
         self.below: list[Incoming] = []
         self.stack.on_request = self._goes_below
+        self.levers = Levers(self.neighbours, again_s=0.01)  # type: ignore[arg-type]  # peers that are only told
         self.above = Above(
             self.stack,
             self.uppers,
@@ -318,6 +329,7 @@ class LowerHouse:
             self.neighbours,
             self.bus,
             settings,
+            levers=self.levers,
             clock=lambda: time.monotonic() + self.skew_s,
         )
         self.switchboard = Switchboard(self.stack, self.above)

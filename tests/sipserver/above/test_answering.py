@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from itertools import pairwise
 
+from gb28181 import ptz
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
@@ -287,6 +288,50 @@ async def test_SEC_06_the_user_above_goes_down_with_our_realm_in_front_and_a_cir
     assert sent == f"{OUR_CODE}-{UPPER_CODE}-34010000004000000007-org"
     circle = (("Monitor-User-Identity", sent),)
     assert (await upper.say(DeviceControl(91, CAMERA, ptz="A50F0100000000B5"), headers=circle)).status == 482
+
+
+def turn(sn: int, command: ptz.Command) -> DeviceControl:
+    return DeviceControl(sn, CAMERA, ptz=ptz.encode(command))
+
+
+async def test_a_camera_of_ours_that_an_upper_moves_stops_when_no_more_is_heard_of_it(joined, until_true):
+    upper, house = await joined(ptz_hold_s=1.0)
+    house.exporter.share(UPPER_CODE, CAMERA)
+    who = f"{UPPER_CODE}-34010000004000000007-org"
+    move = turn(1, ptz.Move(pan=1.0))
+    assert (await upper.say(move, headers=(("Monitor-User-Identity", who),))).status == 200
+    await until_true(lambda: house.peer.told)
+    stop = DeviceControl(0, CAMERA, ptz=ptz.encode(ptz.Stop()))
+    assert house.peer.told[0] == stop
+    assert [handed.value.ptz for handed in house.peer.handed] == [move.ptz]
+    assert house.peer.names[0] == house.peer.handed[0].headers["Monitor-User-Identity"] == f"{OUR_CODE}-{who}"
+
+
+async def test_a_stop_from_above_lets_the_lever_go(joined, until_true):
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    await upper.say(turn(1, ptz.Move(pan=1.0)))
+    await until_true(lambda: len(house.levers) == 1)
+    await upper.say(turn(2, ptz.Stop()))
+    await until_true(lambda: len(house.peer.handed) == 2 and len(house.levers) == 0)
+    assert house.peer.told == []
+
+
+async def test_the_cameras_of_a_platform_below_are_its_own_to_stop(joined, until_true):
+    upper, house = await joined()
+    house.uppers.devices[DEVICE] = Device(DEVICE, kind=DeviceKind.PLATFORM)
+    house.exporter.share(UPPER_CODE, CAMERA)
+    await upper.say(turn(1, ptz.Move(pan=1.0)))
+    await until_true(lambda: house.peer.handed)
+    assert len(house.levers) == 0
+
+
+async def test_a_steering_that_cannot_be_read_goes_down_all_the_same(joined, until_true):
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    await upper.say(DeviceControl(1, CAMERA, ptz="A50F4D1000001021FF"))
+    await until_true(lambda: house.peer.handed)
+    assert len(house.levers) == 0
 
 
 async def test_news_of_ordered_work_go_to_the_upper_that_ordered_it(make_upper, make_lower, until_true):

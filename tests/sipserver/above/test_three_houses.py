@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 import pytest
 from msgspec.structs import replace
 
+from broker.levers import Levers
 from gb28181.code import is_group
 from gb28181.manscdp.catalog import Item
 from registry.device import Device, DeviceKind, Presence
@@ -64,6 +65,7 @@ class RealHouse:
             self.below,
             self.bus,
             AboveSettings(code=self.code, name=self.name, retry_s=0.2, reconnect_s=0.1, batch_s=0.05, jitter=0.0),
+            levers=Levers(self.below),
         )
         self.below.ladder.know_also(self.above.at)
         switchboard = Switchboard(self.stack, self.above)

@@ -7,15 +7,12 @@ import time
 
 import pytest
 
+from broker.levers import Levers
 from gb28181 import ptz
 from gb28181.manscdp.control import DeviceControl
 from gb28181.peer import PeerSilent
-from web.desk import DESK
-from web.levers import Levers
-from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
-STEER = f"/api/v1/channels/{CAMERA}/{CAMERA}/ptz"
 MOVE, STOP = ptz.Move(pan=1.0), ptz.Stop()
 LENS, LENS_STOP = ptz.FocusIris(focus=1.0), ptz.FocusIris()
 CALL = ptz.Preset(ptz.PresetAction.CALL, 1)
@@ -31,6 +28,7 @@ class Camera:
         self.code = code
         self.heard: list[ptz.Command] = []
         self.at: list[float] = []
+        self.names: list[str] = []
         self.fails = 0
         self.news = asyncio.Event()
 
@@ -42,6 +40,10 @@ class Camera:
         if self.fails:
             self.fails -= 1
             raise PeerSilent("no answer")
+
+    def in_name_of(self, identity: str) -> Camera:
+        self.names.append(identity)
+        return self
 
     async def until_heard(self, count: int) -> None:
         async with asyncio.timeout(5.0):
@@ -63,13 +65,18 @@ def camera() -> Camera:
     return Camera()
 
 
-def levers_of(camera: Camera, hold_s: float = 0.15) -> Levers:
-    return Levers(Neighbours(camera), hold_s, again_s=0.02)  # type: ignore[arg-type]  # a camera that is only told
+HOLD_S = 0.15
 
 
-async def steer(levers: Levers, camera: Camera, command: ptz.Command) -> None:
+def levers_of(camera: Camera, again_s: float = 0.02) -> Levers:
+    return Levers(Neighbours(camera), again_s=again_s)  # type: ignore[arg-type]  # a camera that is only told
+
+
+async def steer(
+    levers: Levers, camera: Camera, command: ptz.Command, hold_s: float = HOLD_S, identity: str = ""
+) -> None:
     control = DeviceControl(sn=0, device=CAMERA, ptz=ptz.encode(command))
-    await levers.steer(camera, CAMERA, command, control)  # type: ignore[arg-type]  # likewise
+    await levers.steer(camera.code, CAMERA, command, lambda: camera.tell(control), hold_s=hold_s, identity=identity)
 
 
 @pytest.mark.parametrize(("motion", "stop"), [(MOVE, STOP), (LENS, LENS_STOP)])
@@ -129,7 +136,7 @@ async def test_a_motion_whose_answer_never_came_is_stopped_too(camera):
 
 
 async def test_a_camera_moved_again_is_not_told_to_stop_a_second_time(camera):
-    levers = Levers(Neighbours(camera), 0.1, again_s=0.06)  # type: ignore[arg-type]  # a camera that is only told
+    levers = levers_of(camera, again_s=0.06)
     await steer(levers, camera, MOVE)
     await camera.until_heard(2)
     await steer(levers, camera, MOVE)
@@ -139,23 +146,24 @@ async def test_a_camera_moved_again_is_not_told_to_stop_a_second_time(camera):
 
 
 async def test_a_house_that_closes_leaves_nothing_turning(camera):
-    levers = levers_of(camera, hold_s=60.0)
-    await steer(levers, camera, MOVE)
+    levers = levers_of(camera)
+    await steer(levers, camera, MOVE, hold_s=60.0)
     await levers.close()
     assert camera.heard == [MOVE, STOP]
 
 
-async def test_the_route_holds_the_lever_and_lets_it_go(house):
-    peer = await house.camera()
-    operator = await house.person("operator")
-    assert (await operator.ask("POST", STEER, {"pan": 1}))[0] == 204
-    assert len(house.app[DESK].levers) == 1
-    assert (await operator.ask("POST", STEER, {"stop": True}))[0] == 204
-    assert len(house.app[DESK].levers) == 0
-    assert len(peer.told) == 2
+async def test_the_stop_goes_in_the_name_of_whoever_began(camera):
+    levers = levers_of(camera)
+    await steer(levers, camera, MOVE, identity="somebody-else")
+    await steer(levers, camera, MOVE, identity="34020000-operator")
+    await camera.until_heard(4)
+    assert (camera.heard, camera.names) == ([MOVE, MOVE, STOP, STOP], ["34020000-operator"] * 2)
 
 
-def test_a_lever_that_is_never_let_go_or_at_once_is_refused():
-    for wrong in (0.0, -1.0, 61.0, float("nan")):
-        with pytest.raises(ValueError, match="ptz_hold_s"):
-            WebSettings(ptz_hold_s=wrong)
+async def test_the_last_hand_on_a_lever_says_how_long_it_holds(camera):
+    levers = levers_of(camera)
+    await steer(levers, camera, MOVE, hold_s=0.05)
+    await steer(levers, camera, MOVE, hold_s=60.0)
+    await asyncio.sleep(0.2)
+    assert (camera.heard, len(levers)) == ([MOVE, MOVE], 1)
+    await levers.close()

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple, TypeVar
 
 from gb28181 import ptz
 from gb28181.manscdp.control import DeviceControl
-from gb28181.peer import Neighbours, Peer, PeerError
+from gb28181.peer import Neighbours, PeerError
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STOPS: dict[type[ptz.Command], ptz.Command] = {ptz.Move: ptz.Stop(), ptz.FocusIris: ptz.FocusIris()}
 """What ends a motion of each sort; the lens does not heed the head's stop (GB/T 28181-2022 A.3.3)."""
@@ -31,67 +34,89 @@ class _Lever(NamedTuple):
     part: type[ptz.Command]
 
 
-class Levers:
-    """Whoever steers says so again within `hold_s`, or the motion ends: a browser that died cannot say stop."""
+class _Hand(NamedTuple):
+    """Who holds a lever: until when, and in whose name it is let go (Monitor-User-Identity, "" where nobody asks)."""
 
-    def __init__(self, neighbours: Neighbours, hold_s: float, *, again_s: float = AGAIN_S) -> None:
+    timer: asyncio.TimerHandle
+    identity: str
+
+
+class Levers:
+    """Whoever steers says so again in time, or the motion ends: a browser that died cannot say stop, and neither can a
+    platform above whose line is cut. Operators here and platforms above share the levers; the last hand counts."""
+
+    def __init__(self, neighbours: Neighbours, *, again_s: float = AGAIN_S) -> None:
         self._neighbours = neighbours
-        self._hold_s = hold_s
         self._again_s = again_s
-        self._held: dict[_Lever, asyncio.TimerHandle] = {}
+        self._held: dict[_Lever, _Hand] = {}
         self._stopping: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
         return len(self._held)
 
-    async def steer(self, peer: Peer, code: str, command: ptz.Command, control: DeviceControl) -> None:
-        """Tell a camera its command, and watch over what that sets in motion. Raises PeerError."""
-        lever = _Lever(peer.code, code, MOTION_OF.get(type(command), type(command)))
+    async def steer(
+        self,
+        owner: str,
+        code: str,
+        command: ptz.Command,
+        say: Callable[[], Awaitable[T]],
+        *,
+        hold_s: float,
+        identity: str = "",
+    ) -> T:
+        """`say` a camera its command, and watch over what that sets in motion for `hold_s` seconds. Raises what `say`
+        raises."""
+        lever = _Lever(owner, code, MOTION_OF.get(type(command), type(command)))
         ends = _is_end(command)
         if type(command) in STOPS and not ends:
             # Before it is told: a camera may turn though its answer never comes.
-            self._hold(lever)
+            self._hold(lever, hold_s, identity)
         held = self._held.get(lever)
-        await peer.tell(control)
+        said = await say()
         # Only now: had the stop failed, ours would still follow. And not if somebody moved the camera meanwhile.
         if ends and self._held.get(lever) is held:
             self._let_go(lever)
+        return said
 
     async def close(self) -> None:
         """Stop whatever still moves: when we are gone nobody will."""
         for task in self._stopping:
             task.cancel()
-        held = tuple(self._held)
-        for lever in held:
+        held = tuple(self._held.items())
+        for lever, _ in held:
             self._let_go(lever)
-        await asyncio.gather(*(self._tell_stop(lever, HASTY_S) for lever in held))
+        await asyncio.gather(*(self._tell_stop(lever, hand.identity, HASTY_S) for lever, hand in held))
 
-    def _hold(self, lever: _Lever) -> None:
+    def _hold(self, lever: _Lever, hold_s: float, identity: str) -> None:
         self._let_go(lever)
-        self._held[lever] = asyncio.get_running_loop().call_later(self._hold_s, self._expire, lever)
+        timer = asyncio.get_running_loop().call_later(hold_s, self._expire, lever)
+        self._held[lever] = _Hand(timer, identity)
 
     def _let_go(self, lever: _Lever) -> None:
-        handle = self._held.pop(lever, None)
-        if handle is not None:
-            handle.cancel()
+        hand = self._held.pop(lever, None)
+        if hand is not None:
+            hand.timer.cancel()
 
     def _expire(self, lever: _Lever) -> None:
-        del self._held[lever]
+        hand = self._held.pop(lever)
         log.info("nobody holds the lever of %s any more; it is told to stop", lever.code)
-        task = asyncio.get_running_loop().create_task(self._stop_twice(lever), name=f"stop {lever.code}")
+        stopping = self._stop_twice(lever, hand.identity)
+        task = asyncio.get_running_loop().create_task(stopping, name=f"stop {lever.code}")
         self._stopping.add(task)
         task.add_done_callback(self._stopping.discard)
 
-    async def _stop_twice(self, lever: _Lever) -> None:
-        await self._tell_stop(lever, PATIENCE_S)
+    async def _stop_twice(self, lever: _Lever, identity: str) -> None:
+        await self._tell_stop(lever, identity, PATIENCE_S)
         await asyncio.sleep(self._again_s)
         if lever not in self._held:
-            await self._tell_stop(lever, PATIENCE_S)
+            await self._tell_stop(lever, identity, PATIENCE_S)
 
-    async def _tell_stop(self, lever: _Lever, patience_s: float) -> None:
+    async def _tell_stop(self, lever: _Lever, identity: str, patience_s: float) -> None:
         peer = self._neighbours.peer(lever.owner)
         if peer is None:
             return
+        if identity:
+            peer = peer.in_name_of(identity)
         try:
             async with asyncio.timeout(patience_s):
                 await peer.tell(DeviceControl(sn=0, device=lever.code, ptz=ptz.encode(STOPS[lever.part])))
