@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from broker.broker import BrokerSettings
+from broker.sources import SourceSettings
 from gb28181.code import GbCode
 from media.local import PlaneSettings
 from registry.store.migrate import driver_url
@@ -64,6 +65,7 @@ class Settings:
     above: AboveSettings = field(default_factory=AboveSettings)
     media: PlaneSettings = field(default_factory=PlaneSettings)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    sources: SourceSettings = field(default_factory=SourceSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

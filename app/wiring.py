@@ -19,6 +19,7 @@ from app.settings import Settings
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
+from broker.sources import SourceKeeper
 from media.local import LocalPlane
 from media.workers import Workers
 from registry.directory import Directory
@@ -26,6 +27,7 @@ from registry.divisions import Divisions
 from registry.events import Bus
 from registry.export_plan import OwnSystem
 from registry.exporting import Exporter
+from registry.own_sources import OwnSources
 from sipserver.above.above import Above
 from sipserver.below.below import Below
 from sipserver.stack import Stack
@@ -73,7 +75,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     stack = Stack(settings.sip)
     below = Below(stack, directory, bus, settings.below)
     placement = Placement(hosts=plane) if isinstance(plane, Workers) else Placement(plane)
-    broker = Broker(below, directory, placement, bus, settings.broker)
+    own_sources = OwnSources(directory, settings.platform.code, "自有信号源")
+    keeper = SourceKeeper(own_sources, placement, bus, settings.sources)
+    broker = Broker(below, directory, placement, bus, settings.broker, sources=keeper.of)
     # Below knows everybody before the first message comes in, and lets go before the connections do: otherwise our
     # own shutdown would be told as theirs.
     taken.push_async_callback(stack.close)
@@ -86,6 +90,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(broker.close)
     levers = Levers(below)
     taken.push_async_callback(levers.close)
+    await keeper.start()
+    taken.push_async_callback(keeper.close)
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)

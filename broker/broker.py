@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
 from broker.failure import Failure
+from broker.fetched import Sources, nothing_is_fetched
 from broker.life import State
 from broker.placement import Placement
 from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
@@ -109,8 +110,11 @@ class Broker:
         media: MediaPlane | Placement,
         bus: Bus,
         settings: BrokerSettings | None = None,
+        *,
+        sources: Sources = nothing_is_fetched,
     ) -> None:
         self.settings = settings or BrokerSettings()
+        self._sources = sources
         self._neighbours = neighbours
         self._channels = channels
         self._routes = RouteBook(channels, self.settings.domain)
@@ -313,6 +317,7 @@ class Broker:
             self._stream_changed,
             self._inlet_changed,
             lambda: self._detour(stream, watch),
+            self._sources,
         )
         before = self._ending.get(key)
         if before is not None:

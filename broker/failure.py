@@ -104,6 +104,23 @@ def of_media(seen: Seen, code: str, where: str, call_id: str | None) -> Failure:
     )
 
 
+def of_source(seen: Seen, code: str, call_id: str | None) -> Failure:
+    """What we fetch ourselves did not come; what was asked and answered on the way is the ladder."""
+    words = WORDS_OF_VERDICT[seen.verdict]
+    what = f"{words}: {seen.note}" if seen.note else words
+    hops = tuple(Hop(code, step.what, step.status, step.reason) for step in seen.steps)
+    if not hops or seen.steps[-1].status == 200:
+        hops += (Hop("media", "await the first picture", 0, f"{seen.verdict}: {what}"),)
+    return Failure(
+        message=f"no picture could be fetched for {code}: {what}",
+        code="no-media",
+        status=480 if seen.verdict is Verdict.CANNOT_CONNECT else STATUS_OF_VERDICT.get(seen.verdict, 504),
+        hops=hops,
+        seen=seen,
+        call_id=call_id,
+    )
+
+
 def _of_call(error: PeerError, code: str, key: str, status: int, words: str) -> Failure:
     said = error.status if isinstance(error, PeerRefused) else 0
     reason = error.reason if isinstance(error, PeerRefused) else str(error)

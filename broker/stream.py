@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
-from broker.failure import Failure, of_media, of_peer
+from broker.failure import Failure, of_media, of_peer, of_source
+from broker.fetched import Fetching, Sources, nothing_is_fetched
 from broker.life import LIFE, State, Turn
 from broker.placement import Placement
 from broker.ssrc_pool import NoNumber, SsrcPool
@@ -34,13 +35,14 @@ from media.plane import (
     NoCapacity,
     PlaneEvent,
     Seen,
+    Source,
     StreamFailed,
     TracksChanged,
     Transport,
     Verdict,
     VideoTrack,
 )
-from registry.device import Device
+from registry.device import Device, DeviceKind
 
 log = logging.getLogger(__name__)
 
@@ -139,6 +141,7 @@ class Stream:
         changed: Callable[[Stream, str], None],
         inlet_changed: Callable[[Stream, str | None, str | None], None],
         detour: Callable[[], Awaitable[Detour | None]],
+        sources: Sources = nothing_is_fetched,
     ) -> None:
         self.name = name
         self.key = key
@@ -160,6 +163,7 @@ class Stream:
         self._movable: set[str] = set()
         self._device = device
         self._detour = detour
+        self._sources = sources
         self._neighbours = neighbours
         self._placement = placement
         self._ssrcs = ssrcs
@@ -463,17 +467,16 @@ class Stream:
     async def _open(self, way: Way) -> None:
         """A way in on the best media host that has room. Raises Failed."""
         self._way = way
-        planes = await self._placement.planes_for(self._device(self.key.owner), within_s=HOST_S)
+        device = self._device(self.key.owner)
+        source = self._sources(self.key.owner, self.key.channel)
+        if device is not None and device.kind is DeviceKind.OWN and (source is None or not self.is_live):
+            message = f"{self.key.channel} " + ("has no recordings" if source is not None else "is switched off here")
+            raise Failed(Failure(message, "not-available", 488, (Hop("us", "fetch it", 488, message),)))
+        planes = await self._placement.planes_for(device, within_s=HOST_S)
         refusal = "no media host is there"
         for plane in planes:
             try:
-                self.inlet = await plane.open(
-                    self._ssrc,
-                    way.transport,
-                    single_port=way.single_port,
-                    is_recording=not self._errand.kind.is_live,
-                    towards=self._our_host(),
-                )
+                self.inlet = await self._open_on(plane, way, source)
             except NoCapacity as error:
                 refusal = str(error)
                 continue
@@ -483,13 +486,30 @@ class Stream:
             hop = Hop("media", "open a port", 503, refusal)
             raise Failed(Failure(refusal, "no-capacity", 503, (*self._hops, hop)))
         self._inlet_changed(self, None, self.inlet.id)
+        if source is not None:
+            self._hops = []
+            return
         place = f"{way.transport} port {self.inlet.port}, SSRC {Ssrc(self._ssrc).text}"
         self._hops = [Hop("media", "open a port", 200, place)]
+
+    async def _open_on(self, plane: MediaPlane, way: Way, source: Source | None) -> Inlet:
+        if source is not None:
+            return await plane.pull(self._ssrc, source)
+        return await plane.open(
+            self._ssrc,
+            way.transport,
+            single_port=way.single_port,
+            is_recording=not self._errand.kind.is_live,
+            towards=self._our_host(),
+        )
 
     async def _ring(self) -> None:
         """INVITE, aim, first frame. Raises Failed."""
         inlet = self.inlet
         assert inlet is not None and self.plane is not None
+        if inlet.transport is Transport.PULLED:
+            await self._fetch(inlet)
+            return
         self._hops = self._hops[:1]
         peer, host, device = self._callee(inlet)
         offer = self._offer(peer, host, device, inlet)
@@ -510,16 +530,31 @@ class Stream:
             hop = Hop("us", "look at the path", 482, message)
             raise Failed(Failure(message, "loop", 482, (*self._hops, hop), None, call.call_id, self.path))
         call.on_end(lambda reason: self._call_ended(call, reason))
-        self._move(Turn.ANSWERED)
         answer = call.answer
         payloads = answer.payload_map() or offer.payload_map()
+        await self._aim(inlet, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads), call)
+        await self._first_frame(inlet, host, call)
+
+    async def _fetch(self, inlet: Inlet) -> None:
+        """The same for what nobody is called for: the media plane fetches it."""
+        self._hops = []
+        self._broken = None
+        self._news = self._loop.create_future()
+        self.calls += 1
+        self.call = call = Fetching()
+        self.path = (self._errand.own_code,) if self._errand.own_code else ()
+        await self._aim(inlet, Aim(), call)
+        await self._first_frame(inlet, "", call)
+
+    async def _aim(self, inlet: Inlet, aim: Aim, call: Call) -> None:
+        assert self.plane is not None
+        self._move(Turn.ANSWERED)
         try:
-            await self.plane.aim(inlet.id, Aim(answer.host or None, answer.port or None, answer.ssrc, payloads))
+            await self.plane.aim(inlet.id, aim)
         except KeyError as gone:
             message = f"the media host of {self.key.channel} vanished: {gone.args[0]}"
             hop = Hop("media", "aim", 503, message)
             raise Failed(Failure(message, "media-host-lost", 503, (*self._hops, hop), None, call.call_id)) from None
-        await self._first_frame(inlet, host, call)
 
     def _offer(self, peer: Peer, host: str, device: Device, inlet: Inlet) -> Offer:
         """What we ask for, in the words the peer understands (2022 annex G)."""
@@ -594,6 +629,8 @@ class Stream:
             hop = Hop(self.key.owner, "BYE", 0, self._broken)
             message = f"{self.key.channel} ended the call before its first picture: {self._broken}"
             raise Failed(Failure(message, "device-ended", 480, (*self._hops, hop), seen, call.call_id, self.path))
+        if inlet.transport is Transport.PULLED:
+            raise Failed(replace(of_source(seen, self.key.channel, call.call_id), path=self.path))
         where = f"{host}:{inlet.port}, SSRC {Ssrc(self._ssrc).text}, {inlet.transport}"
         raise Failed(replace(of_media(seen, self.key.channel, where, call.call_id).after(self.hops), path=self.path))
 

@@ -20,7 +20,7 @@ class Way:
         """Another way that may bring what this one did not; None when none would."""
         if self.single_port and (failure.needs_own_port or failure.code == "no-capacity"):
             return Way(self.transport, False)
-        if failure.nothing_came and may_change_transport:
+        if failure.nothing_came and may_change_transport and self.transport in OTHER_TRANSPORT:
             return Way(OTHER_TRANSPORT[self.transport], self.single_port)
         return None
 

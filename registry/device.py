@@ -14,6 +14,8 @@ class DeviceKind(StrEnum):
     RECORDER = "recorder"
     PLATFORM = "platform"
     OTHER = "other"
+    OWN = "own"
+    """Ourselves, as the owner of sources that we fetch; nobody registers as it."""
 
 
 class Presence(StrEnum):

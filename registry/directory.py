@@ -44,6 +44,7 @@ from registry.pinyin import open_dictionary
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
+from registry.source import OwnSource, source_of, source_row
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, SentRow, Shelf, Store, Writing
 from registry.store.sql import SqlStore
@@ -97,6 +98,7 @@ class Directory:
         self._directories: dict[str, Directories] = {}
         self._flips: set[str] = set()
         self._names_kept = NamesKept()
+        self._sources: dict[str, OwnSource] = {}
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
         self._one_at_a_time = asyncio.Lock()
         self._one_indexer = asyncio.Lock()  # taken in the order in which changes were stored
@@ -135,6 +137,7 @@ class Directory:
             [Branch(owner, directories) for owner, directories in self._directories.items()],
             [_holding_of(row) for row in await self._store.load(Shelf.HOLDINGS)],
         )
+        self._sources = {str(row["code"]): source_of(row) for row in await self._store.load(Shelf.SOURCES)}
         self._names_kept.load(_kept_name_of(row) for row in await self._store.load(Shelf.NAMES_KEPT))
         await self._find_ways()
         self._flips.update(self._book.devices)
@@ -664,6 +667,29 @@ class Directory:
     def upper_state(self, code: str) -> UpperState | None:
         """None until something was noted of it."""
         return self._above.states.get(code)
+
+    # Sources of our own; how they stand in the tree is `own_sources`' to say.
+
+    def sources(self) -> Mapping[str, OwnSource]:
+        return self._sources
+
+    async def keep_source(self, source: OwnSource) -> None:
+        """A new one, or in place of the one with its code."""
+        await self._whole(self._keep_source(source))
+
+    async def _keep_source(self, source: OwnSource) -> None:
+        async with self._store.writing() as writing:
+            await writing.put(Shelf.SOURCES, [source_row(source)])
+        self._sources[source.code] = source
+
+    async def drop_source(self, code: str) -> None:
+        """Harmless when it is not there."""
+        await self._whole(self._drop_source(code))
+
+    async def _drop_source(self, code: str) -> None:
+        async with self._store.writing() as writing:
+            await writing.remove(Shelf.SOURCES, [(code,)])
+        self._sources.pop(code, None)
 
     # What the renderer of catalogs for platforms above reads and keeps.
 

@@ -53,29 +53,6 @@ class Address:
         return f"rtsp://{self.place}{self.path}"
 
 
-def without_credentials(text: str) -> tuple[str, str, str]:
-    """An address as operators paste it, taken apart: the address, user and password ("" where it has none).
-
-    Passwords with an @ in them are written as they are by many makers' manuals: the last one before the path counts.
-
-    >>> without_credentials("rtsp://admin:a@b@10.0.0.9/live")
-    ('rtsp://10.0.0.9/live', 'admin', 'a@b')
-    """
-    scheme, mark, rest = text.strip().partition("://")
-    end = next((at for at, sign in enumerate(rest) if sign in "/?#"), len(rest))
-    userinfo, at, place = rest[:end].rpartition("@")
-    if not at and "@" in rest:
-        # A slash within the password: it ends where what follows the @ looks like a host.
-        userinfo, at, after = rest.rpartition("@")
-        end = next((at for at, sign in enumerate(after) if sign in "/?#"), len(after))
-        if ":" in userinfo and _is_place(after[:end]):
-            user, _, password = userinfo.partition(":")
-            return f"{scheme}{mark}{after}", user, password
-        return text.strip(), "", ""
-    user, _, password = userinfo.partition(":")
-    return f"{scheme}{mark}{place}{rest[end:]}", user, password
-
-
 def joined(base: str, control: str) -> str:
     """The address of a medium: `control` by itself when it is one, else put behind `base` (RFC 2326 C.1.1).
 
@@ -114,11 +91,3 @@ def _is_host(host: str) -> bool:
             return False
         return True
     return len(host) <= 253 and _NAME.fullmatch(host) is not None
-
-
-def _is_place(authority: str) -> bool:
-    try:
-        _host_and_port(authority)
-    except ValueError:
-        return False
-    return True

@@ -30,6 +30,7 @@ KEYS: Mapping[Shelf, tuple[str, ...]] = {
     Shelf.SHARE_RULES: ("upper", "node"),
     Shelf.SHARE_NAMES: ("upper", "owner", "code"),
     Shelf.NAMES_KEPT: ("owner", "code"),
+    Shelf.SOURCES: ("code",),
 }
 """The key columns of each shelf."""
 

@@ -29,6 +29,7 @@ class Shelf(StrEnum):
     SHARE_RULES = "share_rules"
     SHARE_NAMES = "share_names"
     NAMES_KEPT = "names_kept"
+    SOURCES = "sources"
 
 
 class ChannelRow(NamedTuple):

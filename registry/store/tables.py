@@ -270,4 +270,19 @@ names_kept = Table(
     Column("gone_at", Float(53), nullable=False),
 )
 
+sources = Table(
+    "sources",
+    metadata,
+    _key("code"),
+    Column("name", Text, nullable=False),
+    Column("url", Text, nullable=False),
+    Column("user", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("way", Text, nullable=False),
+    Column("file", Text, nullable=False),
+    Column("civil_code", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("added_at", Float(53)),
+)
+
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

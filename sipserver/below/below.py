@@ -21,7 +21,7 @@ from gb28181.edition import Edition, parse_edition
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.peer import Gathered, PeerOffline
 from registry.catalog import Diff
-from registry.device import Device, Presence
+from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.events import Bus, DeviceCameOnline, DeviceChanged, DeviceRemoved, DeviceWentOffline, Event
 from registry.presence import Reason
@@ -183,7 +183,8 @@ class Below:
         link = self._links.get(code)
         if link is not None:
             return link
-        if self._directory.device(code) is None:
+        device = self._directory.device(code)
+        if device is None or device.kind is DeviceKind.OWN:
             return None
         link = self._links[code] = Link(
             code,

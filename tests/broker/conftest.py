@@ -28,10 +28,12 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Probed,
     Seen,
     Sender,
     SenderStatistics,
     SenderWish,
+    Source,
     StreamFailed,
     Transport,
     Verdict,
@@ -144,6 +146,9 @@ class FakePlane:
         self.open_inlets: dict[str, Inlet] = {}
         self.opened: list[Inlet] = []
         self.aims: list[Aim] = []
+        self.pulled: list[Source] = []
+        self.probed: list[Source] = []
+        self.probes: dict[str, Probed] = {}
         self.outlets: dict[str, str] = {}
         self.senders: dict[str, SenderWish] = {}
         self.begun: list[str] = []
@@ -178,6 +183,23 @@ class FakePlane:
         self.open_inlets[inlet.id] = inlet
         self.opened.append(inlet)
         return inlet
+
+    async def pull(self, ssrc: int, source: Source) -> Inlet:
+        await asyncio.sleep(0)
+        self._step("open")
+        self._number += 1
+        inlet = Inlet(f"in{self._number}", ssrc, Transport.PULLED, "", 0)
+        self.open_inlets[inlet.id] = inlet
+        self.pulled.append(source)
+        return inlet
+
+    async def probe(self, source: Source) -> Probed:
+        await asyncio.sleep(0)
+        self.probed.append(source)
+        return self.probes.get(source.url or source.file, Probed(None, "", ("H.264",)))
+
+    async def files(self, folder: str) -> tuple[str, ...]:
+        return (f"{folder}/a.mp4",)
 
     async def aim(self, inlet: str, aim: Aim) -> None:
         await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from media.aac import AacFormat
 from media.frame import Codec
-from media.sources.address import Address, joined, without_credentials
+from media.sources.address import Address, joined
 from media.sources.challenge import Challenge, answer, challenges, strongest
 from media.sources.description import read
 from media.sources.wire import LARGEST_BODY, LARGEST_HEAD, Answer, Asked, NotRtsp, Packet, Wire, reply, request
@@ -67,21 +67,6 @@ def test_whatever_is_accepted_is_one_word_of_ascii(place: str, path: str) -> Non
     except ValueError:
         return
     assert written.isascii() and len(written.split()) == 1
-
-
-@pytest.mark.parametrize(
-    ("text", "plain", "user", "password"),
-    [
-        ("rtsp://10.0.0.9/live", "rtsp://10.0.0.9/live", "", ""),
-        ("rtsp://admin@10.0.0.9/live", "rtsp://10.0.0.9/live", "admin", ""),
-        ("rtsp://admin:a:b@10.0.0.9:554/live", "rtsp://10.0.0.9:554/live", "admin", "a:b"),
-        ("rtsp://admin:p@ss@10.0.0.9/live?x=1", "rtsp://10.0.0.9/live?x=1", "admin", "p@ss"),
-        ("rtsp://admin:p/s?@10.0.0.9/live", "rtsp://10.0.0.9/live", "admin", "p/s?"),
-        ("rtsp://10.0.0.9/live@night", "rtsp://10.0.0.9/live@night", "", ""),
-    ],
-)
-def test_user_and_password_are_taken_out_of_a_pasted_address(text: str, plain: str, user: str, password: str) -> None:
-    assert without_credentials(text) == (plain, user, password)
 
 
 @pytest.mark.parametrize(
