@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from sys import intern
 
 from gb28181.manscdp.catalog import Item
 from registry.channel import is_main_device, type_code
@@ -103,6 +104,13 @@ class Branch:
             for code, kind in self._kinds.items()
         }
 
+    def is_drawn_as(self, other: Branch) -> bool:
+        return self.nodes == other.nodes and self.regions == other.regions
+
+    def grew_from(self, before: Branch) -> bool:
+        """Whether all that was drawn before is drawn so still, so that whatever stands in it may stay."""
+        return self.regions == before.regions and before.nodes.items() <= self.nodes.items()
+
     def places(self, item: Item) -> tuple[str, ...]:
         """Ids of the nodes that a channel stands under, home first; never empty.
 
@@ -171,7 +179,7 @@ class Branch:
         return tuple(place for place in places if place not in above)
 
     def _id(self, code: str) -> str:
-        return f"{self._kinds[code]}:{self.owner}/{code}"
+        return intern(f"{self._kinds[code]}:{self.owner}/{code}")  # it stands in many holdings
 
     def _up(self, parent: str) -> str:
         if not parent:

@@ -100,6 +100,7 @@ class Directory:
         self._names_kept = NamesKept()
         self._sources: dict[str, OwnSource] = {}
         self._seen_whole: set[str] = set()  # whose whole catalog came since we opened
+        self._unsettled: set[str] = set()  # some of whose channels may stand elsewhere than they belong
         self._one_at_a_time = asyncio.Lock()
         self._one_indexer = asyncio.Lock()  # taken in the order in which changes were stored
         self._closing = asyncio.Event()
@@ -264,6 +265,7 @@ class Directory:
         self._directories.pop(code, None)
         self._names_kept.adopt(parting)
         self._seen_whole.discard(code)
+        self._unsettled.discard(code)
         async with self._one_indexer:
             self._finder.drop(code)
         self.bus.tell(DeviceRemoved(code))
@@ -389,16 +391,24 @@ class Directory:
         at: float,
         expected: int | None = None,
         note: str = "",
+        more: bool = False,
     ) -> Diff:
         """Take in a catalog. Nothing is deleted unless it is `complete`. LookupError when the owner is unknown.
 
-        `expected` is what the owner said it has (SumNum), `note` what an operator should read about this catalog.
+        When `more` of it is to come, a channel may hang elsewhere than under a directory that comes after it, until
+        `conclude` or `settle`. `expected` is what the owner said it has (SumNum), `note` what an operator should read
+        about this catalog.
         """
         told: dict[str, object] = {"catalog_at": at, "catalog_complete": complete, "catalog_note": note}
         if expected is not None or complete:
             told["channels_said"] = expected if expected is not None else len(items)
         news = await asyncio.to_thread(sort_catalog, items)
-        return await self._whole(self._lay_in(owner, news, complete=complete, told=told))
+        return await self._whole(self._lay_in(owner, news, complete=complete, told=told, more=more))
+
+    async def settle(self, owner: str) -> None:
+        """No more comes of a catalog of which pieces came: hang their channels where they belong."""
+        if owner in self._unsettled:
+            await self._whole(self._lay_in(owner, News(), complete=False, anew=True))
 
     async def conclude(
         self,
@@ -439,7 +449,8 @@ class Directory:
             gone.update(row.code for row in rows if row.code not in seen)
             after = rows[-1].code if len(rows) == LINES_PAGE else None
         news = News(items=bare, gone=gone, named=set(named), bare=set(bare))
-        diff = await self._lay_in(owner, news, complete=False, told=told, anew=owner not in self._seen_whole)
+        anew = owner not in self._seen_whole or owner in self._unsettled
+        diff = await self._lay_in(owner, news, complete=False, told=told, anew=anew)
         self._seen_whole.add(owner)
         return diff
 
@@ -455,6 +466,7 @@ class Directory:
         complete: bool,
         told: Mapping[str, object] | None = None,
         anew: bool = False,
+        more: bool = False,
     ) -> Diff:
         async with self._change() as (writing, draft):
             if owner not in self._book.devices:
@@ -462,10 +474,10 @@ class Directory:
             before = self._directories.get(owner, {})
             if not before and not self._forest.held_by(owner).channels:
                 self._seen_whole.add(owner)  # whatever we come to hold of it is placed by the rules of today
-            anew = anew or (complete and owner not in self._seen_whole)
+            anew = anew or (complete and (owner not in self._seen_whole or owner in self._unsettled))
             names = self._names_kept.of(owner)
             outcome = await lay_in(
-                writing, self._forest, draft, owner, before, news, complete=complete, anew=anew, names=names
+                writing, self._forest, draft, owner, before, news, complete=complete, anew=anew, more=more, names=names
             )
             draft.cameras = outcome.cameras
             parting = self._names_kept.part(owner, outcome.named, outcome.diff.added, self._clock())
@@ -474,6 +486,10 @@ class Directory:
         self._directories[owner] = outcome.directories
         if complete:
             self._seen_whole.add(owner)
+        if outcome.waits:
+            self._unsettled.add(owner)
+        elif anew or complete:
+            self._unsettled.discard(owner)
         await self._index(owner, outcome.lines, outcome.unlisted, outcome.fresh)
         if told and owner in self._book.devices:
             self._book.change(owner, told)

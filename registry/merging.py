@@ -70,6 +70,8 @@ class Outcome:
     """Our own names of channels that are gone."""
     cameras: dict[Camera, int]
     """How many cameras with several ways there are more or fewer, by these."""
+    waits: bool
+    """Whether channels may stand elsewhere than under the directories that they name, until all is hung anew."""
 
 
 def sort_catalog(items: Sequence[Item]) -> News:
@@ -119,16 +121,25 @@ async def lay_in(
     *,
     complete: bool,
     anew: bool = False,
+    more: bool = False,
     names: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Store what changed and draft what it does to the tree; nothing is deleted for being absent unless `complete`.
 
     `anew` works out every place again, even where nothing was said anew: after an upgrade our rules may be others.
+    When `more` is to come, channels that came before their directories stay where they are until then: looking at all
+    of them again for each piece of a large catalog would cost the square of its length.
     """
     directories = _flip_directories(await _directories(writing, owner, before, news, complete=complete), news.online)
-    branch = Branch(owner, directories)
-    old_branch = forest.branches.get(owner) or Branch(owner, {})
-    rehung = anew or branch.nodes != old_branch.nodes or branch.regions != old_branch.regions
+    old = forest.branches.get(owner) or Branch(owner, {})
+
+    def draw() -> tuple[Branch, bool, bool]:
+        branch = Branch(owner, directories)
+        return branch, not branch.is_drawn_as(old), owner in forest.branches and branch.grew_from(old)
+
+    branch, is_other, has_grown = await aside(len(directories), draw)
+    waits = is_other and has_grown and more and not anew
+    rehung = anew or (is_other and not waits)
     items = await aside(
         len(news.items), lambda: {code: item for code, item in news.items.items() if code not in directories}
     )
@@ -137,22 +148,27 @@ async def lay_in(
         gone = news.gone | directories.keys()
         await _pass_all(writing, branch, items, whole, gone, complete=complete, rehung=rehung, names=names)
     elif items or news.gone:
-        await _pass_some(writing, branch, items, whole, news.gone | directories.keys(), names=names)
+        gone = news.gone | (directories.keys() - before.keys())
+        await _pass_some(writing, branch, items, whole, gone, names=names)
     flips = Step()
     flipped, unknown = await _flip(writing, owner, directories, news.online, flips)
     await _share(writing, owner, flips)
     _gather(whole, flips)
 
     def count() -> None:
-        if rehung or owner not in forest.branches:
+        if anew or not has_grown:
             draft.rehang(owner, branch, whole.moves)
+        elif is_other:
+            draft.grow(owner, branch, whole.moves)
         else:
             draft.move(owner, whole.moves)
 
     await aside(len(whole.moves) + rehung * len(forest.holdings.get(owner, ())), count)
     await _write_directories(writing, owner, before, directories)
     return Outcome(
-        await aside(len(whole.added), lambda: _diff(before, directories, whole, unknown, news.refused)),
+        await aside(
+            len(whole.added) + len(directories), lambda: _diff(before, directories, whole, unknown, news.refused)
+        ),
         directories,
         whole.lines,
         whole.fresh,
@@ -160,11 +176,13 @@ async def lay_in(
         flipped,
         whole.named,
         whole.cameras,
+        waits,
     )
 
 
 async def write_draft(writing: Writing, draft: Draft) -> None:
     """Store what a draft changed of nodes and holdings."""
+    await aside(len(draft.touched), draft.settle)
     await writing.remove(Shelf.NODES, [(id,) for id in draft.gone])
     await writing.put(
         Shelf.NODES,
@@ -182,7 +200,7 @@ async def write_draft(writing: Writing, draft: Draft) -> None:
                 "kids": node.kids,
                 "lit": node.lit,
             }
-            for node in draft.changed_nodes()
+            for node in draft.touched.values()
         ],
     )
     kept: list[Row] = []

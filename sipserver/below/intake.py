@@ -14,7 +14,7 @@ from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.record_info import RecordInfo
 from registry.branch import parent_codes
 
-BATCH = 10_000
+BATCH = 2_000
 """Items that make a batch; smaller catalogs are laid in whole."""
 
 

@@ -175,6 +175,8 @@ class Onboarding:
                 break  # the same broken items would come again
         self._incomplete += 1
         self._ask_again_later(link.code)
+        if intake.is_laid:
+            await self._directory.settle(link.code)
         if notes and (not intake.seen or intake.is_laid):
             await self._note(link.code, notes[-1])
 
@@ -234,6 +236,7 @@ class Onboarding:
             at=self._wall_clock(),
             expected=expected if note is not COMING else None,
             note=note,
+            more=note is COMING,
         )
 
     async def _note(self, code: str, note: str) -> None:

@@ -62,14 +62,14 @@ CATALOGS = st.lists(ITEMS, max_size=25, unique_by=lambda item: item.code)
 
 
 @settings(max_examples=60, deadline=None)
-@given(CATALOGS, CATALOGS, st.integers(1, 8))
-async def test_pieces_and_a_conclusion_make_the_same_tree_as_the_whole(before, after, size):
+@given(CATALOGS, CATALOGS, st.integers(1, 8), st.booleans())
+async def test_pieces_and_a_conclusion_make_the_same_tree_as_the_whole(before, after, size, more):
     async with library() as whole, library() as pieces:
         for directory in (whole, pieces):
             await directory.merge(LOWER, before, complete=True, at=1.0)
         await whole.merge(LOWER, after, complete=True, at=2.0)
         for start in range(0, len(after), size):
-            await pieces.merge(LOWER, after[start : start + size], complete=False, at=2.0)
+            await pieces.merge(LOWER, after[start : start + size], complete=False, at=2.0, more=more)
         await pieces.conclude(LOWER, {item.code for item in after}, parents_named(by_code(after)[0]), at=2.0)
         assert await drawn(pieces) == await drawn(whole)
         one, other = whole.device(LOWER), pieces.device(LOWER)
@@ -101,3 +101,27 @@ async def test_only_the_conclusion_calls_a_catalog_whole():
         assert [event.complete for event in heard] == [False, True]
         with pytest.raises(LookupError):
             await directory.conclude("1", set(), set(), at=2.0)
+
+
+@settings(max_examples=60, deadline=None)
+@given(CATALOGS, st.integers(1, 8))
+async def test_pieces_that_no_conclusion_follows_are_settled_as_if_each_had_been_the_last(items, size):
+    async with library() as patient, library() as eager:
+        for start in range(0, len(items), size):
+            piece = items[start : start + size]
+            await eager.merge(LOWER, piece, complete=False, at=1.0)
+            await patient.merge(LOWER, piece, complete=False, at=1.0, more=True)
+        await patient.settle(LOWER)
+        assert await drawn(patient) == await drawn(eager)
+
+
+async def test_a_channel_that_came_before_its_recorder_hangs_under_it_when_all_has_come():
+    async with library() as directory:
+        recorder = Item(RECORDERS[0], "recorder", parental=True, parent_ids=(LOWER,))
+        await directory.merge(LOWER, [Item("34")], complete=False, at=1.0)
+        await directory.merge(LOWER, [Item(CAMERAS[0], parent_ids=(RECORDERS[0],))], complete=False, at=1.0, more=True)
+        await directory.merge(LOWER, [recorder], complete=False, at=1.0, more=True)
+        await directory.merge(LOWER, [Item(CAMERAS[1], parent_ids=(RECORDERS[0],))], complete=False, at=1.0, more=True)
+        await directory.conclude(LOWER, {"34", RECORDERS[0], *CAMERAS[:2]}, {RECORDERS[0]}, at=2.0)
+        node = await directory.node(f"device:{LOWER}/{RECORDERS[0]}")
+        assert node is not None and node.total == 2
