@@ -48,12 +48,12 @@ journeys: packages python console
 	@$(PY) -m pytest -q tests/journeys
 
 bench: python
-	@$(PY) -m tests.bench.bench_table
+	@$(PY) -m tests.bench bench_table
 	@for bench in $(filter-out tests/bench/bench_table.py,$(wildcard tests/bench/bench_*.py)); do \
-		echo "== $$bench"; $(PY) -m tests.bench.$$(basename $$bench .py) || exit 1; done
+		echo "== $$bench"; $(PY) -m tests.bench $$(basename $$bench .py) || exit 1; done
 
 bench-page: python
-	@$(PY) -m tests.bench.bench_table --write
+	@$(PY) -m tests.bench bench_table --write
 
 clean:
 	rm -rf .venv build var web/console/node_modules web/console/dist

@@ -99,7 +99,7 @@ def measure(made: Tools, program: Path, row: Row, streams: int, seconds: float, 
             cpu_s, packets, sent = measured(made, row.comes, relay, streams, seconds)
             lost = "0"
         else:
-            me = [sys.executable, "-m", "tests.bench.bench_forward", "--take", row.comes, "--above", row.goes]
+            me = [sys.executable, "-m", "tests.bench", "bench_forward", "--take", row.comes, "--above", row.goes]
             me += ["--streams", str(streams), "--each", str(row.each), "--loop", loop, "--ports", *ports]
             figures = json.loads(" ".join(measured(made, row.comes, me, streams, seconds)))
             cpu_s, packets, sent, lost = (figures[name] for name in ("cpu_s", "packets", "sent", "lost"))

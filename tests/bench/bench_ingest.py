@@ -120,7 +120,7 @@ def floor(made: Tools, kind: str, way: str, streams: int, seconds: float) -> Cos
 def ours(made: Tools, way: str, state: str, streams: int, seconds: float, loop: str = "uvloop") -> Cost:
     """Our plane in a process of its own. `state` is asleep, awake, or latency (awake, and every frame's age noted)."""
     transport = "tcp" if way == "tcp" else "udp"
-    me = [sys.executable, "-m", "tests.bench.bench_ingest", "--take", transport, "--state", state, "--loop", loop]
+    me = [sys.executable, "-m", "tests.bench", "bench_ingest", "--take", transport, "--state", state, "--loop", loop]
     said = json.loads(" ".join(measured(made, way, [*me, "--streams", str(streams)], streams, seconds)))
     cpu_ms = 1000 * said["cpu_s"] / streams / seconds
     memory_mb = said["memory"] / streams / 1e6

@@ -143,7 +143,7 @@ def look(url_of: Callable[[int], str], streams: int, seconds: float, joins: int)
 @contextlib.contextmanager
 def serving(streams: int, loop: str) -> Iterator[tuple[list[str], Callable[[int], str]]]:
     """Our server in a process of its own: its RTP ports, and an address for each viewer to come."""
-    me = [sys.executable, "-m", "tests.bench.bench_picture", "--serve", "--streams", str(streams), "--loop", loop]
+    me = [sys.executable, "-m", "tests.bench", "bench_picture", "--serve", "--streams", str(streams), "--loop", loop]
     with subprocess.Popen(me, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as it:
         assert it.stdin is not None and it.stdout is not None
         asking, answers = it.stdin, it.stdout

@@ -1,0 +1,27 @@
+"""Runs one measure as a worker would run: the formats in whichever form is there, the collector calmed.
+
+python -m tests.bench NAME [its own words]
+"""
+
+from __future__ import annotations
+
+import runpy
+import sys
+
+from media import compiled
+
+
+def main() -> None:
+    if len(sys.argv) < 2:
+        sys.exit("name a measure: the files tests/bench/bench_*.py, without their ending")
+    name = sys.argv.pop(1)
+    compiled.use()
+    # Only now: the collector's setting is the workers', and they import the formats.
+    from media.worker import calm_collector
+
+    calm_collector()
+    runpy.run_module(f"tests.bench.{name}", run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()
