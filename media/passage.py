@@ -131,19 +131,16 @@ class Passage:
             self._keep_nothing()
             self._kept_since = now
         if self._kept or is_key:
-            self._keep(run, now)
+            self._kept.append(run)
+            self._kept_size += len(run.data)
+            self._kept_packets += run.count
+            is_old = now - self._kept_since > self._keep_s and not self._keeps_all
+            if is_old or self._kept_size > self._keep_bytes or self._kept_packets > PACKETS_LIMIT:
+                # So far from its key frame a start would be a long burst: newcomers wait for the next one.
+                self.overflows += 1
+                self._keep_nothing()
         for sender in self._senders:
             sender.take(run, is_key, now)
-
-    def _keep(self, run: Run, now: float) -> None:
-        self._kept.append(run)
-        self._kept_size += run.payload_bytes
-        self._kept_packets += run.count
-        is_old = now - self._kept_since > self._keep_s and not self._keeps_all
-        if is_old or self._kept_size > self._keep_bytes or self._kept_packets > PACKETS_LIMIT:
-            # So far from its key frame a start would be a long burst: newcomers wait for the next one.
-            self.overflows += 1
-            self._keep_nothing()
 
     def _keep_nothing(self) -> None:
         self._kept.clear()

@@ -166,7 +166,7 @@ class RtpSender:
         self.packets += run.count
         self.bytes += run.payload_bytes
         road.send(self._numbering.over(run), run.size, now)
-        if road.queued_bytes > self._tolerance.bytes + self._burst_bytes:
+        if road.backlog.bytes > self._tolerance.bytes + self._burst_bytes:
             self._overflowed(now)
 
     @property

@@ -54,7 +54,7 @@ class TcpRoad:
         self._trying = trying
         self._driver = driver
         self._clock = clock
-        self._backlog = Backlog()
+        self.backlog = Backlog()
         self._socket: socket.socket | None = None
         self._is_begun = False
         self._is_writing = False
@@ -79,23 +79,23 @@ class TcpRoad:
 
     def send(self, data: bytes | bytearray, size: int, now: float) -> None:
         """Packets `size` bytes apart, queued and written at the end of this turn of the loop with their fellows."""
-        self._backlog.put(framed(data, size), size + LENGTH_BYTES, now)
+        self.backlog.put(framed(data, size), size + LENGTH_BYTES, now)
         if not self._is_flushing and not self._is_writing and self.is_open:
             self._is_flushing = True
             self._loop.call_soon(self._flush)
 
     def forget_queue(self) -> None:
         """All but the packet that is half on its way."""
-        self._backlog.forget(keeps_half=True)
+        self.backlog.forget(keeps_half=True)
 
     @property
     def queued_bytes(self) -> int:
-        return self._backlog.bytes
+        return self.backlog.bytes
 
     @property
     def queued_since(self) -> float | None:
         """When the oldest packets that wait were sent."""
-        return self._backlog.since
+        return self.backlog.since
 
     def is_unreachable(self, now: float, patience_s: float) -> bool:
         return False  # a connection that fails says so itself
@@ -195,7 +195,7 @@ class TcpRoad:
 
     def _drop(self) -> None:
         opened, self._socket = self._socket, None
-        self._backlog.rewind()
+        self.backlog.rewind()
         self._is_writing = False
         if opened is not None:
             self._loop.remove_reader(opened)
@@ -209,7 +209,7 @@ class TcpRoad:
         opened = self._socket
         if opened is None or not self._is_begun:
             return
-        backlog = self._backlog
+        backlog = self.backlog
         while backlog:
             try:
                 sent = opened.sendmsg(backlog.front(WRITE_PIECES))

@@ -42,7 +42,7 @@ class UdpRoad:
         self._target = target
         self._driver = driver
         self._clock = clock
-        self._backlog = Backlog()
+        self.backlog = Backlog()
         self._slot_at = float("-inf")
         self._room = 0
         self._is_cutting = True
@@ -62,27 +62,27 @@ class UdpRoad:
     def send(self, data: bytes | bytearray, size: int, now: float) -> None:
         """Packets `size` bytes apart, at once while the pace allows it, else a few milliseconds later."""
         gone = 0
-        if self.is_open and not self._backlog:
+        if self.is_open and not self.backlog.bytes:
             if now - self._slot_at >= PACE_S:
                 self._slot_at = now
                 self._room = PACE_PACKETS
             gone = self._write(data, size, 0)
             if gone >= len(data):
                 return
-        self._backlog.put(data, size, now, gone)
+        self.backlog.put(data, size, now, gone)
         self._arm()
 
     def forget_queue(self) -> None:
-        self._backlog.forget()
+        self.backlog.forget()
 
     @property
     def queued_bytes(self) -> int:
-        return self._backlog.bytes
+        return self.backlog.bytes
 
     @property
     def queued_since(self) -> float | None:
         """When the oldest packets that wait were sent."""
-        return self._backlog.since
+        return self.backlog.since
 
     def is_unreachable(self, now: float, patience_s: float) -> bool:
         """Whether the receiver's host has said for so long that nobody listens there (ICMP)."""
@@ -152,7 +152,7 @@ class UdpRoad:
         self._timer = None
         self._slot_at = self._clock()
         self._room = PACE_PACKETS
-        backlog = self._backlog
+        backlog = self.backlog
         while backlog and self._room:
             data, size, gone = backlog.first
             backlog.take(self._write(data, size, gone) - gone)
