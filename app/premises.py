@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DATABASE = "lianwang.db"
+RECORDINGS = "recordings"
 LOCK = "lock"
 
 WHY = {

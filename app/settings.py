@@ -75,7 +75,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "sip": frozenset({"limits"}),
     "below": frozenset({"code", "domain", "edition"}),
     "above": frozenset({"code", "name", "manufacturer", "model", "firmware"}),
-    "media": frozenset({"secret", "prefix", "begin_port"}),
+    "media": frozenset({"recordings", "secret", "prefix", "begin_port"}),
     "broker": frozenset({"domain"}),
     "web": frozenset({"console"}),
 }

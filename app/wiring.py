@@ -7,20 +7,21 @@ import logging
 import os
 import time
 from contextlib import AsyncExitStack
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from aiohttp import web
 
-from app.premises import DATABASE, CannotStart, move_in, needing
+from app.premises import DATABASE, RECORDINGS, CannotStart, move_in, needing
 from app.settings import Settings
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.sources import SourceKeeper
 from media.local import LocalPlane
+from media.outlets.segment import recover
 from media.workers import Workers
 from registry.directory import Directory
 from registry.divisions import Divisions
@@ -67,8 +68,14 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(directory.close)
     first_password = await ensure_first_administrator(directory.accounts)
 
+    recordings = data / RECORDINGS
+    # What a crash left without its line gets it before anybody writes there again.
+    mended = await asyncio.to_thread(recover, recordings)
+    if mended:
+        log.warning("%d segments of recordings were cut short by our last end and are whole again", mended)
+    media = replace(settings.media, recordings=str(recordings))
     # The workers come up while the rest of the house does.
-    plane = Workers(settings.media) if settings.media.workers else LocalPlane(settings.media)
+    plane = Workers(media) if media.workers else LocalPlane(media)
     await plane.start()
     taken.push_async_callback(plane.stop)
 

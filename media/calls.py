@@ -13,7 +13,19 @@ import msgspec
 
 from media.plane import MediaPlane, NoCapacity, PlaneEvent
 
-ASKED = ("open", "pull", "probe", "files", "aim", "attach", "attach_sender", "detach", "drain", "close")
+ASKED = (
+    "open",
+    "pull",
+    "probe",
+    "files",
+    "aim",
+    "attach",
+    "attach_sender",
+    "attach_recording",
+    "detach",
+    "drain",
+    "close",
+)
 """Calls of MediaPlane that have an answer."""
 TOLD = ("begin", "hold", "seek")
 """And those that have none."""

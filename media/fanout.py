@@ -66,6 +66,11 @@ class Fanout:
         return self._tracks.audio if self._tracks else None
 
     @property
+    def sound(self) -> tuple[Codec, AacFormat | None] | None:
+        """What is heard on the source now; the form is that of what viewers get."""
+        return self._sound
+
+    @property
     def has_kept(self) -> bool:
         """Whether a newcomer sees a picture at once."""
         return bool(self._kept)

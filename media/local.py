@@ -17,12 +17,15 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from media.fanout import Fanout, KeepLimits
+from media.frame import Codec, Frame
 from media.inlets.rounds import Rounds
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
 from media.load import Load, resident_bytes
 from media.outlets.doors import EXTENSIONS, Doors
+from media.outlets.recorders import Recorders
+from media.outlets.recording import Habits, Sound
 from media.outlets.rendition import RenditionKey
 from media.outlets.road import Trying
 from media.outlets.senders import Senders
@@ -41,6 +44,8 @@ from media.plane import (
     OutletKind,
     PlaneEvent,
     Probed,
+    Recorder,
+    RecordingWish,
     Seating,
     Sender,
     SenderStatistics,
@@ -132,6 +137,20 @@ class PlaneSettings:
     """From so many on they wait `crowd_hold_s`, at half the cost; 0 is never."""
     crowd_hold_s: float = 0.16
     """So long."""
+    recordings: str = ""
+    """The folder of recordings; "" where nothing may be recorded."""
+    recording_segment_s: float = 300.0
+    """So long is a file of a recording, to the next key frame."""
+    recording_segment_bytes: int = 1024 * 1024 * 1024
+    """And no larger than this, to the next key frame."""
+    recording_queue_bytes: int = 16 * 1024 * 1024
+    """What of one recording may wait for a slow disk before it skips to a later key frame."""
+    recording_fsync_s: float = 10.0
+    """How often a file that is being written is made safe against a power cut; 0 is only at its end."""
+    recording_keep_free_bytes: int = 1024 * 1024 * 1024
+    """Nothing is recorded when less is free on that disk."""
+    most_recordings: int = 200
+    """Recordings of this plane at a time."""
     address_life_s: float = 60.0
     """How long an address waits for its viewer."""
     begin_port: int = 0
@@ -230,6 +249,19 @@ class LocalPlane:
             self._tell,
             clock,
         )
+        self._recorders = Recorders(
+            settings.recordings,
+            Habits(
+                settings.recording_segment_s,
+                settings.recording_segment_bytes,
+                settings.recording_queue_bytes,
+                settings.recording_fsync_s,
+                settings.recording_keep_free_bytes,
+            ),
+            self._tell,
+            wall,
+            settings.most_recordings,
+        )
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
@@ -250,6 +282,7 @@ class LocalPlane:
         self._is_stopped = True
         for inlet in tuple(self._sessions):
             await self.close(inlet)
+        await self._recorders.stop()
         for wire in tuple(self._leaving):
             wire.abort()
         self._leaving.clear()
@@ -327,7 +360,9 @@ class LocalPlane:
         return RtspPull(source, self._ports, pace, self._clock)
 
     async def aim(self, inlet: str, aim: Aim) -> None:
-        self._sessions[inlet].aim(aim)
+        session = self._sessions[inlet]
+        self._recorders.cut(inlet)  # after a loss it begins anew, at another time
+        session.aim(aim)
 
     async def close(self, inlet: str) -> None:
         session = self._sessions.pop(inlet, None)
@@ -337,6 +372,7 @@ class LocalPlane:
         for place in tuple(self._places_of.pop(inlet, {}).values()):
             self._vacate(place, session, "the stream ended")
         self._senders.end(inlet, "the stream ended")
+        await self._recorders.end(inlet, "the stream ended")
         self._past = self._past + session.measure(self._clock(), is_last=True)
         await session.close()
         if session.pair is not None:
@@ -349,7 +385,12 @@ class LocalPlane:
         now = self._clock()
         seats = self._seats(inlet, now)
         skips = session.skips + sum(seat.skips for seat in seats)
-        return dataclasses.replace(session.statistics(now), skips=skips, seats=tuple(seats[:MOST_SEATS]))
+        return dataclasses.replace(
+            session.statistics(now),
+            skips=skips,
+            seats=tuple(seats[:MOST_SEATS]),
+            recorders=self._recorders.statistics(inlet),
+        )
 
     def _seats(self, inlet: str, now: float) -> list[ViewerStatistics]:
         """The viewers of an inlet, the slowest first."""
@@ -435,7 +476,7 @@ class LocalPlane:
             transport,
             window=settings.reorder_window,
             hold_s=settings.reorder_hold_s,
-            on_frame=lambda frame, now: session.frame_came(frame, now),
+            on_frame=lambda frame, now: self._frame_came(session, frame, now),
             passage=passage,
         )
         patience = Patience(
@@ -453,6 +494,10 @@ class LocalPlane:
         else:
             session = Session(name, receiver, *rest)
         return session
+
+    def _frame_came(self, session: Session, frame: Frame, now: float) -> None:
+        session.frame_came(frame, now)
+        self._recorders.frame(session.name, frame, now)
 
     def _open_shared(self, session: Session) -> int:
         settings = self.settings
@@ -485,6 +530,10 @@ class LocalPlane:
         if place is not None and place.inlet == inlet:
             self._vacate(place, self._sessions.get(inlet), "detached")
         self._senders.detach(inlet, outlet)
+        if self._recorders.has(inlet, outlet):
+            if inlet in self._sessions:
+                self._sessions[inlet].look_away()
+            await self._recorders.detach(inlet, outlet, "detached")
 
     def _check_places(self) -> None:
         if len(self._places) + len(self._senders) >= self.settings.viewers:
@@ -547,6 +596,18 @@ class LocalPlane:
         self._check_places()
         return self._senders.attach(inlet, wish, session.passage)
 
+    async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
+        session = self._sessions[inlet]
+
+        def sound() -> Sound | None:
+            heard = session.fanout.sound
+            return Sound(heard[0], heard[1] if heard[0] is Codec.AAC else None) if heard is not None else None
+
+        recorder = self._recorders.attach(inlet, wish, sound)
+        session.look()
+        self._tell(KeyFrameWanted(inlet, "a recording begins at a key frame"))
+        return recorder
+
     def begin(self, outlet: str) -> None:
         self._senders.begin(outlet)
 
@@ -561,6 +622,7 @@ class LocalPlane:
     def seek(self, inlet: str) -> None:
         session = self._sessions.get(inlet)
         if session is not None:
+            self._recorders.cut(inlet)
             session.seek()
 
     async def drain(self, inlet: str, within_s: float) -> None:
@@ -592,6 +654,7 @@ class LocalPlane:
                     log.exception("%r failed at its tick; it is tried again at the next one", session)
             if ticks % WATCH_EVERY_TICKS == 0:
                 self._load.sample(now)
+                self._recorders.tick(now)
                 self._sweep(now)
 
     def _sweep(self, now: float) -> None:
@@ -606,7 +669,9 @@ class LocalPlane:
             self._shared.tick(now)
 
     def _tell(self, event: PlaneEvent) -> None:
-        self._failed += isinstance(event, StreamFailed)
+        if isinstance(event, StreamFailed):
+            self._failed += 1
+            self._recorders.cut(event.inlet)
         for listener in tuple(self._listeners):
             try:
                 listener(event)

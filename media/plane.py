@@ -236,6 +236,95 @@ class SenderStatistics:
     lost_there: float | None = None
 
 
+class RecordingForm(StrEnum):
+    """How a recording is written; the value is the end of its files' names."""
+
+    MP4 = "mp4"  # fragmented: whole up to the last picture, whatever happens; sound as AAC
+    PS = "ps"  # the program stream; sound as it came
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingWish:
+    """A stream shall be written to disk, into a folder of this name: letters, digits, - and _; never a path."""
+
+    recording: str
+    form: RecordingForm = RecordingForm.MP4
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """A recording that has begun; its first segment begins at a key frame."""
+
+    outlet: str
+    recording: str
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A whole file of a recording. Times are UNIX milliseconds; `frames` are its pictures."""
+
+    name: str
+    start_ms: int
+    end_ms: int
+    bytes: int
+    frames: int
+
+
+class Trouble(StrEnum):
+    """Why a recording does not go on."""
+
+    DISK_FULL = "disk-full"
+    DENIED = "denied"  # we may not write there
+    TOO_SLOW = "too-slow"  # the disk is slower than the stream
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderStatistics:
+    """What one recording did. `dropped` pictures were never written."""
+
+    outlet: str
+    recording: str
+    state: str
+    trouble: Trouble | None
+    segments: int
+    bytes: int
+    frames: int
+    dropped: int
+    failures: int
+    queued_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentWritten:
+    """A segment is whole and on disk."""
+
+    inlet: str
+    outlet: str
+    recording: str
+    segment: Segment
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingTrouble:
+    """A recording does not go on; it is tried again by itself, and the stream goes on."""
+
+    inlet: str
+    outlet: str
+    recording: str
+    trouble: Trouble
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingResumed:
+    """A recording that was in trouble is written again."""
+
+    inlet: str
+    outlet: str
+    recording: str
+
+
 @dataclass(frozen=True, slots=True)
 class OutletClosed:
     """A viewer left, was cut, or never came to its address in time; or a sender's receiver is gone or too slow."""
@@ -253,7 +342,16 @@ class KeyFrameWanted:
     reason: str
 
 
-PlaneEvent = FirstFrame | TracksChanged | StreamFailed | OutletClosed | KeyFrameWanted
+PlaneEvent = (
+    FirstFrame
+    | TracksChanged
+    | StreamFailed
+    | OutletClosed
+    | KeyFrameWanted
+    | SegmentWritten
+    | RecordingTrouble
+    | RecordingResumed
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +430,7 @@ class InletStatistics:
     """Viewers that were too slow to stay."""
     seats: tuple[ViewerStatistics, ...] = ()
     """The viewers, the slowest first, no more than `MOST_SEATS`."""
+    recorders: tuple[RecorderStatistics, ...] = ()
 
 
 MOST_SEATS = 64
@@ -384,11 +483,15 @@ class MediaPlane(Protocol):
         """Bind a port to send from; nothing is sent before `begin`. Raises KeyError, NoCapacity, and ValueError for a
         host that is no address."""
 
+    async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
+        """Write a stream to disk until it is detached. Raises KeyError, NoCapacity where nothing may be recorded, and
+        ValueError for a name that is none or is being recorded."""
+
     def begin(self, outlet: str) -> None:
         """The receiver is ready (its ACK came): send from the kept key frame on. Harmless for one that is gone."""
 
     async def detach(self, inlet: str, outlet: str) -> None:
-        """Cut one viewer or sender; harmless when it has left."""
+        """Cut one viewer or sender, or end a recording; harmless when it has left."""
 
     def hold(self, inlet: str, is_held: bool) -> None:
         """A paused recording: silence is no loss while it is held. Harmless for an inlet that is gone."""

@@ -24,6 +24,8 @@ from media.plane import (
     OutletKind,
     PlaneEvent,
     Probed,
+    Recorder,
+    RecordingWish,
     Seating,
     Seen,
     Sender,
@@ -103,7 +105,7 @@ class RemotePlane:
             name=self.name,
             zone=self.zone,
             streams=len(self._inlets),
-            viewers=len(self._outlets) - len(self._senders),
+            viewers=sum(outlet.kind is not None for outlet in self._outlets.values()),
             senders=len(self._senders),
         )
 
@@ -178,6 +180,11 @@ class RemotePlane:
         sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish)
         self._keep_outlet(_Outlet(inlet, None), sender.outlet)
         return sender
+
+    async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
+        recorder: Recorder = await self._ask("attach_recording", KeyError, inlet, wish)
+        self._keep_outlet(_Outlet(inlet, None), recorder.outlet)
+        return recorder
 
     def claim(self, inlet: str, outlet: str) -> OutletKind | None:
         known = self._outlets.get(outlet)

@@ -1,0 +1,373 @@
+"""One recording: frames in, segments on disk out, and nobody waits for the disk."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Protocol
+
+from media.aac import AacFormat
+from media.annexb import VideoParameters, video_parameters
+from media.fmp4 import Fmp4Muxer
+from media.frame import Codec, Frame
+from media.outlets.pen import Pen
+from media.outlets.segment import DiskFull, SegmentFile
+from media.plane import (
+    PlaneEvent,
+    RecorderStatistics,
+    RecordingForm,
+    RecordingResumed,
+    RecordingTrouble,
+    RecordingWish,
+    Segment,
+    SegmentWritten,
+    Trouble,
+)
+from media.ps.mux import Muxer
+from media.ps.stream_map import STREAM_TYPES
+from media.transcode import AAC_8K, AacFromG711, can_transcode
+
+HAND_OVER_S = 0.8
+"""What is gathered goes to the writer so often: a crash loses no more than this and what the writer has not got to."""
+HAND_OVER_BYTES = 256 * 1024
+RETRY_S = 5.0
+"""After a failure of the disk a new segment is tried so much later."""
+LOST_CLOCK_90K = 10 * 90_000
+
+
+class State(StrEnum):
+    """What a recording is doing; consoles print the value."""
+
+    AWAITING_KEY = "awaiting-key-frame"
+    RECORDING = "recording"
+    TROUBLED = "troubled"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How recordings are cut and kept safe; the words are those of PlaneSettings."""
+
+    segment_s: float
+    segment_bytes: int
+    queue_bytes: int
+    fsync_s: float
+    keep_free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What is heard on the source: its codec, and its form when it is AAC."""
+
+    codec: Codec
+    form: AacFormat | None
+
+
+class Container(Protocol):
+    """How frames become bytes of a file. Times begin at 0."""
+
+    def head(self) -> bytes: ...
+
+    def body(self, frame: Frame) -> bytes: ...
+
+
+class Recorder:
+    """Feed `frame` with all frames of the source, re-timed; call `tick` now and then, `cut` where the source breaks.
+
+    Begins at a key frame, and every segment does. Memory is bounded: when the disk is slower than the stream, all up
+    to the next key frame is left out and counted. A disk that fails is told, and tried again with a new segment.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        inlet: str,
+        wish: RecordingWish,
+        folder: Path,
+        *,
+        habits: Habits,
+        pen: Pen,
+        sound: Callable[[], Sound | None],
+        tell: Callable[[PlaneEvent], None],
+        wall: Callable[[], float],
+    ) -> None:
+        self.name = name
+        self.inlet = inlet
+        self.wish = wish
+        self.state = State.AWAITING_KEY
+        self.segments = 0
+        self.bytes = 0
+        self.frames = 0
+        self.dropped = 0
+        self.failures = 0
+        self._folder = folder
+        self._habits = habits
+        self._pen = pen
+        self._sound = sound
+        self._tell = tell
+        self._wall = wall
+        self._file: SegmentFile | None = None
+        self._container: Container | None = None
+        self._video: VideoParameters | None = None
+        self._heard: Sound | None = None
+        self._base_90k = 0
+        self._last_90k = 0
+        self._written = 0
+        self._gathered: list[bytes] = []
+        self._gathered_bytes = 0
+        self._gathered_frames = 0
+        self._gathered_since = 0.0
+        self._waiting_bytes = 0
+        self._ending = 0
+        self._trouble: Trouble | None = None
+        self._retry_at = float("-inf")
+        self._last_start_ms = 0
+        self._now = 0.0
+
+    # --- what comes in ---------------------------------------------------------------------------------------
+
+    def frame(self, frame: Frame, now: float) -> None:
+        """The next frame of the source."""
+        if self.state is State.CLOSED:
+            return
+        self._now = now
+        if frame.codec.is_video:
+            if frame.key:
+                self._at_key(frame, now)
+            elif self._file is not None and not 0 <= frame.dts_90k - self._last_90k <= LOST_CLOCK_90K:
+                self.cut()
+        if self._container is None:
+            self.dropped += frame.codec.is_video and self._trouble is not None
+            return
+        at = frame.dts_90k - self._base_90k
+        if at < 0:
+            return  # sound of before the first picture
+        body = self._container.body(Frame(frame.codec, frame.data, frame.pts_90k - self._base_90k, at, frame.key))
+        if not body:
+            return
+        if frame.codec.is_video:
+            self._last_90k = frame.dts_90k
+            self._gathered_frames += 1
+            self.frames += 1
+        self._gather(body, now)
+
+    def tick(self, now: float) -> None:
+        """A few times a second: what has been gathered for long goes to the writer."""
+        if self._gathered and now - self._gathered_since >= HAND_OVER_S:
+            self._hand_over()
+
+    def cut(self) -> None:
+        """The source breaks off here: what comes next begins a segment of its own, at its own time."""
+        self._hand_over()
+        self._end_segment()
+
+    def close(self) -> None:
+        """Write what is there and no more; harmless when closed."""
+        if self.state is not State.CLOSED:
+            self.cut()
+            self.state = State.CLOSED
+
+    @property
+    def is_written(self) -> bool:
+        """Whether nothing waits for the writer any more."""
+        return not self._waiting_bytes and not self._ending
+
+    def statistics(self) -> RecorderStatistics:
+        return RecorderStatistics(
+            outlet=self.name,
+            recording=self.wish.recording,
+            state=str(self.state),
+            trouble=self._trouble,
+            segments=self.segments,
+            bytes=self.bytes,
+            frames=self.frames,
+            dropped=self.dropped,
+            failures=self.failures,
+            queued_bytes=self._waiting_bytes + self._gathered_bytes,
+        )
+
+    # --- segments --------------------------------------------------------------------------------------------
+
+    def _at_key(self, frame: Frame, now: float) -> None:
+        """A segment may begin here, and one that is long enough, or of other tracks, ends."""
+        video = video_parameters(frame.codec, frame.data) or self._video
+        if video is None or video.codec is not frame.codec:
+            return
+        heard = self._sound()
+        if self._file is not None:
+            lasted_s = (frame.dts_90k - self._base_90k) / 90_000
+            is_long = lasted_s >= self._habits.segment_s or self._written >= self._habits.segment_bytes
+            # Sound that pauses leaves its track standing; sound that is new wants one.
+            is_other = video.configuration != (self._video and self._video.configuration) or (
+                heard is not None and heard != self._heard
+            )
+            has_jumped = not 0 <= frame.dts_90k - self._last_90k <= LOST_CLOCK_90K
+            if not (is_long or is_other or has_jumped):
+                return
+            self.cut()
+        if now < self._retry_at or self._waiting_bytes > self._habits.queue_bytes // 2:
+            return
+        self._begin_segment(frame, video, heard, now)
+
+    def _begin_segment(self, frame: Frame, video: VideoParameters, heard: Sound | None, now: float) -> None:
+        self._video, self._heard = video, heard
+        self._base_90k = self._last_90k = frame.dts_90k
+        self._written = 0
+        self._container = _Mp4(video, heard) if self.wish.form is RecordingForm.MP4 else _Program(video, heard)
+        # Two segments never have one name, however short the first was or the clock was put back.
+        self._last_start_ms = max(int(self._wall() * 1000), self._last_start_ms + 1)
+        self._file = SegmentFile(
+            self._folder,
+            self.wish.form,
+            self._last_start_ms,
+            fsync_s=self._habits.fsync_s,
+            keep_free=self._habits.keep_free_bytes,
+        )
+        if self._trouble is None:
+            self.state = State.RECORDING
+        head = self._container.head()
+        if head:
+            self._gather(head, now)
+
+    def _end_segment(self) -> None:
+        file, self._file, self._container = self._file, None, None
+        if self.state is State.RECORDING:
+            self.state = State.AWAITING_KEY
+        if file is not None:
+            self._ending += 1
+            self._pen.give(file.close, self._closed)
+
+    # --- to the writer ---------------------------------------------------------------------------------------
+
+    def _gather(self, body: bytes, now: float) -> None:
+        if not self._gathered:
+            self._gathered_since = now
+        self._gathered.append(body)
+        self._gathered_bytes += len(body)
+        if self._waiting_bytes + self._gathered_bytes > self._habits.queue_bytes:
+            self._overflow()
+        elif self._gathered_bytes >= HAND_OVER_BYTES or now - self._gathered_since >= HAND_OVER_S:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        file, parts, frames, size = self._file, self._gathered, self._gathered_frames, self._gathered_bytes
+        self._gathered, self._gathered_frames, self._gathered_bytes = [], 0, 0
+        if file is None or not parts:
+            return
+        end_ms = file.start_ms + (self._last_90k - self._base_90k) // 90
+        self._waiting_bytes += size
+        self._written += size
+        self._pen.give(
+            lambda: file.write(parts, frames, end_ms),
+            lambda was_written, failure: self._wrote(file, size, frames, bool(was_written), failure),
+        )
+
+    def _overflow(self) -> None:
+        """The disk is slower than the stream: leave out what is gathered, and all up to a key frame for which there
+        is room again."""
+        self.dropped += self._gathered_frames
+        self.frames -= self._gathered_frames
+        self._gathered, self._gathered_frames, self._gathered_bytes = [], 0, 0
+        self._end_segment()
+        waiting = self._waiting_bytes
+        self._be_troubled(Trouble.TOO_SLOW, f"{waiting} bytes wait for a disk that is slower than the stream")
+
+    def _wrote(self, file: SegmentFile, size: int, frames: int, was_written: bool, failure: OSError | None) -> None:
+        self._waiting_bytes -= size
+        if was_written:
+            self.bytes += size
+            if self._trouble is Trouble.TOO_SLOW and self._waiting_bytes > self._habits.queue_bytes // 2:
+                return  # it is still behind
+            self._be_well()
+            return
+        self.dropped += frames
+        self.frames -= frames
+        if failure is None:
+            return  # its segment had failed before
+        if self._file is file:
+            self._file = self._container = None
+            self.dropped += self._gathered_frames
+            self.frames -= self._gathered_frames
+            self._gathered, self._gathered_frames, self._gathered_bytes = [], 0, 0
+            self._retry_at = self._now + RETRY_S
+        self.failures += 1
+        self._be_troubled(trouble_of(failure), failure.strerror or str(failure))
+
+    def _closed(self, segment: Segment | None, failure: OSError | None) -> None:
+        self._ending -= 1
+        if segment is not None:
+            self.segments += 1
+            self._tell(SegmentWritten(self.inlet, self.name, self.wish.recording, segment))
+
+    # --- trouble ---------------------------------------------------------------------------------------------
+
+    def _be_troubled(self, trouble: Trouble, why: str) -> None:
+        is_news = trouble is not self._trouble
+        self._trouble = trouble
+        if self.state is not State.CLOSED:
+            self.state = State.TROUBLED
+        if is_news:
+            self._tell(RecordingTrouble(self.inlet, self.name, self.wish.recording, trouble, why))
+
+    def _be_well(self) -> None:
+        if self._trouble is None:
+            return
+        self._trouble = None
+        if self.state is not State.CLOSED:
+            self.state = State.RECORDING if self._file is not None else State.AWAITING_KEY
+        self._tell(RecordingResumed(self.inlet, self.name, self.wish.recording))
+
+    def __repr__(self) -> str:
+        return f"<Recorder {self.name} {self.state} {self.wish.recording}>"
+
+
+def trouble_of(error: OSError) -> Trouble:
+    """Whose fault a failed write is."""
+    if isinstance(error, DiskFull) or error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return Trouble.DISK_FULL
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return Trouble.DENIED
+    return Trouble.FAILED
+
+
+class _Mp4:
+    """Fragments, one a picture, so that a file is whole up to its last one; sound as AAC."""
+
+    def __init__(self, video: VideoParameters, sound: Sound | None) -> None:
+        form = None
+        self._transcoder: AacFromG711 | None = None
+        if sound is not None and sound.codec is Codec.AAC:
+            form = sound.form
+        elif sound is not None and can_transcode(sound.codec):
+            form = AAC_8K
+            self._transcoder = AacFromG711()
+        self._codec = sound.codec if sound is not None else None
+        self._muxer = Fmp4Muxer(video, form)
+
+    def head(self) -> bytes:
+        return self._muxer.init_segment()
+
+    def body(self, frame: Frame) -> bytes:
+        if frame.codec.is_video:
+            return self._muxer.fragment(frame)
+        if frame.codec is not self._codec:
+            return b""
+        sounds = [frame] if self._transcoder is None else self._transcoder.feed(frame)
+        return b"".join(map(self._muxer.fragment, sounds))
+
+
+class _Program:
+    """A program stream, a pack a picture; sound as it came."""
+
+    def __init__(self, video: VideoParameters, sound: Sound | None) -> None:
+        codec = sound.codec if sound is not None and sound.codec in STREAM_TYPES else None
+        self._muxer = Muxer(video.codec, codec)
+
+    def head(self) -> bytes:
+        return b""
+
+    def body(self, frame: Frame) -> bytes:
+        return self._muxer.pack(frame) if frame.codec in (self._muxer.video, self._muxer.audio) else b""

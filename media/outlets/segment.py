@@ -1,0 +1,243 @@
+"""Segments of a recording on disk: names that sort, a line in the index for each whole one, and mending after a crash.
+
+Everything here blocks and runs on the writer's thread, or before the server starts.
+"""
+
+from __future__ import annotations
+
+import calendar
+import contextlib
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from media.plane import RecordingForm, Segment
+
+log = logging.getLogger(__name__)
+
+INDEX = "index.jsonl"
+PACK_CODE = b"\x00\x00\x01\xba"
+FOLDER_MODE, FILE_MODE = 0o750, 0o640
+
+
+class DiskFull(OSError):
+    """Less is free than must stay free."""
+
+
+def name_of(start_ms: int, form: RecordingForm) -> str:
+    """When it begins, in UTC, so that names sort as their pictures do: 20261129T101500.250Z.mp4."""
+    at = time.gmtime(start_ms // 1000)
+    return f"{time.strftime('%Y%m%dT%H%M%S', at)}.{start_ms % 1000:03d}Z.{form}"
+
+
+class SegmentFile:
+    """One segment that is being written. What is not whole is cut off when writing fails."""
+
+    def __init__(self, folder: Path, form: RecordingForm, start_ms: int, *, fsync_s: float, keep_free: int) -> None:
+        self.start_ms = start_ms
+        self._folder = folder
+        self._name = name_of(start_ms, form)
+        self._fsync_s = fsync_s
+        self._keep_free = keep_free
+        self._fd = -1
+        self._bytes = 0
+        self._frames = 0
+        self._end_ms = start_ms
+        self._synced_at = 0.0
+        self._is_over = False
+
+    def write(self, parts: Sequence[bytes], frames: int, end_ms: int) -> bool:
+        """Whole pieces, all of them or none; false when the file is closed. Raises OSError; the file is then closed,
+        and whole up to the piece before."""
+        if self._is_over:
+            return False
+        try:
+            if self._fd < 0:
+                self._open()
+        except OSError:
+            self._is_over = True
+            raise
+        try:
+            data = memoryview(b"".join(parts))
+            size = len(data)
+            while data:
+                data = data[os.write(self._fd, data) :]
+            self._bytes += size
+            self._frames += frames
+            self._end_ms = end_ms
+            self._sync_now_and_then()
+        except OSError:
+            self.close()
+            raise
+        return True
+
+    def close(self) -> Segment | None:
+        """End it with its line in the index; None when there is nothing in it. Never raises."""
+        self._is_over = True
+        if self._fd < 0:
+            return None
+        fd, self._fd = self._fd, -1
+        try:
+            os.ftruncate(fd, self._bytes)
+            os.fsync(fd)
+        except OSError as error:
+            log.warning("%s/%s could not be made safe: %s", self._folder.name, self._name, error)
+        finally:
+            with contextlib.suppress(OSError):
+                os.close(fd)
+        if not self._frames:
+            with contextlib.suppress(OSError):
+                os.unlink(self._folder / self._name)
+            return None
+        segment = Segment(self._name, self.start_ms, self._end_ms, self._bytes, self._frames)
+        try:
+            write_line(self._folder, segment)
+        except OSError as error:
+            # The next start finds the file without its line and writes it.
+            log.warning("%s/%s has no line in the index yet: %s", self._folder.name, self._name, error)
+        return segment
+
+    def _open(self) -> None:
+        self._folder.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        free = shutil.disk_usage(self._folder).free
+        if free < self._keep_free:
+            raise DiskFull(28, f"{free} bytes are free and {self._keep_free} must stay so")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        self._fd = os.open(self._folder / self._name, flags, FILE_MODE)
+        self._synced_at = time.monotonic()
+
+    def _sync_now_and_then(self) -> None:
+        now = time.monotonic()
+        if self._fsync_s and now - self._synced_at >= self._fsync_s:
+            self._synced_at = now
+            os.fdatasync(self._fd)
+
+
+# ---- the index
+
+
+def write_line(folder: Path, segment: Segment) -> None:
+    """Append a segment to the index of its folder. Raises OSError."""
+    line = {
+        "name": segment.name,
+        "start_ms": segment.start_ms,
+        "end_ms": segment.end_ms,
+        "bytes": segment.bytes,
+        "frames": segment.frames,
+    }
+    fd = os.open(folder / INDEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
+    try:
+        os.write(fd, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def read_index(folder: Path) -> list[Segment]:
+    """The whole segments of a folder, oldest first; a line that a crash cut off is left out."""
+    found: dict[str, Segment] = {}
+    with contextlib.suppress(OSError):
+        for line in (folder / INDEX).read_bytes().split(b"\n"):
+            with contextlib.suppress(ValueError, TypeError):
+                segment = Segment(**json.loads(line)) if line else None
+                if segment is not None:
+                    found[segment.name] = segment
+    return [found[name] for name in sorted(found)]
+
+
+# ---- after a crash
+
+
+def recover(root: Path) -> int:
+    """Give every segment without its line one, cut to what is whole in it; how many were mended. Never raises."""
+    mended = 0
+    for folder in sorted(each for each in _entries(root) if each.is_dir() and not each.is_symlink()):
+        known = {segment.name for segment in read_index(folder)}
+        for path in sorted(_entries(folder)):
+            if path.suffix in (".mp4", ".ps") and path.name not in known and not path.is_symlink():
+                try:
+                    mended += _mend(path)
+                except (OSError, ValueError) as error:
+                    log.warning("%s cannot be mended: %s", path, error)
+    return mended
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _mend(path: Path) -> bool:
+    data = path.read_bytes()
+    start_ms = _start_of(path.name)
+    size, frames, length_ms = _whole_mp4(data) if path.suffix == ".mp4" else _whole_ps(data)
+    if not frames:
+        path.unlink()
+        return False
+    os.truncate(path, size)
+    _end_torn_line(path.parent)
+    write_line(path.parent, Segment(path.name, start_ms, start_ms + length_ms, size, frames))
+    return True
+
+
+def _end_torn_line(folder: Path) -> None:
+    """A line that was cut off must not spoil the next one."""
+    index = folder / INDEX
+    if index.exists() and index.stat().st_size and not index.read_bytes().endswith(b"\n"):
+        with index.open("ab") as opened:
+            opened.write(b"\n")
+
+
+def _start_of(name: str) -> int:
+    """The moment a name says. Raises ValueError."""
+    stamp, milliseconds, _ = name.split(".")
+    at = calendar.timegm(time.strptime(stamp, "%Y%m%dT%H%M%S"))
+    return at * 1000 + int(milliseconds.rstrip("Z"))
+
+
+def _whole_mp4(data: bytes) -> tuple[int, int, int]:
+    """Of fragmented MP4 as we write it: bytes that are whole, pictures in them, and how long they last."""
+    size = frames = last_90k = 0
+    moof: bytes | None = None
+    for kind, start, end in _boxes(data):
+        if kind == b"moof":
+            moof = data[start:end]
+        elif kind == b"mdat" and moof is not None:
+            size = end
+            # One traf a fragment: its track at byte 44, its decode time at 60 (tfhd with nothing but the track).
+            if moof[44:48] == b"\x00\x00\x00\x01":
+                frames += 1
+                last_90k = int.from_bytes(moof[60:68], "big")
+            moof = None
+    return size, frames, last_90k // 90
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    at = 0
+    while at + 8 <= len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        if size < 8 or at + size > len(data):
+            return
+        yield data[at + 4 : at + 8], at, at + size
+        at += size
+
+
+def _whole_ps(data: bytes) -> tuple[int, int, int]:
+    """Of a program stream as we write it, a pack a picture: up to the last pack, which may be torn."""
+    size = data.rfind(PACK_CODE)
+    if size <= 0:
+        return 0, 0, 0
+    frames = data.count(b"\x00\x00\x01\xe0", 0, size)
+    first, last = _scr(data, 0), _scr(data, data.rfind(PACK_CODE, 0, size))
+    return size, frames, max(0, last - first) // 90
+
+
+def _scr(data: bytes, at: int) -> int:
+    word = int.from_bytes(data[at + 4 : at + 10], "big")
+    return (word >> 43 & 7) << 30 | (word >> 27 & 0x7FFF) << 15 | (word >> 11 & 0x7FFF)
