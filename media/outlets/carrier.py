@@ -6,15 +6,30 @@ import asyncio
 import contextlib
 import os
 import socket
+from email.utils import formatdate
 from typing import Any
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 
 from media.plane import WireForm
 
 PIECE_BYTES = 64 * 1024
 SAID_LIMIT = 16 * 1024
 """Who says more than this before we have answered is shut out."""
+
+
+class Answer(web.StreamResponse):
+    """The head of an answer without an end. Once the connection is taken aiohttp has nothing more to do with it."""
+
+    is_taken = False
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        return None if self.is_taken else await super().prepare(request)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        if not self.is_taken:
+            await super().write_eof(data)
 
 
 class Carrier:
@@ -24,10 +39,10 @@ class Carrier:
     OSErrors, before anything is answered, when we have no descriptor left.
     """
 
-    def __init__(self, request: web.Request, response: web.StreamResponse, form: WireForm) -> None:
+    def __init__(self, request: web.Request, answer: Answer, form: WireForm) -> None:
         self.form = form
         self._request = request
-        self._response = response
+        self._answer = answer
         self._ears = _Ears()
         self._pair: socket.socket | None = None
 
@@ -40,16 +55,20 @@ class Carrier:
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the viewer left")
         own = transport.get_extra_info("socket")
-        if own is None or transport.get_extra_info("ssl_object") is not None:
+        is_secure = transport.get_extra_info("ssl_object") is not None
+        if own is None or is_secure or transport.get_write_buffer_size():
             return await self._pair_up()
         taken = socket.socket(fileno=os.dup(own.fileno()))
         try:
+            taken.setblocking(False)
             self._listen()
             transport.pause_reading()
-            transport.set_write_buffer_limits(high=0)  # draining then means that all of the answer is out
-            writer = await self._response.prepare(self._request)
-            if writer is not None:
-                await writer.drain()
+            for application in self._request.match_info.apps:
+                await application.on_response_prepare.send(self._request, self._answer)
+            head = _head(self._request, self._answer)
+            if taken.send(head) < len(head):
+                raise ConnectionResetError("the viewer does not even take the head")
+            self._answer.is_taken = True
             # Closes the transport's own descriptor and no more: neither loop shuts the connection down.
             transport.abort()
         except BaseException:
@@ -65,7 +84,7 @@ class Carrier:
         loop = asyncio.get_running_loop()
         try:
             while data := await loop.sock_recv(pair, PIECE_BYTES):
-                await self._response.write(data)
+                await self._answer.write(data)
         finally:
             self._ears.pair = None
             pair.close()
@@ -76,13 +95,14 @@ class Carrier:
             each.setblocking(False)
         try:
             self._listen()
-            await self._response.prepare(self._request)
+            if self.form is WireForm.CHUNKED:
+                self._answer.enable_chunked_encoding()
+                self.form = WireForm.PLAIN  # aiohttp does it
+            await self._answer.prepare(self._request)
         except BaseException:
             ours.close()
             theirs.close()
             raise
-        if self.form is WireForm.CHUNKED:
-            self.form = WireForm.PLAIN  # aiohttp does it
         self._pair = self._ears.pair = ours
         return theirs
 
@@ -90,6 +110,20 @@ class Carrier:
         # Any: it is typed for aiohttp's own reader of WebSockets, of which it calls two methods.
         parser: Any = self._ears
         self._request.protocol.set_parser(parser)
+
+
+def _head(request: web.Request, answer: Answer) -> bytes:
+    """The status line and headers as they go on the wire (RFC 9112)."""
+    headers = answer.headers
+    headers.setdefault("Date", formatdate(usegmt=True))
+    headers.setdefault("Connection", "close")
+    if answer.status == 200 and request.version >= (1, 1):
+        headers["Transfer-Encoding"] = "chunked"
+    lines = [f"HTTP/{request.version.major}.{request.version.minor} {answer.status} {answer.reason}"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if any("\r" in line or "\n" in line for line in lines):
+        raise ValueError(f"a header of {lines[0]} would be two")
+    return "\r\n".join((*lines, "", "")).encode()
 
 
 class _Ears:

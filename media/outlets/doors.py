@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 from aiohttp import HttpVersion11, web
 
-from media.outlets.carrier import Carrier
+from media.outlets.carrier import Answer, Carrier
 from media.plane import OutletKind, Seating, Seats, WireForm
 from media.signing import Signer
 
@@ -82,19 +82,16 @@ class Doors:
         raise web.HTTPForbidden(text="this media address is not valid, used, or over")
 
 
-def _answer_http(request: web.Request, kind: OutletKind) -> tuple[web.StreamResponse, WireForm]:
+def _answer_http(request: web.Request, kind: OutletKind) -> tuple[Answer, WireForm]:
     """An endless body: chunked for HTTP/1.1, until the connection closes for HTTP/1.0."""
     if request.can_read_body:
         raise web.HTTPBadRequest(text="this address takes no body")
-    response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPES[kind], "Cache-Control": "no-store"})
+    response = Answer(headers={"Content-Type": CONTENT_TYPES[kind], "Cache-Control": "no-store"})
     response.force_close()
-    if request.version < HttpVersion11:
-        return response, WireForm.PLAIN
-    response.enable_chunked_encoding()
-    return response, WireForm.CHUNKED
+    return response, WireForm.CHUNKED if request.version >= HttpVersion11 else WireForm.PLAIN
 
 
-def _answer_websocket(request: web.Request) -> tuple[web.StreamResponse, WireForm]:
+def _answer_websocket(request: web.Request) -> tuple[Answer, WireForm]:
     """The server's half of the handshake (RFC 6455 4.2.2); no extension and no subprotocol is taken."""
     headers = request.headers
     if headers.get("Upgrade", "").lower() != "websocket" or "upgrade" not in headers.get("Connection", "").lower():
@@ -108,6 +105,6 @@ def _answer_websocket(request: web.Request) -> tuple[web.StreamResponse, WireFor
         raise web.HTTPBadRequest(text="this is no WebSocket handshake of version 13", headers=VERSION)
     accept = base64.b64encode(hashlib.sha1(key.encode() + WEBSOCKET_KEY, usedforsecurity=False).digest()).decode()
     answer = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Accept": accept}
-    response = web.StreamResponse(status=101, headers=answer)
+    response = Answer(status=101, headers=answer)
     response.force_close()
     return response, WireForm.WEBSOCKET

@@ -127,7 +127,7 @@ class Rendition:
 
     @property
     def viewers(self) -> int:
-        return len(self._tide.viewers)
+        return self._tide.viewers
 
     def begin(self, tracks: Tracks, kept: Iterable[Frame]) -> None:
         """Tracks are known, or have changed; the next frame must be a key frame, or the first of `kept`."""

@@ -7,7 +7,6 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from media.outlets.chunk import Chunk
@@ -49,8 +48,8 @@ class Tide:
     """
 
     def __init__(self, pace: Pace) -> None:
-        self.viewers: dict[Viewer, None] = {}
         self.overruns = 0
+        self._crowds: dict[WireForm, dict[Viewer, None]] = {}
         self._pace = pace
         self._loop = asyncio.get_running_loop()
         self._chunks: list[Chunk] = []
@@ -64,6 +63,10 @@ class Tide:
         self._voyages: deque[_Voyage] = deque()
         self._turn: asyncio.Handle | None = None
 
+    @property
+    def viewers(self) -> int:
+        return sum(map(len, self._crowds.values()))
+
     def put(self, chunk: Chunk, heads: Heads, now: float) -> None:
         """The next chunk. One of a new generation begins with a key frame, and begins a wave."""
         if heads is not self._heads:
@@ -71,26 +74,29 @@ class Tide:
             self._heads = heads
             self._is_new = True
         self._now = now
-        if not self.viewers:
+        if not self._crowds:
             return
         self._chunks.append(chunk)
         self._gathered += len(chunk)
         if self._gathered > GATHERED_BYTES:
             self._overrun()
         if self._due is None and not self._is_due:
-            hold_s = self._pace.hold_for(len(self.viewers))
+            hold_s = self._pace.hold_for(self.viewers)
             self._due = self._loop.call_later(hold_s, self._depart) if hold_s else self._loop.call_soon(self._depart)
 
     def join(self, viewer: Viewer, *, is_ahead: bool) -> None:
         """A viewer is here from now on; `is_ahead` when it has got already what gathers now."""
-        self.viewers[viewer] = None
+        self._crowds.setdefault(viewer.form, {})[viewer] = None
         if is_ahead and self._chunks:
             self._ahead.add(viewer)
 
     def leave(self, viewer: Viewer) -> None:
-        self.viewers.pop(viewer, None)
+        crowd = self._crowds.get(viewer.form, {})
+        crowd.pop(viewer, None)
         self._ahead.discard(viewer)
-        if not self.viewers:
+        if not crowd:
+            self._crowds.pop(viewer.form, None)
+        if not self._crowds:
             self._forget()
 
     def flush(self) -> None:
@@ -116,8 +122,10 @@ class Tide:
         if not self._chunks:
             return
         wave = Wave(tuple(self._chunks), self._heads, is_new=self._is_new)
-        ahead = self._ahead
-        self._voyages.append(_Voyage(wave, (each for each in self.viewers if each not in ahead), self._now))
+        todo = {form: list(crowd) for form, crowd in self._crowds.items()}
+        if self._ahead:
+            todo = {form: [each for each in crowd if each not in self._ahead] for form, crowd in todo.items()}
+        self._voyages.append(_Voyage(wave, todo, self._now))
         self._chunks.clear()
         self._gathered = 0
         self._is_new = False
@@ -139,8 +147,9 @@ class Tide:
         self.overruns += 1
         self._chunks.clear()
         self._gathered = 0
-        for viewer in self.viewers:
-            viewer.skip(self._now)
+        for crowd in self._crowds.values():
+            for viewer in crowd:
+                viewer.skip(self._now)
 
     def _forget(self) -> None:
         for handle in (self._due, self._turn):
@@ -158,13 +167,11 @@ class Tide:
 class _Voyage:
     """One wave on its way to those it is for."""
 
-    def __init__(self, wave: Wave, viewers: Iterable[Viewer], now: float) -> None:
+    def __init__(self, wave: Wave, todo: dict[WireForm, list[Viewer]], now: float) -> None:
         self._wave = wave
+        self._todo = todo
         self._now = now
-        self._todo: dict[WireForm, list[Viewer]] = {}
         self._file = -1
-        for viewer in viewers:
-            self._todo.setdefault(viewer.form, []).append(viewer)
 
     def go_on(self, until: float) -> bool:
         """Write to the next ones, until this time of the monotonic clock; whether all have been written to."""

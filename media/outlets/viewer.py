@@ -72,7 +72,9 @@ class Viewer:
         """The pictures from the last key frame on; they come on top of what may queue, until they have gone out."""
         self._is_skipping = False
         self._give_head(heads, now)
-        for chunk in kept:
+        self._put(parts(kept[:1], self.form), now)
+        self._pump()  # the first picture is on its way while the system takes in the rest
+        for chunk in kept[1:]:
             self._put(parts((chunk,), self.form), now)
         self._burst_bytes = self._queued_bytes
         self._pump()

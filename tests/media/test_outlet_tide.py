@@ -51,6 +51,10 @@ def viewer(wire: object) -> Viewer:
     return Viewer(wire, Tolerance(1 << 23, 2.0, 5, 30.0))
 
 
+def everybody(tide: Tide) -> list[Viewer]:
+    return [each for crowd in tide._crowds.values() for each in crowd]
+
+
 def begun(tide: Tide, count: int) -> list[EasyWire]:
     """Viewers who have seen their first key frame."""
     wires = [EasyWire() for _ in range(count)]
@@ -154,7 +158,7 @@ async def test_a_viewer_who_left_is_written_to_no_more_and_one_who_is_gone_is_no
         raise ConnectionResetError
 
     gone.send = broken
-    of = {each.wire: each for each in tide.viewers}
+    of = {each.wire: each for each in everybody(tide)}
     of[left].end("detached")
     tide.leave(of[left])
     await asyncio.sleep(0)
@@ -172,7 +176,7 @@ async def test_when_writing_is_too_slow_for_the_pictures_all_skip_ahead(monkeypa
     tide.put(KEY, HEADS, 0.1)
     tide.flush()
     assert wire.writes == [b"K"] and tide.overruns == 1
-    assert [each.skips for each in tide.viewers] == [1]
+    assert [each.skips for each in everybody(tide)] == [1]
 
 
 async def test_nothing_is_left_behind_when_the_last_viewer_leaves(monkeypatch):
@@ -182,7 +186,7 @@ async def test_nothing_is_left_behind_when_the_last_viewer_leaves(monkeypatch):
     tide.put(DELTA, HEADS, 0.1)
     await asyncio.sleep(0)
     tide.put(DELTA, HEADS, 0.1)
-    for each in tuple(tide.viewers):
+    for each in everybody(tide):
         tide.leave(each)
     await asyncio.sleep(0)
     assert sum(map(len, (wire.writes for wire in wires))) == tides.PART

@@ -167,6 +167,9 @@ async def test_kept_pictures_go_to_the_wire_in_parts_that_can_be_taken_back():
     one = viewer(wire)
     wire.write = lambda buffers: (wire.taken.extend(buffers), wire.stick())
     one.begin([KEY, *[Chunk(b"x" * 50_000)] * 20], HEADS, 0.0)
+    assert wire.taken == [b"HEAD", b"K"]  # the picture to begin with does not wait for the others
+    wire.taken.clear()
+    wire.free()
     assert AT_ONCE_BYTES <= sum(map(len, wire.taken)) < 2 * AT_ONCE_BYTES
 
 
