@@ -19,6 +19,7 @@ from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.config import ConfigQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.message import Manscdp, parse, serialise, with_sn
+from gb28181.manscdp.preset import PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.manscdp.relay import peek
 from gb28181.peer import Call, Gathered, Hop, PeerOffline, PeerRefused, PeerSilent
@@ -32,6 +33,7 @@ from sipserver.questions import (
     ProgressListener,
     Question,
     item_key,
+    preset_key,
     record_key,
     same_key,
 )
@@ -370,6 +372,8 @@ class Link:
                 first, key = settings.catalog_patience_s, item_key
             case RecordInfoQuery():
                 first, key = settings.records_patience_s, record_key
+            case PresetQuery():
+                first, key = settings.ask_patience_s, preset_key
             case _:
                 return Question(wanted, loop)
         patience = Patience(timeout_s or first, settings.part_patience_s)

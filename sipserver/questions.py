@@ -11,7 +11,7 @@ from collections.abc import Callable, Hashable, Sequence
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.config import Config
 from gb28181.manscdp.message import Manscdp
-from gb28181.manscdp.preset import PresetList
+from gb28181.manscdp.preset import Preset, PresetList
 from gb28181.manscdp.record_info import RecordInfo, RecordItem
 from gb28181.peer import PeerError
 from sipserver.gathering import Gathering, Progress
@@ -92,6 +92,10 @@ class Collection(Question):
             if self.to_whom is not None and not self.answer.done():
                 self.hold_back = self.to_whom(value)
             self.add(value, value.sum_num, value.items, value.damaged, now)
+        elif isinstance(value, PresetList):
+            # Without SumNum, as in 2016, one message says all.
+            total = len(value.presets) if value.sum_num is None else value.sum_num
+            self.add(value, total if value.ok else 0, value.presets, value.damaged, now)
 
     def add(self, part: object, sum_num: int, items: Sequence[object], damaged: int, now: float) -> None:
         """One part more."""
@@ -171,6 +175,12 @@ def item_key(item: object) -> Hashable:
     """What makes a catalog's item the same in two parts."""
     assert isinstance(item, Item)
     return item.code
+
+
+def preset_key(item: object) -> Hashable:
+    """What makes a preset the same in two parts."""
+    assert isinstance(item, Preset)
+    return item.number
 
 
 def record_key(item: object) -> Hashable:

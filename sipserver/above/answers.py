@@ -38,7 +38,7 @@ from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
 
-MANY_PARTS = frozenset(("recordinfo", "catalog"))
+MANY_PARTS = frozenset(("recordinfo", "catalog", "presetquery"))
 UNSUPPORTED = "not supported"
 MOST_SESSIONS = 1000
 

@@ -13,6 +13,7 @@ from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
+from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.peer import Gathered, PeerOffline, PeerRefused, PeerSilent
 from sipserver.gathering import Gathering, Patience, Progress
@@ -264,3 +265,37 @@ async def test_who_waits_for_a_neighbour_that_leaves_is_told_at_once(pair):
             await link.ask(CatalogQuery(0, CODE))
     with pytest.raises(PeerOffline, match="nothing was sent"):
         await link.ask(CatalogQuery(0, CODE))
+
+
+async def test_presets_told_in_several_messages_are_gathered(make_house, make_camera):
+    house = await make_house()
+    camera = await make_camera(house)
+    await camera.register()
+
+    async def answer(asked):
+        if isinstance(asked, PresetQuery):
+            for number in ("1", "2", "2", "3"):
+                await camera.say(PresetList(asked.sn, asked.device, (Preset(number, "gate"),), sum_num=3))
+        else:
+            await camera.answer_as_the_book_says(asked)
+
+    camera.answer = answer
+    gathered = await house.below.peer(CODE).ask(PresetQuery(0, CODE))
+    assert isinstance(gathered, Gathered) and gathered.complete
+    assert {preset.number for part in gathered.parts for preset in part.presets} == {"1", "2", "3"}
+
+
+async def test_presets_without_a_sum_are_all_in_one_message(make_house, make_camera):
+    house = await make_house()
+    camera = await make_camera(house)
+    await camera.register()
+
+    async def answer(asked):
+        if isinstance(asked, PresetQuery):
+            await camera.say(PresetList(asked.sn, asked.device, (Preset("1", "gate"), Preset("2", "yard"))))
+        else:
+            await camera.answer_as_the_book_says(asked)
+
+    camera.answer = answer
+    gathered = await house.below.peer(CODE).ask(PresetQuery(0, CODE))
+    assert isinstance(gathered, Gathered) and gathered.complete and len(gathered.parts) == 1
