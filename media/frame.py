@@ -26,7 +26,7 @@ class Codec(StrEnum):
         return self in _VIDEO
 
 
-_VIDEO = frozenset({Codec.H264, Codec.H265, Codec.MPEG4, Codec.SVAC})
+_VIDEO = (Codec.H264, Codec.H265, Codec.MPEG4, Codec.SVAC)  # no set: a StrEnum's hash is slow
 
 
 @dataclass(slots=True)

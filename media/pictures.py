@@ -25,10 +25,11 @@ _PATIENCE_90K = 900_000  # 10 s without an IDR: then an intra picture with param
 _SECOND_90K = 90_000
 _LOOK_CLOSELY = 32  # so many first access units are searched for several pictures in one, then each 64th
 _HEAD = 32  # a delimiter and the first parameter set begin within these
+_H265_VPS_BEGINNING = b"\x00\x00\x01\x40\x01"
 _H264_SPS_BEGINNINGS = (b"\x00\x00\x01\x67", b"\x00\x00\x01\x27", b"\x00\x00\x01\x47")
 _RASL = frozenset({8, 9})
 _LEADING = frozenset({6, 7, 8, 9})
-_VCL_WITHOUT_NALS = frozenset({Codec.MPEG4, Codec.SVAC})
+_VCL_WITHOUT_NALS = (Codec.MPEG4, Codec.SVAC)
 
 
 def first_slice(codec: Codec, data: bytes, start: int = 0) -> tuple[int, int]:
@@ -111,7 +112,7 @@ class Pictures:
                 return []
         if codec in _VCL_WITHOUT_NALS:
             return self._gated(codec, data, key_hint or _is_mpeg4_key(codec, data), pts, dts, rtp)
-        if self._changed_codec(data):
+        if self._looks_changed(data) and self._changed_codec(data):
             return self._take(data, pts, dts, rtp)
         slice_at, _ = first_slice(codec, data)
         if slice_at < 0:
@@ -223,17 +224,16 @@ class Pictures:
     def _readable(self, codec: Codec) -> bool:
         return parameters_of(codec, self._known_sets(codec)) is not None
 
-    def _changed_codec(self, data: bytes) -> bool:
-        """Whether a camera switched codec in mid-stream: the parameter sets of the other one, and readable."""
+    def _looks_changed(self, data: bytes) -> bool:
+        """Whether a parameter set of the other codec stands in front."""
         head = data[:_HEAD]
         if self.codec is Codec.H264:
-            other = Codec.H265
-            if b"\x00\x00\x01\x40\x01" not in head:
-                return False
-        else:
-            other = Codec.H264
-            if not any(first in head for first in _H264_SPS_BEGINNINGS):
-                return False
+            return _H265_VPS_BEGINNING in head
+        return any(first in head for first in _H264_SPS_BEGINNINGS)
+
+    def _changed_codec(self, data: bytes) -> bool:
+        """Whether a camera switched codec in mid-stream: the parameter sets of the other one, and readable."""
+        other = Codec.H265 if self.codec is Codec.H264 else Codec.H264
         if not self._may_switch:
             return False
         sets = _leading_sets(other, data)

@@ -11,7 +11,7 @@ G711_TICKS_PER_BYTE = 90_000 / 8_000
 _PROOF_BYTES = 8_000  # a second of G.711
 _CLOCK_WINDOW_BYTES = 16_000
 _APART_90K = 90_000  # sound and picture further apart than a second: the sound's clock is wrong (P23)
-_G711 = frozenset({Codec.G711A, Codec.G711U})
+_G711 = (Codec.G711A, Codec.G711U)
 _BYTES_PER_SECOND = {Codec.G722_1: 3000, Codec.G723_1: 800, Codec.G729: 1000, Codec.SVACA: 3000}
 
 

@@ -21,7 +21,7 @@ from media.inlets.shared_port import SharedPort
 from media.inlets.source_lock import Source
 from media.inlets.tcp import CONNECTIONS, TcpConnection, TcpListener, connect
 from media.inlets.udp import UdpDoor, WideDoor
-from media.passage import Passage
+from media.passage import Carry, Passage
 from media.plane import (
     Aim,
     AudioTrack,
@@ -267,8 +267,10 @@ class Session:
     def frame_came(self, frame: Frame, now: float) -> None:
         """The receiver's outlet."""
         self.gauge.note(frame, now)
-        self.fanout.put(frame, now, awaits_audio=self.receiver.announces_audio)
-        self.passage.frame(frame, now)
+        fanout = self.fanout
+        fanout.put(frame, now, awaits_audio=not fanout.is_ready and self.receiver.announces_audio)
+        if self.passage.carry is not Carry.STRAIGHT:
+            self.passage.frame(frame, now)
 
     def tracks_ready(self, video: VideoTrack, audio: AudioTrack | None) -> None:
         """The fan-out knows what flows, or what flows now."""

@@ -38,6 +38,7 @@ class Demuxer:
         self.pictures = Pictures(freeze_after_loss=freeze_after_loss)
         self.sound = Sound()
         self.stream_types: dict[int, int] = {}
+        self._sounds: set[int] = set()  # stream ids that the map says to be sound
         self._tally = Tally()
         # Where we stand in the byte stream: in one of the first three, or at a unit boundary, or searching.
         self._left = 0  # bytes of a PES payload still to come
@@ -162,7 +163,16 @@ class Demuxer:
                 if not self._synced:
                     break
             else:
-                start = self._unit_start(data, position, size)
+                code = data[position + 3] if position + 6 <= size and data.startswith(START_CODE, position) else 0
+                if 0xC0 <= code <= 0xEF:
+                    # Straight to what nearly every unit is.
+                    length = data[position + 4] << 8 | data[position + 5]
+                    end = self._pes(data, position, size, code, length, frames)
+                    if end < 0:
+                        break
+                    position = end
+                    continue
+                start = position if code >= END else self._unit_start(data, position, size)
                 if start is None:
                     position = max(position, size - 3)
                     break
@@ -269,7 +279,7 @@ class Demuxer:
         length = data[start + 4] << 8 | data[start + 5]
         if code == MAP:
             return self._map(data, start, size, length)
-        if 0xE0 <= code <= 0xEF or 0xC0 <= code <= 0xDF or (code == PRIVATE_1 and self._is_sound(code)):
+        if 0xE0 <= code <= 0xEF or 0xC0 <= code <= 0xDF or (code == PRIVATE_1 and code in self._sounds):
             return self._pes(data, start, size, code, length, frames)
         self._last_was_pes = False
         self._skip = length
@@ -316,6 +326,10 @@ class Demuxer:
         for sid, kind in found.items():
             self.stream_types[sid] = kind
             codec = stream_map.CODECS.get(kind)
+            if codec is None or codec.is_video:
+                self._sounds.discard(sid)
+            else:
+                self._sounds.add(sid)
             if codec is None:
                 continue
             if codec.is_video and sid >= 0xE0:
@@ -327,14 +341,10 @@ class Demuxer:
                     self.sound.hint = codec
         return end
 
-    def _is_sound(self, sid: int) -> bool:
-        codec = stream_map.CODECS.get(self.stream_types.get(sid, 0))
-        return codec is not None and not codec.is_video
-
     def _pes(self, data: bytes, start: int, size: int, sid: int, length: int, frames: list[Frame]) -> int:
         """ISO/IEC 13818-1 2.4.3.6; MPEG-1 headers (ISO/IEC 11172-1 2.4.3.3) as well."""
         self._last_was_pes = False
-        is_video = sid >= 0xE0 and not self._is_sound(sid)
+        is_video = sid >= 0xE0 and sid not in self._sounds
         if is_video:
             if not self._video_sid:
                 self._video_sid = sid
@@ -353,7 +363,8 @@ class Demuxer:
             return start + 6
         if start + 9 > size:
             return -1
-        times = Times(None, None)
+        pts: int | None = None
+        dts: int | None = None
         if data[start + 6] & 0xC0 == 0x80:
             body = start + 9 + data[start + 8]
             if end and body > end:
@@ -364,16 +375,18 @@ class Demuxer:
                 return -1
             flags = data[start + 7]
             if flags & 0x80 and body >= start + 14:
-                times.pts = timestamp(data, start + 9)
+                pts = timestamp(data, start + 9)
                 if flags & 0x40 and body >= start + 19:
-                    times.dts = timestamp(data, start + 14)
+                    dts = timestamp(data, start + 14)
         else:
             head_end = start + 6 + MPEG1_HEADER_LIMIT
             if end and end < head_end:
                 head_end = end
             if head_end > size:
                 return -1
+            times = Times(None, None)
             body = mpeg1_header(data, start + 6, head_end, times)
+            pts, dts = times.pts, times.dts
             if body < 0:
                 self._tally.pes_errors += 1
                 if not end:
@@ -389,13 +402,18 @@ class Demuxer:
             self._resync()
             return start + 4
         if is_video:
-            self._begin_video(data, body, times, frames)
+            self._begin_video(data, body, Times(pts, dts), frames)
         else:
             self._parts = []
             self._in_picture = False
-            self._audio_pts = times.pts
+            self._audio_pts = pts
             self._pes_begins = 0
         if end:
+            if payload > 0 and end <= size:
+                # All of it is here.
+                self._parts.append(data[body:end])
+                self._end_pes(frames)
+                return end
             self._left = payload
             if not payload:
                 self._end_pes(frames)
@@ -465,7 +483,9 @@ class Demuxer:
             if self._times_inside is not None:
                 self._split_picture(self._times_inside, frames)
         else:
-            data = b"".join(self._parts)
+            parts = self._parts
+            first = parts[0] if len(parts) == 1 else None
+            data = first if isinstance(first, bytes) else b"".join(parts)
             # Kept until the next unit shows that the length was right.
             self._parts = [data]
             got = self.sound.take(data, self._audio_pts)
@@ -493,10 +513,13 @@ class Demuxer:
         self._in_picture = True
 
     def _count_picture_bytes(self) -> None:
-        parts = self._parts
-        if len(parts) - self._pes_begins > _PARTS_LIMIT:
-            parts[self._pes_begins :] = [b"".join(parts[self._pes_begins :])]
-        self._picture_size += sum(map(len, parts[self._pes_begins :])) or 1
+        parts, begins = self._parts, self._pes_begins
+        if len(parts) == begins + 1:
+            self._picture_size += len(parts[begins]) or 1
+        else:
+            if len(parts) - begins > _PARTS_LIMIT:
+                parts[begins:] = [b"".join(parts[begins:])]
+            self._picture_size += sum(map(len, parts[begins:])) or 1
         if self._rtp is not None and self._rtp != self._picture_rtp:
             self._rtp_times_right = -1
         if self._picture_size > PICTURE_LIMIT:
