@@ -28,12 +28,15 @@ from tests.bench.bench_ingest import Tools, measured
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ABOVE = {"udp": Transport.UDP, "tcp": Transport.TCP_PASSIVE}
+ABOVE = {"udp": Transport.UDP, "gro": Transport.UDP, "tcp": Transport.TCP_PASSIVE}
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One way through: how streams come (udp, gso, tcp), how they go, to how many each; or the C relay's kind."""
+    """One way through: how streams come (udp, gso, tcp), how they go, to how many each; or the C relay's kind.
+
+    To go by `gro` is to go by UDP to receivers who let bursts coalesce, as ours do.
+    """
 
     comes: str
     goes: str = "udp"
@@ -44,9 +47,9 @@ class Row:
 ROWS = {
     "C: one by one": Row("udp", floor="one"),
     "C: recvmmsg + GSO": Row("udp", floor="batch"),
-    "C: GRO + GSO, bursts": Row("gso", floor="gro"),
+    "C: GRO + GSO, bursts": Row("gso", "gro", floor="gro"),
     "ours: udp to udp": Row("udp"),
-    "ours: udp to udp, bursts": Row("gso"),
+    "ours: udp to udp, bursts": Row("gso", "gro"),
     "ours: udp to tcp": Row("udp", "tcp"),
     "ours: tcp to udp": Row("tcp"),
     "ours: udp to 4 by udp": Row("udp", each=4),

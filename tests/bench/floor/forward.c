@@ -2,7 +2,7 @@
 
    forward relay one|batch|gro PORT...   binds a port for each receiver's PORT, prints them; what comes goes on under
                                          an SSRC and sequence of its own
-   forward sink udp|tcp COUNT            binds so many ports, prints them, reads and counts
+   forward sink udp|gro|tcp COUNT        binds so many ports, prints them, reads and counts
 
    "mark" on stdin begins the measure of a relay; "stop" ends either, which prints its CPU seconds, the packets since
    the mark, and all bytes that it sent on (a sink: that came). */
@@ -169,8 +169,8 @@ int main(int argc, char **argv) {
             struct sockaddr_in to = loopback(atoi(argv[3 + n]));
             streams[fd] = (struct stream){.out = bound(SOCK_DGRAM), .ssrc = 7 + n};
             if (connect(streams[fd].out, (struct sockaddr *)&to, sizeof to)) die("connect");
-            if (!strcmp(way, "gro") && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on)) die("UDP_GRO");
         }
+        if (!strcmp(way, "gro") && setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on)) die("UDP_GRO");
         struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
         epoll_ctl(poll, EPOLL_CTL_ADD, fd, &event);
         printf("%d ", port_of(fd));
