@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import struct
-
 import pytest
 
-from media.rtp import Packetiser, parse
 from tests.bench import other
 from tests.bench.bench_table import BEGIN, END, ROOT, ROWS, table, written_into
 
@@ -47,19 +44,3 @@ def test_another_server_is_named_by_the_environment():
     assert one.url_of(1) == "http://a/0BEBC202.flv"
     with pytest.raises(ValueError, match="PORT or FIRST:STEP"):
         other.named({name: "http://a/", f"{name}_RTP": "many"})
-
-
-def test_a_film_is_the_same_under_another_ssrc():
-    packets = [p for n in range(3) for p in Packetiser(1).packets(bytes(range(200)) * 9, n)]
-    film = b"".join(struct.pack("<IH", 1, len(p)) + p for p in packets)
-    changed = other.with_ssrc(film, 77)
-    at = 0
-    for packet in packets:
-        found = parse(changed[at + 6 : at + 6 + len(packet)])
-        before = parse(packet)
-        assert found is not None and before is not None and found.ssrc == 77
-        assert (found.payload, found.sequence, found.marker) == (before.payload, before.sequence, before.marker)
-        at += 6 + len(packet)
-    assert at == len(changed)
-    assert other.with_ssrc(film, 77, 5) == changed[-(6 + len(packets[-1])) :]
-    assert len(packets) == 6

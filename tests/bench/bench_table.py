@@ -19,7 +19,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench import bench_forward, bench_ingest, bench_picture, machine, other
+import uvloop
+
+from tests.bench import bench_forward, bench_ingest, bench_picture, bench_viewers, machine, other
 from tests.bench.bench_ingest import Tools
 from tests.bench.bench_relay import FPS, GOP, film
 
@@ -33,7 +35,7 @@ HEAD = """# What the media engine costs
 
 Written by `make bench-page`, not by hand. Streams are 1080p25 H.264 of 4 Mbit/s with G.711A in PS over RTP, 376 packets
 a second each, over loopback; one process of ours, one core. The floor is the least that a server must do, in C
-(`tests/bench/ingest.c`, `tests/bench/floor/`), built and run in the same call.
+(`tests/bench/ingest.c`, `viewers.c` and `floor/`), built and run in the same call.
 """
 
 
@@ -78,6 +80,9 @@ ROWS = (
     Row("forward gso", "the same where bursts coalesce on both sides", "ms CPU per stream-second", 0.8),
     Row("forward tcp", "the same, out by TCP", "ms CPU per stream-second"),
     Row("forward four", "the same, out by UDP to four platforms", "ms CPU per stream-second"),
+    Row("flv 100", "A viewer of HTTP-FLV with sound, 100 of one stream", "ms CPU per viewer-second"),
+    Row("flv 1000", "the same, 1,000 of one stream", "ms CPU per viewer-second", 0.24),
+    Row("crowd", "the same in crowd mode, which holds pictures up to 160 ms", "ms CPU per viewer-second", 0.12),
     Row("tag", "From RTP sent to FLV tag received", "ms, median", 10.0),
     Row("key", "From a viewer's connect to its first whole key frame", "ms, median", 1.0),
     Row("first", "the same, of a stream that nobody watches yet", "ms, median"),
@@ -117,6 +122,17 @@ def forward(kit: Kit) -> Figures:
         yield key, kit.cpu_ms(bench_forward.measure(kit.made, kit.relay, row, kit.streams, kit.seconds))
 
 
+def viewers(kit: Kit) -> Figures:
+    seconds = max(1, round(kit.seconds))
+    with bench_viewers.program() as built:
+        for key, count, is_crowd in (("flv 100", 100, False), ("flv 1000", 1000, False), ("crowd", 1000, True)):
+            together = bench_viewers.TOGETHER if is_crowd else 1
+            yield f"C {key}", bench_viewers.floor_in_c(built, count, seconds, together).cpu_ms
+            cost = uvloop.run(bench_viewers.viewers_cost(built, count, seconds, is_crowd=is_crowd))
+            # What a viewer missed was not paid for.
+            yield f"ours {key}", cost.cpu_ms / min(1.0, cost.bytes_share)
+
+
 def picture(kit: Kit) -> Figures:
     film_s = bench_ingest.LEAD_S + kit.seconds
     soon = bench_picture.measure(kit.made, film_s, kit.streams, min(kit.seconds, 3.0), JOINS)
@@ -133,12 +149,13 @@ def loss(kit: Kit) -> Figures:
 
 def beside(kit: Kit) -> Figures:
     if kit.beside is not None:
-        yield from other.measure(kit.beside, kit.made, kit.streams, min(kit.seconds, 3.0), JOINS)
+        yield from other.measure(kit.beside, kit.streams, min(kit.seconds, 3.0), JOINS)
 
 
 GROUPS: dict[str, Callable[[Kit], Figures]] = {
     "ingest": ingest,
     "forward": forward,
+    "viewers": viewers,
     "picture": picture,
     "loss": loss,
     "other": beside,

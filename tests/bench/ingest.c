@@ -1,6 +1,7 @@
 /* The other end of bench_ingest.py: cameras that send, and the least that any server must do to take it in.
 
-   ingest send udp|gso|tcp FILM SECONDS PORT...   every port gets the film, paced picture by picture
+   ingest send udp|gso|tcp FILM SECONDS PORT...   every port gets the film, paced picture by picture; PORT:SSRC has it
+                                                  under an SSRC of its own
    ingest take one|many|gro|tcp COUNT             binds, prints its ports; "mark" and "stop" on stdin, then its figures
 
    FILM: for each picture a uint32 count of packets, then for each packet a uint16 length and its bytes, little endian.
@@ -96,6 +97,17 @@ static void stamp(char *mark) {
     memcpy(mark + strlen(MARK), text, 16);
 }
 
+static void put_ssrc(struct picture *p, uint32_t ssrc) {
+    unsigned char *packet = p->bytes, *framed = p->framed + 2;
+    ssrc = htonl(ssrc);
+    for (int n = 0; n < p->count; n++) {
+        memcpy(packet + 8, &ssrc, 4);
+        memcpy(framed + 8, &ssrc, 4);
+        packet += p->sizes[n];
+        framed += p->sizes[n] + 2;
+    }
+}
+
 static void send_plain(int fd, struct picture *p) {
     struct mmsghdr heads[BURST];
     struct iovec parts[BURST];
@@ -159,9 +171,12 @@ static int cameras(int argc, char **argv) {
     int length = load(argv[1], &film), streams = argc - 3;
     double seconds = atof(argv[2]);
     int *fds = malloc(streams * sizeof *fds);
+    uint32_t *ssrcs = calloc(streams, sizeof *ssrcs);
     int kind = strcmp(way, "tcp") ? SOCK_DGRAM : SOCK_STREAM;
     for (int i = 0; i < streams; i++) {
         struct sockaddr_in to = loopback(atoi(argv[3 + i]));
+        char *own = strchr(argv[3 + i], ':');
+        if (own) ssrcs[i] = strtoul(own + 1, NULL, 10);
         fds[i] = socket(AF_INET, kind, 0);
         int one = 1, room = 1 << 20;
         if (kind == SOCK_STREAM) setsockopt(fds[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
@@ -179,6 +194,7 @@ static int cameras(int argc, char **argv) {
             if (at >= length) return 0;
             struct picture *p = &film[at];
             stamp(kind == SOCK_STREAM ? p->framed_mark : p->mark);
+            if (ssrcs[i]) put_ssrc(p, ssrcs[i]);
             if (kind == SOCK_STREAM) send_stream(fds[i], p);
             else if (!strcmp(way, "gso")) send_segmented(fds[i], p);
             else send_plain(fds[i], p);

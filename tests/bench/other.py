@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import resource
-import struct
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import count
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from tests.bench import bench_picture
-from tests.bench.bench_ingest import Tools
-from tests.bench.bench_relay import GOP
+from tests.bench import bench_ingest, bench_picture, bench_viewers
 
 FIRST_SSRC = 200000001
 GIVEN = "LIANWANG_BENCH_OTHER"
 SETTLE_S = 5.0
 """The streams flow so long before anything is measured."""
+VIEWERS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +34,12 @@ class Other:
     def port_of(self, number: int) -> int:
         return self.first_port + number * self.step
 
-    def cpu_s(self) -> float:
-        """The CPU time of all threads of the process."""
-        return time.clock_gettime(~self.pid << 3 | 2)
+    def cpu_ms(self, seconds: float) -> float:
+        """CPU milliseconds a second of all threads of the process, over so many seconds from now."""
+        clock = ~self.pid << 3 | 2  # the clock of another process, as clock_getcpuclockid(3) makes it
+        before = time.clock_gettime(clock)
+        time.sleep(seconds)
+        return 1000 * (time.clock_gettime(clock) - before) / seconds
 
     def memory_mb(self) -> float:
         pages = int(Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1])
@@ -59,54 +58,27 @@ def named(environ: Mapping[str, str] = os.environ) -> Other | None:
         raise ValueError(f"{GIVEN}_RTP is PORT or FIRST:STEP, and {GIVEN}_PID a number: {error}") from error
 
 
-def with_ssrc(film: bytes, ssrc: int, skip: int = 0) -> bytes:
-    """A film as ingest.c reads it, all its packets under another SSRC, without its first pictures."""
-    out = bytearray(film)
-    at = start = 0
-    for number in count():
-        if number == skip:
-            start = at
-        if at == len(out):
-            break
-        (packets,) = struct.unpack_from("<I", out, at)
-        at += 4
-        for _ in range(packets):
-            (size,) = struct.unpack_from("<H", out, at)
-            struct.pack_into(">I", out, at + 2 + 8, ssrc)
-            at += 2 + size
-    return bytes(out[start:])
+def watched(other: Other, seconds: float) -> float:
+    """CPU milliseconds a second while many watch one stream."""
+    parts = urlsplit(other.url_of(0))
+    with bench_viewers.program() as built, bench_viewers.reading(built, parts.port or 80, [parts.path] * VIEWERS):
+        time.sleep(SETTLE_S / 2)
+        return other.cpu_ms(seconds)
 
 
-@contextlib.contextmanager
-def feeding(other: Other, made: Tools, streams: int, seconds: float) -> Iterator[None]:
-    """A camera a stream, each under its own SSRC, while the block runs."""
-    film = made.film.read_bytes()
-    sending: list[subprocess.Popen[bytes]] = []
-    try:
-        for number in range(streams):
-            path = made.film.with_name(f"film-{number}")
-            # As with ours, key frames do not all come at one time.
-            path.write_bytes(with_ssrc(film, FIRST_SSRC + number, number * GOP // streams))
-            command = [str(made.program), "send", "udp", str(path), str(seconds), str(other.port_of(number))]
-            sending.append(subprocess.Popen(command))
-        yield
-    finally:
-        for each in sending:
-            each.kill()
-            each.wait(10)
-
-
-def measure(other: Other, made: Tools, streams: int, seconds: float, joins: int) -> Iterator[tuple[str, float]]:
+def measure(other: Other, streams: int, seconds: float, joins: int) -> Iterator[tuple[str, float]]:
     """Its figures by the keys of the table."""
     memory = other.memory_mb() if other.pid else 0.0
-    with feeding(other, made, streams, SETTLE_S + seconds + 10):
+    film_s = 2 * SETTLE_S + 4 * seconds + 10
+    targets = [f"{other.port_of(number)}:{FIRST_SSRC + number}" for number in range(streams)]
+    with bench_ingest.tools(film_s) as made, bench_picture.cameras(made, film_s, targets):
         time.sleep(SETTLE_S)
         if other.pid:
-            before = other.cpu_s()
-            time.sleep(seconds)
-            yield "other udp", 1000 * (other.cpu_s() - before) / streams / seconds
+            alone = other.cpu_ms(seconds)
+            yield "other udp", alone / streams
             yield "other memory", (other.memory_mb() - memory) / streams
+            yield f"other flv {VIEWERS}", (watched(other, seconds) - alone) / VIEWERS
         soon = bench_picture.look(other.url_of, streams, seconds, joins)
-        yield "other tag", soon.tag_ms
-        yield "other key", soon.key_ms
-        yield "other first", soon.first_ms
+    yield "other tag", soon.tag_ms
+    yield "other key", soon.key_ms
+    yield "other first", soon.first_ms
