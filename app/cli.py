@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from app import settings_file
+from app.cli_media import media_command
 from app.cli_platform import platform_command
 from app.demo import demo
 from app.demo_tiers import demo_of_tiers
@@ -73,6 +74,9 @@ def demo_command(context: click.Context, data: Path, port: int, sip_port: int, t
 def config_command() -> None:
     """Print every setting with its default and its reason, as conf/server.toml has it."""
     click.echo(settings_file.text(), nl=False)
+
+
+main.add_command(media_command)
 
 
 @main.group("simulate")

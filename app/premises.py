@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from media.seal import make_key, read_key
+
 DATABASE = "lianwang.db"
 RECORDINGS = "recordings"
 LOCK = "lock"
+MEDIA_KEY = "media.key"
 
 WHY = {
     errno.EADDRINUSE: ("已被别的程序占用", "is taken by another program"),
@@ -66,6 +69,20 @@ def move_in(data: Path) -> int:
         os.close(held)
         raise
     return held
+
+
+def media_key(data: Path) -> bytes:
+    """The key of media hosts, made at first use and readable by us alone. Raises OSError, and ValueError for a file
+    that holds none."""
+    path = data / MEDIA_KEY
+    try:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return read_key(path.read_text(encoding="ascii"))
+    with open(file, "w", encoding="ascii") as opened:
+        key = make_key()
+        opened.write(key + "\n")
+    return read_key(key)
 
 
 def _take(held: int, data: Path) -> None:

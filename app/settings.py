@@ -13,6 +13,7 @@ import msgspec
 from broker.broker import BrokerSettings
 from broker.sources import SourceSettings
 from gb28181.code import GbCode
+from media.gatehouse import MediaHostsSettings
 from media.local import PlaneSettings
 from registry.store.migrate import driver_url
 from sipserver.above.settings import AboveSettings
@@ -64,6 +65,7 @@ class Settings:
     below: BelowSettings = field(default_factory=BelowSettings)
     above: AboveSettings = field(default_factory=AboveSettings)
     media: PlaneSettings = field(default_factory=PlaneSettings)
+    media_hosts: MediaHostsSettings = field(default_factory=MediaHostsSettings)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
     web: WebSettings = field(default_factory=WebSettings)

@@ -14,15 +14,16 @@ from typing import Any
 
 from aiohttp import web
 
-from app.premises import DATABASE, RECORDINGS, CannotStart, move_in, needing
+from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.sources import SourceKeeper
+from media.gatehouse import Gatehouse
 from media.local import LocalPlane
 from media.outlets.segment import recover
-from media.workers import Workers
+from media.workers import Workers, together
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
@@ -51,6 +52,7 @@ class House:
     broker: Broker
     plane: LocalPlane | Workers
     stack: Stack
+    gatehouse: Gatehouse | None
     console_url: str
     first_password: str | None = None
 
@@ -81,7 +83,11 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
 
     stack = Stack(settings.sip)
     below = Below(stack, directory, bus, settings.below)
-    placement = Placement(hosts=plane) if isinstance(plane, Workers) else Placement(plane)
+    gatehouse = await _open_gate(settings, data, taken)
+    if isinstance(plane, Workers):
+        placement = Placement(hosts=[plane] if gatehouse is None else [plane, gatehouse])
+    else:
+        placement = Placement(plane)
     own_sources = OwnSources(directory, settings.platform.code, "自有信号源")
     keeper = SourceKeeper(own_sources, placement, bus, settings.sources)
     broker = Broker(below, directory, placement, bus, settings.broker, sources=keeper.of)
@@ -137,7 +143,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         },
         broker_statistics=lambda: _facts(broker.statistics()),
         workers=broker.workers,
-        plane_statistics=lambda: _facts(plane.totals()),
+        plane_statistics=lambda: _of_media(plane, gatehouse),
         stream_statistics=broker.statistics_of,
         divisions=Divisions.load(),
         uppers=above,
@@ -145,6 +151,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         routes=broker.routes,
         levers=levers,
         following=below.following,
+        media_bases=gatehouse.bases if gatehouse is not None else tuple,
+        media_admit=gatehouse.admit if gatehouse is not None else _nobody,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
@@ -166,7 +174,45 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         await site.start()
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    return House(settings, directory, below, above, broker, plane, stack, f"http://{shown}:{port}", first_password)
+    return House(
+        settings, directory, below, above, broker, plane, stack, gatehouse, f"http://{shown}:{port}", first_password
+    )
+
+
+async def _open_gate(settings: Settings, data: Path, taken: AsyncExitStack) -> Gatehouse | None:
+    """Let media hosts of other machines in, when that is wanted. Raises CannotStart."""
+    wanted = settings.media_hosts
+    if not wanted.port:
+        return None
+    if not settings.media.workers:
+        raise CannotStart(
+            "[media] workers = 0 时不能接入其他媒体主机；请将 workers 设为 1 以上，或将 [media_hosts] port 设为 0。",
+            "media hosts cannot join while [media] workers is 0; set workers to 1 or more, or [media_hosts] port to 0.",
+        )
+    try:
+        key = await asyncio.to_thread(media_key, data)
+    except (OSError, ValueError) as error:
+        raise CannotStart(
+            f"媒体主机密钥文件 {data / MEDIA_KEY} 不可用：{error}", f"{data / MEDIA_KEY}: {error}"
+        ) from error
+    gatehouse = Gatehouse(wanted, key)
+    address = f"{wanted.host}:{wanted.port}"
+    cure = ("请改 [media_hosts] 的 host 或 port", "change host or port in [media_hosts]")
+    with needing(f"媒体主机接入地址 {address} ", f"the address for media hosts {address}", cure):
+        await gatehouse.start()
+    taken.push_async_callback(gatehouse.stop)
+    return gatehouse
+
+
+def _nobody(origin: str) -> None:
+    """No media host stands elsewhere, so none need know under which origin a console is shown."""
+
+
+def _of_media(plane: LocalPlane | Workers, gatehouse: Gatehouse | None) -> dict[str, Any]:
+    counted = _facts(plane.totals())
+    if gatehouse is None:
+        return counted
+    return {**together([counted, *gatehouse.totals()]), "refused_hosts": gatehouse.refused}
 
 
 def _facts(value: Any) -> dict[str, Any]:

@@ -16,9 +16,9 @@ LOOK_S = 0.05
 class Placement:
     """Picks planes for a device's stream; made of one plane, or of hosts that come and go."""
 
-    def __init__(self, plane: MediaPlane | None = None, *, hosts: MediaHosts | None = None) -> None:
+    def __init__(self, plane: MediaPlane | None = None, *, hosts: Sequence[MediaHosts] = ()) -> None:
         self._plane = plane
-        self._hosts = hosts
+        self._hosts = tuple(hosts)
 
     async def planes_for(self, device: Device | None, *, within_s: float) -> Sequence[MediaPlane]:
         """The planes that may take it, best first; when there is none, one is awaited for so long at the longest."""
@@ -26,20 +26,19 @@ class Placement:
             return (self._plane,)
         until = asyncio.get_running_loop().time() + within_s
         while True:
-            hosts = [host for host in self._hosts.hosts() if host.is_well] if self._hosts is not None else []
+            hosts = [host for each in self._hosts for host in each.hosts() if host.is_well]
             if hosts or asyncio.get_running_loop().time() >= until:
                 return in_order(hosts, zone_of(device))
             await asyncio.sleep(LOOK_S)
 
     def workers(self) -> Sequence[WorkerStatistics]:
         """The processes that carry media, wherever they are."""
-        known = self._plane or self._hosts
-        return known.workers() if known is not None else ()
+        known = self._hosts if self._plane is None else (self._plane,)
+        return [worker for each in known for worker in each.workers()]
 
     def listen(self, listener: Callable[[PlaneEvent], None]) -> None:
-        heard = self._plane or self._hosts
-        if heard is not None:
-            heard.listen(listener)
+        for each in self._hosts if self._plane is None else (self._plane,):
+            each.listen(listener)
 
 
 def in_order(hosts: Sequence[MediaHost], zone: str) -> list[MediaHost]:

@@ -79,6 +79,8 @@ class PlaneSettings:
     """A worker that says nothing for so long is ended and replaced."""
     worker_spare: bool = True
     """Keep one more process ready, so that a replacement is there at once."""
+    zone: str = ""
+    """The part of the network these workers stand in; devices of the same zone are taken before others."""
     announce_host: str = ""
     """What SDP's c= line says; "" leaves it to the broker: the address by which the device reached us."""
     first_port: int = 30000

@@ -58,6 +58,17 @@ class _Outlet:
     is_claimed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """How a host of another machine introduces itself. `web_host` "" is the address it came from."""
+
+    name: str
+    zone: str
+    web_host: str
+    web_port: int
+    is_secure: bool = False
+
+
 class RemotePlane:
     """A MediaPlane behind a channel, for as long as that lives; a new process is a new plane.
 
@@ -78,6 +89,10 @@ class RemotePlane:
         self.over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         """Ends well when it has said its first word."""
+        self.hello: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
+        self.base = ""
+        """The origin at which its viewers find it, "" when they come by our own doors."""
+        self._address = ""
         self.totals: dict[str, Any] = {}
         self.was_given_up = False
         """It was we who ended it."""
@@ -122,6 +137,10 @@ class RemotePlane:
         """Say that we live."""
         self._channel.tell("beat")
 
+    def stands_at(self, address: str, base: str) -> None:
+        """It is on another machine: neither senders nor viewers find it at our own address."""
+        self._address, self.base = address, base
+
     def order(self, name: str, value: Any = None) -> None:
         """Tell the process, not its plane."""
         self._channel.tell(name, write(value))
@@ -147,10 +166,12 @@ class RemotePlane:
         is_recording: bool = False,
         towards: str = "",
     ) -> Inlet:
+        if self._address and towards and (":" in self._address) != (":" in towards):
+            raise NoCapacity(f"media host {self.name} has no address of the family of {towards}")
         values = (ssrc, transport, single_port, is_recording, towards)
         opened: Inlet = await self._ask("open", NoCapacity, *values, late=self._close_late)
         self._unmeasured += 1
-        return opened
+        return replace(opened, host=opened.host or self._address)
 
     async def pull(self, ssrc: int, source: Source) -> Inlet:
         pulled: Inlet = await self._ask("pull", NoCapacity, ssrc, source, late=self._close_late)
@@ -174,9 +195,12 @@ class RemotePlane:
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         outlet, address = await self._ask("attach", KeyError, inlet, kind, audio)
         self._keep_outlet(_Outlet(inlet, kind), outlet)
-        return outlet, address
+        return outlet, self.base + address
 
     async def attach_sender(self, inlet: str, wish: SenderWish) -> Sender:
+        if self._address:
+            # The receiver knows the server's address, and will not be sent to from there.
+            wish = replace(wish, local_host="")
         sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish)
         self._keep_outlet(_Outlet(inlet, None), sender.outlet)
         return sender
@@ -277,6 +301,9 @@ class RemotePlane:
             self._learn(msgspec.msgpack.decode(body, type=News))
         elif name in EVENTS:
             self._happened(read_event(name, body))
+        elif name == "hello":
+            if not self.hello.done():
+                self.hello.set_result(msgspec.msgpack.decode(body, type=Hello))
         elif name != "beat":
             raise ValueError(f"no plane tells of {name!r}")
 

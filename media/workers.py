@@ -95,11 +95,11 @@ class _Post:
 class Workers:
     """MediaHosts of `settings.workers` processes on this machine."""
 
-    def __init__(self, settings: PlaneSettings, *, zone: str = "") -> None:
+    def __init__(self, settings: PlaneSettings) -> None:
         # One key for all: the doors are here, and a worker signs the addresses of its viewers.
         settings = replace(settings, secret=settings.secret or secrets.token_bytes(32))
         self._doors = Doors(settings.prefix, Signer(settings.secret), self)
-        self._zone = zone
+        self._zone = settings.zone
         self._stall_s = settings.worker_stall_s
         self._posts = [
             _Post(f"media{number + 1}", _settings_of(settings, number)) for number in range(settings.workers)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from web.auth import Gate
@@ -24,9 +26,13 @@ HOST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 TRANSPORT_SECURITY = "max-age=31536000"
 
 
-def page_policy(host: str) -> str:
-    """The console's policy. 'self' does not mean WebSockets in every browser, so they are named by our own host."""
+def page_policy(host: str, bases: Sequence[str] = ()) -> str:
+    """The console's policy. 'self' does not mean WebSockets in every browser, so they are named by our own host.
+
+    `bases` are the origins of media hosts: of them, too, by HTTP and by WebSocket, and of nobody else.
+    """
     sockets = f" ws://{host} wss://{host}" if host and HOST_LETTERS.issuperset(host) else ""
+    sockets += "".join(f" {base} ws{base.removeprefix('http')}" for base in bases)
     return "; ".join(
         (
             "default-src 'self'",
@@ -51,8 +57,9 @@ async def put_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers = response.headers
     for name, value in ALWAYS.items():
         headers.setdefault(name, value)
+    bases = request.app[DESK].services.media_bases
     is_api = request.path.startswith(PREFIX + "/")
-    headers.setdefault("Content-Security-Policy", DATA_POLICY if is_api else page_policy(request.host))
+    headers.setdefault("Content-Security-Policy", DATA_POLICY if is_api else page_policy(request.host, bases()))
     if is_api:
         headers.setdefault("Cache-Control", "no-store")
     gate: Gate = request.app[DESK].gate

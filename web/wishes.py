@@ -189,3 +189,7 @@ class Services:
     """Who holds which camera in motion, shared with platforms above; None where operators here are alone."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
+    media_bases: Callable[[], Sequence[str]] = tuple
+    """Origins of the media hosts at which our pages may find pictures, besides our own."""
+    media_admit: Callable[[str], None] = lambda origin: None
+    """Tell those hosts that a page of ours is shown under this origin."""

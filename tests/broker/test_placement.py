@@ -85,7 +85,7 @@ class Town(Hall):
     def __init__(self, settings: BrokerSettings, *hosts: FakeHost) -> None:
         super().__init__(settings)
         self.hosts = hosts
-        placement = Placement(hosts=FakeHosts(*hosts))
+        placement = Placement(hosts=[FakeHosts(host) for host in hosts])
         self.broker = Broker(_Neighbours(self), self.channels, placement, self.bus, settings)
 
     def inlets(self) -> list[str]:

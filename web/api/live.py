@@ -26,6 +26,7 @@ from web.views import (
     worker_view,
 )
 
+LONGEST_ORIGIN = 255
 StreamNumber = Annotated[int, Meta(ge=0, le=3)]
 Owner = Annotated[str, Meta(max_length=64)]
 Moment = Annotated[int, Meta(ge=0, le=2**32)]
@@ -50,7 +51,8 @@ class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 class LiveView(msgspec.Struct, frozen=True):
-    """A place at a stream. `url` is a path on this server, signed, and good for one player for a short while.
+    """A place at a stream. `url` is signed, and good for one player for a short while: a path on this server, or a
+    whole address when a media host of another machine has the stream.
 
     `path` are the platforms the stream comes by, ours first; `owner` is whom we asked.
     """
@@ -161,6 +163,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
     lease = await visit.desk.leases.watch(visit.who, wish)
     if visit.has_left:
         await visit.desk.leases.release(visit.who, lease.id)
+    _introduce(visit)
     video = video_view(lease.video)
     return LiveView(
         lease=lease.id,
@@ -172,6 +175,13 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
         owner=lease.watch.owner,
         path=lease.path,
     )
+
+
+def _introduce(visit: Visit) -> None:
+    """A media host answers pages of ours only; this is where it learns of theirs."""
+    origin = visit.request.headers.get("Origin", "")
+    if 0 < len(origin) <= LONGEST_ORIGIN and visit.desk.gate.is_same_origin(visit.request):
+        visit.services.media_admit(origin)
 
 
 @route("DELETE", "/live/{lease}", role=Role.VIEWER, problems=(404,))

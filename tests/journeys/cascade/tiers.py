@@ -229,7 +229,7 @@ class Tier:
             "broker": {"linger_s": 0.5, "retry_other_transport": False},
             "web": {"host": "127.0.0.1", "port": self.web_port},
         }
-        return {name: values | self.more.get(name, {}) for name, values in sections.items()}
+        return {name: sections.get(name, {}) | self.more.get(name, {}) for name in (*sections, *self.more)}
 
     async def _is_up(self) -> bool:
         assert self.process is not None
