@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from media.greeting import greet_host, greet_server
-from media.seal import GREETING_BYTES, MAC_BYTES, PROOF_BYTES, Handshake, Seal, WrongKey, make_key, read_key
+from media.seal import GREETING_BYTES, PROOF_BYTES, TAG_BYTES, Handshake, Seal, WrongKey, make_key, read_key
 from media.turnstile import MOST_ADDRESSES, SHUT_S, TRIES, Turnstile
 
 KEY, OTHER = bytes(range(32)), bytes(32)
@@ -75,6 +75,12 @@ def test_a_frame_fits_once_in_its_place_on_its_way_and_on_its_connection():
         elsewhere.open(first)
 
 
+def test_what_is_in_a_frame_cannot_be_read_and_equal_words_look_different():
+    host, _ = shaken()
+    frames = [host.close(b"rtsp://admin:secret@10.0.0.7/") for _ in range(2)]
+    assert frames[0] != frames[1] and not any(b"secret" in frame for frame in frames)
+
+
 @given(st.binary(max_size=100), st.integers(0, 800))
 def test_a_frame_of_which_one_bit_was_turned_is_refused(body: bytes, at: int):
     host, server = shaken()
@@ -84,7 +90,7 @@ def test_a_frame_of_which_one_bit_was_turned_is_refused(body: bytes, at: int):
         server.open(bytes(frame))
 
 
-@given(st.binary(max_size=MAC_BYTES * 2))
+@given(st.binary(max_size=TAG_BYTES * 2))
 def test_noise_is_no_frame(noise: bytes):
     with pytest.raises(ValueError):
         shaken()[1].open(noise)

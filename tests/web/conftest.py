@@ -217,6 +217,8 @@ class House:
     exporter: Exporter
     routes: Routes
     followed: dict[str, list[Any]]
+    media_bases: list[str]
+    media_admitted: list[str]
     server: Any
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
@@ -315,6 +317,8 @@ async def house(
     routes = Routes()
     resynced: list[str] = []
     followed: dict[str, list[Any]] = {}
+    media_bases: list[str] = []
+    media_admitted: list[str] = []
 
     async def resync(code: str) -> None:
         resynced.append(code)
@@ -339,6 +343,8 @@ async def house(
         exporter=exporter if cascades else None,
         routes=routes if cascades else None,
         following=lambda code: followed.get(code, ()),
+        media_bases=lambda: tuple(media_bases),
+        media_admit=media_admitted.append,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
@@ -358,6 +364,8 @@ async def house(
         exporter,
         routes,
         followed,
+        media_bases,
+        media_admitted,
         runner.server,
     )
     yield house

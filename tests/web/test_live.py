@@ -58,6 +58,15 @@ async def test_a_recording_is_watched_from_a_start_to_a_stop(house):
         assert (status, said["error"]["code"]) == (400, "recording-span")
 
 
+async def test_media_hosts_hear_of_the_origin_of_our_own_page_and_of_no_other(house):
+    viewer = await house.person("viewer")
+    await viewer.ask("POST", "/api/v1/live", WISH)
+    assert set(house.media_admitted) == {house.base}
+    elsewhere = {"Origin": "http://elsewhere.test"}
+    assert (await viewer.ask("POST", "/api/v1/live", WISH, headers=elsewhere))[0] == 403
+    assert set(house.media_admitted) == {house.base}
+
+
 async def test_leaving_gives_the_lease_back(house):
     viewer = await house.person("viewer")
     await viewer.ask("POST", "/api/v1/live", WISH)

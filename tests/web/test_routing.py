@@ -256,6 +256,17 @@ async def test_the_consoles_policy_lets_it_play_and_nothing_foreign_in(house):
     assert rules["connect-src"] == f"'self' ws://{place} wss://{place}"
 
 
+async def test_the_consoles_policy_names_the_media_hosts_that_are_there_and_only_them(house):
+    place = house.base.removeprefix("http://")
+    house.media_bases += ["http://10.0.0.7:8089", "https://media.test:8443"]
+    policy = (await house.stranger().raw("GET", "/")).headers["Content-Security-Policy"]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    hosts = "http://10.0.0.7:8089 ws://10.0.0.7:8089 https://media.test:8443 wss://media.test:8443"
+    assert rules["connect-src"] == f"'self' ws://{place} wss://{place} {hosts}"
+    house.media_bases.clear()
+    assert "10.0.0.7" not in (await house.stranger().raw("GET", "/")).headers["Content-Security-Policy"]
+
+
 async def test_a_strange_host_header_gets_into_no_policy(house):
     response = await house.stranger().raw("GET", "/", headers={"Host": "a b;script-src *"})
     assert "script-src *" not in response.headers.get("Content-Security-Policy", "")

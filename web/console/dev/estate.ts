@@ -21,7 +21,7 @@ export interface Estate {
 function device(code: string, name: string, more: Partial<Device>): Device {
   return {
     code, name, name_here: null, shown_name: name, kind: 'recorder', has_password: false, enabled: true,
-    media_transport: 'tcp-passive', send_date: true, keepalive_interval_s: null, keepalive_count: null, charset: '', dialect: '',
+    media_transport: 'tcp-passive', media_zone: '', send_date: true, keepalive_interval_s: null, keepalive_count: null, charset: '', dialect: '',
     presence: 'online', presence_reason: 'keepalive', presence_since: now() - 86_400 * 3, edition: '2.0', transport: 'UDP',
     remote_host: '10.34.1.20', remote_port: 5060, local_host: '10.34.0.8', local_port: 5060, contact: '', user_agent: 'IP Camera',
     registered_at: now() - 2100, expires_at: now() + 1500, heard_at: now() - 12, manufacturer: 'Hikvision', model: 'DS-8632N-K8',

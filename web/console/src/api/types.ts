@@ -93,6 +93,8 @@ export interface Device {
   has_password: boolean
   enabled: boolean
   media_transport: MediaTransport
+  /** the part of the network it stands in; media hosts of the same zone take its streams first */
+  media_zone: string
   send_date: boolean
   keepalive_interval_s: number | null
   keepalive_count: number | null
@@ -136,6 +138,7 @@ export interface DeviceWish {
   password?: string | null
   enabled?: boolean
   media_transport?: MediaTransport
+  media_zone?: string
   send_date?: boolean
   keepalive_interval_s?: number | null
   keepalive_count?: number | null

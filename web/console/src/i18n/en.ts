@@ -276,6 +276,8 @@ export const en: Record<MessageKey, string> = {
   'devices.field.password.clear': 'Use the common password',
   'devices.field.transport': 'Media transport',
   'devices.field.charset': 'Character set',
+  'devices.field.zone': 'Network zone',
+  'devices.field.zone.hint': 'Media hosts of this zone first',
   'devices.field.charset.auto': 'By edition',
   'devices.field.enabled': 'Admitted',
   'devices.field.more': 'More settings',

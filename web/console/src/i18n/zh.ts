@@ -274,6 +274,8 @@ export const zh = {
   'devices.field.password.clear': '改用公共密码',
   'devices.field.transport': '媒体传输',
   'devices.field.charset': '字符集',
+  'devices.field.zone': '网络区域',
+  'devices.field.zone.hint': '优先用同区域的媒体主机',
   'devices.field.charset.auto': '随版本',
   'devices.field.enabled': '允许接入',
   'devices.field.more': '更多设置',

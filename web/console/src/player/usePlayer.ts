@@ -6,6 +6,7 @@ import type { EngineMaker } from './engine'
 import { playFlv } from './flv'
 import { playFmp4 } from './fmp4'
 import { Meter } from './meter'
+import { expectFrom } from './policy'
 import { PlaySession, type SessionView } from './session'
 import { supportOf } from './support'
 import { Turns } from './turns'
@@ -51,7 +52,12 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
   }
 
   const session = new PlaySession({
-    open: (wish, signal, urgent) => turns.take(urgent, signal, () => api.open(wish, signal)),
+    open: (wish, signal, urgent) =>
+      turns.take(urgent, signal, async () => {
+        const live = await api.open(wish, signal)
+        expectFrom(live.url)
+        return live
+      }),
     close: (lease) => api.close(lease),
     engineFor: (format) => ENGINES[format],
     support: supportOf,
