@@ -10,6 +10,8 @@ from registry.device import Device
 
 NEWCOMER_CPU = 0.01
 """What a stream is taken to cost, as part of a core, until its host has measured it."""
+CPU_STEP = 0.2
+"""Less than this between two hosts is chance: of those alike, the one with fewer streams and viewers is better."""
 LOOK_S = 0.05
 
 
@@ -20,13 +22,20 @@ class Placement:
         self._plane = plane
         self._hosts = tuple(hosts)
 
-    async def planes_for(self, device: Device | None, *, within_s: float) -> Sequence[MediaPlane]:
-        """The planes that may take it, best first; when there is none, one is awaited for so long at the longest."""
+    async def planes_for(
+        self, device: Device | None, *, within_s: float, is_on_disk: bool = False
+    ) -> Sequence[MediaPlane]:
+        """The planes that may take it, best first; when there is none, one is awaited for so long at the longest.
+
+        What `is_on_disk` can only be had by a host of this machine.
+        """
         if self._plane is not None:
             return (self._plane,)
         until = asyncio.get_running_loop().time() + within_s
         while True:
             hosts = [host for each in self._hosts for host in each.hosts() if host.is_well]
+            if is_on_disk:
+                hosts = [host for host in hosts if host.is_here]
             if hosts or asyncio.get_running_loop().time() >= until:
                 return in_order(hosts, zone_of(device))
             await asyncio.sleep(LOOK_S)
@@ -47,7 +56,7 @@ def in_order(hosts: Sequence[MediaHost], zone: str) -> list[MediaHost]:
         hosts,
         key=lambda host: (
             host.zone != zone,
-            round(expected_cpu(host.load, host.unmeasured), 2),
+            int(expected_cpu(host.load, host.unmeasured) / CPU_STEP),
             _taken(host.load),
             host.name,
         ),

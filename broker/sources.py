@@ -96,7 +96,7 @@ class SourceKeeper:
 
     async def try_out(self, source: OwnSource) -> Probed:
         """What it answers now, whether or not it is kept; never raises."""
-        planes = await self._placement.planes_for(None, within_s=PLANE_S)
+        planes = await self._placement.planes_for(None, within_s=PLANE_S, is_on_disk=bool(source.file))
         if not planes:
             return Probed(Verdict.NOTHING, "no media host is there")
         return await planes[0].probe(self.as_asked(source))
@@ -118,7 +118,7 @@ class SourceKeeper:
         """What may be offered of the folder; nothing without one."""
         if not self.settings.folder:
             return ()
-        planes = await self._placement.planes_for(None, within_s=PLANE_S)
+        planes = await self._placement.planes_for(None, within_s=PLANE_S, is_on_disk=True)
         try:
             return await planes[0].files(self.settings.folder) if planes else ()
         except NoCapacity:

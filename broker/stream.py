@@ -472,7 +472,9 @@ class Stream:
         if device is not None and device.kind is DeviceKind.OWN and (source is None or not self.is_live):
             message = f"{self.key.channel} " + ("has no recordings" if source is not None else "is switched off here")
             raise Failed(Failure(message, "not-available", 488, (Hop("us", "fetch it", 488, message),)))
-        planes = await self._placement.planes_for(device, within_s=HOST_S)
+        planes = await self._placement.planes_for(
+            device, within_s=HOST_S, is_on_disk=source is not None and bool(source.file)
+        )
         refusal = "no media host is there"
         for plane in planes:
             try:

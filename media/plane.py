@@ -527,6 +527,10 @@ class MediaHost(MediaPlane, Protocol):
         """The part of the network it stands in."""
 
     @property
+    def is_here(self) -> bool:
+        """Whether it is on the server's own machine, and can read its disk."""
+
+    @property
     def is_well(self) -> bool:
         """Whether it answers. One that does not takes no streams."""
 

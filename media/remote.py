@@ -110,6 +110,10 @@ class RemotePlane:
     # --- the host --------------------------------------------------------------------------------------------
 
     @property
+    def is_here(self) -> bool:
+        return not self._address
+
+    @property
     def is_well(self) -> bool:
         return self._channel.is_open and self.ready.done()
 

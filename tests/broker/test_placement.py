@@ -36,6 +36,7 @@ class FakeHost(FakePlane):
         self.zone = zone
         self.cpu = cpu
         self.is_well = True
+        self.is_here = True
         self.is_full = False
         self.unmeasured = 0
 
@@ -238,6 +239,20 @@ async def test_a_device_of_a_zone_sends_to_a_host_of_that_zone(town):
     home.channels.change(media_zone="north")
     await home.broker.watch(home.wish())
     assert home.inlets() == ["near/1"]
+
+
+async def test_what_is_on_our_disk_goes_to_no_host_of_another_machine():
+    here, there = FakeHost("here", cpu=0.9), FakeHost("there")
+    there.is_here = False
+    placement = Placement(hosts=[FakeHosts(there), FakeHosts(here)])
+    assert await placement.planes_for(None, within_s=0.0) == [there, here]
+    assert await placement.planes_for(None, within_s=0.0, is_on_disk=True) == [here]
+
+
+def test_small_differences_of_load_are_chance_and_the_emptier_host_is_better():
+    full, empty = FakeHost("full", cpu=0.01), FakeHost("empty", cpu=0.15)
+    full.open_inlets = {"a": None}  # type: ignore[dict-item]  # only counted
+    assert names([full, empty]) == ["empty", "full"]
 
 
 async def test_one_plane_alone_takes_every_stream():

