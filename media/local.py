@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import dataclasses
 import logging
 import math
@@ -295,8 +294,7 @@ class LocalPlane:
             self._shared = None
         if self._ticking is not None:
             self._ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._ticking
+            await asyncio.wait((self._ticking,))  # which lets through a cancellation of our own
             self._ticking = None
 
     async def dismiss(self, application: web.Application | None = None) -> None:

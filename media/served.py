@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections import deque
@@ -60,8 +59,7 @@ class Served:
         """End every viewer and every stream."""
         if self._beating is not None:
             self._beating.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._beating
+            await asyncio.wait((self._beating,))  # which lets through a cancellation of our own
         await self._plane.dismiss()
         await self._plane.stop()
 
