@@ -23,6 +23,7 @@ from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
 from media.load import Load, resident_bytes
 from media.outlets.doors import EXTENSIONS, Doors
+from media.outlets.program import Program
 from media.outlets.recorders import Recorders
 from media.outlets.recording import Habits, Sound
 from media.outlets.rendition import RenditionKey
@@ -168,6 +169,10 @@ BEAT_EVERY_TICKS = 40
 """Viewers' wires every fortieth: every two seconds."""
 
 
+def _stay(viewer: Viewer) -> None:
+    """Of a place where nobody sits."""
+
+
 @dataclass(slots=True)
 class _Place:
     """A viewer's place: reserved until its address is used, then taken."""
@@ -178,8 +183,12 @@ class _Place:
     audio: bool
     expires_at: float
     is_claimed: bool = False
-    key: RenditionKey | None = None
     viewer: Viewer | None = None
+    leave: Callable[[Viewer], None] = _stay
+
+    @property
+    def needs_frames(self) -> bool:
+        return self.kind is not OutletKind.PS_HTTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +252,9 @@ class LocalPlane:
         self._places_of: dict[str, dict[str, _Place]] = {}
         """The same by their inlet."""
         self._leaving: set[Wire] = set()
+        self._programs: dict[str, Program] = {}
+        chosen = self.settings
+        self._pace = Pace(chosen.hold_viewers, chosen.hold_s, chosen.crowd_viewers, chosen.crowd_hold_s)
         settings = self.settings
         self._senders = Senders(
             self._ports,
@@ -302,7 +314,7 @@ class LocalPlane:
         that closes need not wait for streams without an end."""
         self._is_stopped = True
         for place in tuple(self._places.values()):
-            self._vacate(place, self._sessions.get(place.inlet), "the server is closing")
+            self._vacate(place, "the server is closing")
 
     def routes(self) -> list[web.RouteDef]:
         """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
@@ -371,8 +383,11 @@ class LocalPlane:
         if session is None:
             return
         session.fanout.flush()
+        program = self._programs.pop(inlet, None)
+        if program is not None:
+            program.flush()
         for place in tuple(self._places_of.pop(inlet, {}).values()):
-            self._vacate(place, session, "the stream ended")
+            self._vacate(place, "the stream ended")
         self._senders.end(inlet, "the stream ended")
         await self._recorders.end(inlet, "the stream ended")
         self._past = self._past + session.measure(self._clock(), is_last=True)
@@ -389,6 +404,7 @@ class LocalPlane:
         skips = session.skips + sum(seat.skips for seat in seats)
         return dataclasses.replace(
             session.statistics(now),
+            viewers=len(seats),
             skips=skips,
             seats=tuple(seats[:MOST_SEATS]),
             recorders=self._recorders.statistics(inlet),
@@ -469,7 +485,7 @@ class LocalPlane:
         fanout = Fanout(
             KeepLimits(settings.gop_frames, settings.gop_bytes, settings.gop_s, settings.audio_wait_s),
             lambda video, audio: session.tracks_ready(video, audio),
-            Pace(settings.hold_viewers, settings.hold_s, settings.crowd_viewers, settings.crowd_hold_s),
+            self._pace,
         )
         passage = Passage(keep_bytes=settings.gop_bytes, keep_s=settings.gop_s, is_recording=is_recording)
         make_receiver = RtpReceiver if make_pull is None else PulledReceiver
@@ -519,10 +535,11 @@ class LocalPlane:
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         session = self._sessions[inlet]
         self._check_places()
-        session.look()
         outlet = secrets.token_hex(8)
         expires_at = self._wall() + self.settings.address_life_s
         place = self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
+        if place.needs_frames:
+            session.look()
         self._places_of.setdefault(inlet, {})[outlet] = place
         address = self._signer.address(self.settings.prefix, inlet, outlet, EXTENSIONS[kind], math.ceil(expires_at))
         return outlet, address
@@ -530,7 +547,7 @@ class LocalPlane:
     async def detach(self, inlet: str, outlet: str) -> None:
         place = self._places.get(outlet)
         if place is not None and place.inlet == inlet:
-            self._vacate(place, self._sessions.get(inlet), "detached")
+            self._vacate(place, "detached")
         self._senders.detach(inlet, outlet)
         if self._recorders.has(inlet, outlet):
             if inlet in self._sessions:
@@ -556,22 +573,33 @@ class LocalPlane:
         if place is None or session is None or place.viewer is not None:
             self._see_off(wire, "the stream ended")
             return
-        container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
         place.is_claimed = True
-        place.key = RenditionKey(container, place.audio, seating.is_legacy and container == "flv")
         viewer = place.viewer = Viewer(wire, self._tolerance())
-        viewer.ended.add_done_callback(lambda ended: self._vacate(place, session, ended.result()))
+        viewer.ended.add_done_callback(lambda ended: self._vacate(place, ended.result()))
         wire.hear(seating.said)
-        session.fanout.join(place.key, viewer, now)
-        if session.fanout.is_ready and not session.fanout.has_kept:
+        if place.needs_frames:
+            container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
+            key = RenditionKey(container, place.audio, seating.is_legacy and container == "flv")
+            fanout = session.fanout
+            fanout.join(key, viewer, now)
+            place.leave = lambda viewer: fanout.leave(key, viewer)
+            is_waiting = fanout.is_ready and not fanout.has_kept
+        else:
+            program = self._programs.get(session.name)
+            if program is None:
+                program = self._programs[session.name] = Program(session.passage, self._pace)
+            program.join(viewer, now)
+            place.leave = program.leave
+            is_waiting = not program.has_kept
+        if is_waiting:
             self._tell(KeyFrameWanted(session.name, "a viewer waits and no picture is kept"))
 
-    def _vacate(self, place: _Place, session: Session | None, why: str) -> None:
+    def _vacate(self, place: _Place, why: str) -> None:
         if self._places.pop(place.outlet, None) is None:
             return
         self._places_of.get(place.inlet, {}).pop(place.outlet, None)
         of = self._sessions.get(place.inlet)
-        if of is not None:
+        if of is not None and place.needs_frames:
             of.look_away()
         viewer = place.viewer
         if viewer is not None:
@@ -582,14 +610,14 @@ class LocalPlane:
                 of.skips += viewer.skips
             viewer.end(why)
             self._see_off(viewer.wire, why)
-            if session is not None and place.key is not None:
-                session.fanout.leave(place.key, viewer)
+            place.leave(viewer)
         self._tell(OutletClosed(place.inlet, place.outlet, why))
 
     def _see_off(self, wire: Wire, why: str) -> None:
         """Goodbyes take a moment; a plane that stops need not wait for them."""
         wire.finish(why)
-        self._leaving = {each for each in (*self._leaving, wire) if not each.is_closed}
+        if not wire.is_closed:
+            self._leaving.add(wire)
 
     # --- senders ---------------------------------------------------------------------------------------------
 
@@ -666,9 +694,10 @@ class LocalPlane:
 
     def _sweep(self, now: float) -> None:
         wall = self._wall()
+        self._leaving = {wire for wire in self._leaving if not wire.is_closed}
         for place in tuple(self._places.values()):
             if not place.is_claimed and wall >= place.expires_at:
-                self._vacate(place, None, "nobody came to the address")
+                self._vacate(place, "nobody came to the address")
         self._senders.watch(now)
         if self._shared is not None:
             self._shared.tick(now)

@@ -30,6 +30,7 @@ class OutletKind(StrEnum):
     FMP4_WS = "ws-fmp4"
     FLV_HTTP = "http-flv"
     FLV_WS = "ws-flv"
+    PS_HTTP = "http-ps"
 
 
 class WireForm(StrEnum):

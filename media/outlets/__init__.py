@@ -2,6 +2,6 @@
 
 `doors` are the HTTP addresses that viewers come in by, and `carrier` takes their connections from the web server; from
 then on each has a `wire` of its own, with an `ear` for the little that viewers say. A `rendition` makes `chunk`s of
-frames; its `tide` gathers them into a `wave` that goes to all of its viewers; a `viewer` keeps what its wire does not
-take, bounded.
+frames, a `program` of the packets as they came; a `tide` gathers them into a `wave` that goes to all viewers; a
+`viewer` keeps what its wire does not take, bounded.
 """

@@ -1,4 +1,4 @@
-"""Where viewers come in: HTTP-FLV, and FLV or fMP4 by WebSocket. Hands are shaken here; the socket goes to the plane.
+"""Where viewers come in: FLV and PS by HTTP, FLV and fMP4 by WebSocket. Hands are shaken here, the plane has the rest.
 
 aiohttp reads the request and writes the answer. Then the connection is taken from it: its descriptor is doubled and its
 transport let go, which closes only the transport's own. Behind TLS there is no such socket to take: the plane gets one
@@ -29,8 +29,13 @@ SHAKING_S = 2.0
 VERSION = {"Sec-WebSocket-Version": "13"}
 WEBSOCKET_KEY = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-EXTENSIONS = {OutletKind.FMP4_WS: "mp4", OutletKind.FLV_HTTP: "flv", OutletKind.FLV_WS: "flv"}
-CONTENT_TYPES = {OutletKind.FLV_HTTP: "video/x-flv"}
+EXTENSIONS = {
+    OutletKind.FMP4_WS: "mp4",
+    OutletKind.FLV_HTTP: "flv",
+    OutletKind.FLV_WS: "flv",
+    OutletKind.PS_HTTP: "ps",
+}
+CONTENT_TYPES = {OutletKind.FLV_HTTP: "video/x-flv", OutletKind.PS_HTTP: "video/MP2P"}
 """The kinds that come as the body of an HTTP answer; all others are WebSockets."""
 
 
