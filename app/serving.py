@@ -16,6 +16,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 
 from app.premises import CannotStart
 from app.settings import Settings
+from app.thrift import be_thrifty
 from app.wiring import House, open_house
 
 try:
@@ -77,6 +78,8 @@ async def serve(
             print(f"启动失败：{error.chinese}\nCannot start: {error.english}", file=sys.stderr)
             return 1
         calm_collector()
+        thrift = asyncio.create_task(be_thrifty(), name="thrift")
+        taken.callback(thrift.cancel)
         if ready is not None:
             await ready(house, taken)
         await stop.wait()

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from gb28181.manscdp.catalog import Item
+from gb28181.slim_set import SlimSet
 from registry.accounts import Accounts
 from registry.branch import Branch, channel_id, device_id
 from registry.catalog import LONGEST_CODE, Diff, Directories, as_item, search_keys, search_line
@@ -413,7 +414,7 @@ class Directory:
     async def conclude(
         self,
         owner: str,
-        seen: Collection[str],
+        seen: Collection[str] | SlimSet,
         named: Collection[str],
         *,
         at: float,
@@ -434,7 +435,7 @@ class Directory:
         return await self._whole(self._conclude(owner, seen, named, told))
 
     async def _conclude(
-        self, owner: str, seen: Collection[str], named: Collection[str], told: Mapping[str, object]
+        self, owner: str, seen: Collection[str] | SlimSet, named: Collection[str], told: Mapping[str, object]
     ) -> Diff:
         directories = self._directories.get(owner, {})
         gone = {code for code in directories if code not in seen}

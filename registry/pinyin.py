@@ -48,7 +48,7 @@ def open_dictionary() -> None:
     _odd_phrases()
 
 
-@lru_cache(maxsize=16_384)
+@lru_cache(maxsize=2_048)  # neighbours in a catalog stand on one road
 def _spell(name: str) -> tuple[str, str]:
     phrases = _odd_phrases()
     syllables: list[str] = []

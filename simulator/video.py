@@ -9,7 +9,6 @@ from fractions import Fraction
 
 import av
 from av.video.frame import PictureType
-from pypinyin import lazy_pinyin
 
 from media.frame import Codec, Frame
 from simulator.head import Head
@@ -104,6 +103,9 @@ def title(name: str) -> str:
     >>> title("北门 01")
     'BEI MEN 01'
     """
+    # Here, for it holds 60 MB, and a server reads this file without drawing anything.
+    from pypinyin import lazy_pinyin
+
     return " ".join(" ".join(lazy_pinyin(name)).upper().split())
 
 

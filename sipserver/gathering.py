@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from gb28181.peer import Gathered
+from gb28181.slim_set import SlimSet
 
 
 class Progress(StrEnum):
@@ -31,8 +32,8 @@ class Gathering:
     """Collects the parts of one answer until SumNum distinct items are there or the sender falls silent.
 
     `key` names an item; items with one name are one. What was damaged in a part counts as come, for waiting will not
-    mend it. At most `limit` items are kept. Where the parts go elsewhere as they come, `keeps` is false, and only the
-    names of the items are held here.
+    mend it. At most `limit` items are kept. Where the parts go elsewhere as they come, `keeps` is false, and only so
+    much of the items' names is held here as knows them again.
     """
 
     def __init__(
@@ -50,7 +51,7 @@ class Gathering:
         self._keeps = keeps
         self._heard = False
         self._parts: list[object] = []
-        self._seen: set[Hashable] = set()
+        self._seen: set[Hashable] | SlimSet = set() if keeps else SlimSet()
         self._expected = 0
         self._damaged = 0
         self.progress = Progress.WAITING
@@ -69,7 +70,10 @@ class Gathering:
         if self.progress is not Progress.WAITING:
             return self.progress
         before = len(self._seen)
-        self._seen.update(map(self._key, items))
+        if isinstance(self._seen, SlimSet):
+            self._seen.update(str(self._key(item)) for item in items)
+        else:
+            self._seen.update(map(self._key, items))
         if len(self._seen) > before or damaged or not self._heard:
             self._damaged += damaged
             if self._keeps:

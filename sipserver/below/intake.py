@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.record_info import RecordInfo
+from gb28181.slim_set import SlimSet
 from registry.branch import parent_codes
 
 BATCH = 2_000
@@ -31,7 +32,7 @@ class Intake:
         self._is_storing = False
         self.items: dict[str, Item] = {}
         """What has not been stored yet, by code."""
-        self.seen: set[str] = set()
+        self.seen = SlimSet()
         """The codes of all that came."""
         self.named: set[str] = set()
         """The codes that they name as parents."""
