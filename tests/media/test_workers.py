@@ -6,11 +6,14 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from media.calls import ASKED, CALLS, EVENTS, TOLD
@@ -24,12 +27,15 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    Seating,
     SenderWish,
     StreamFailed,
     Transport,
     Verdict,
+    WireForm,
 )
 from media.ports import slice_of
+from media.remote import RemotePlane
 from media.workers import Workers
 
 ANSWERED_HERE = {"listen", "statistics", "sender_statistics", "workers", "claim", "seat"}
@@ -41,6 +47,11 @@ async def until(condition: Callable[[], Any], wait_s: float = 15.0) -> Any:
         while not (value := condition()):
             await asyncio.sleep(0.02)
     return value
+
+
+def _framed(message: Any) -> bytes:
+    body = msgspec.msgpack.encode(message)
+    return len(body).to_bytes(4, "big") + body
 
 
 class Yard:
@@ -242,3 +253,99 @@ async def test_what_a_killed_worker_had_counted_stays_in_the_sum(yard, camera, h
     totals = await until(lambda: "inlets" in (said := yard.workers.totals()) and said)
     assert (totals["inlets"], totals["opened"]) == (0, 1)
     assert totals["all_packets"] >= counted
+
+
+async def test_a_worker_that_hears_nonsense_goes_and_is_replaced(yard):
+    home = await yard()
+    inlet = await home.plane.open(7, Transport.UDP)
+    (before,) = home.pids
+    (post,) = home.workers._posts
+    # On its socket, past the channel: half a frame of ours may not stand in the way.
+    post.process.sock.send(b"\0\0\0\5hello")
+    (failed,) = await until(lambda: home.of(StreamFailed))
+    assert failed.inlet == inlet.id
+    await until(home.workers.hosts)
+    assert home.pids != [before]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\0\0\0\5hello",
+        _framed([3, 0, "StreamFailed", {"inlet": 5}]),
+        _framed([3, 0, "news", {"is_whole": "perhaps"}]),
+        _framed([3, 0, "gossip", None]),
+        _framed([0, 1, "open", []]) + _framed([9, 1, "open", []]),
+    ],
+)
+async def test_a_worker_that_talks_nonsense_is_given_up(said: bytes):
+    ours, theirs = socket.socketpair()
+    plane = RemotePlane(ours, "media1")
+    theirs.send(said)
+    async with asyncio.timeout(5):
+        assert "no frame of ours" in await plane.over
+    assert not plane.is_well
+    with pytest.raises(NoCapacity):
+        await plane.open(1, Transport.UDP)
+    theirs.close()
+
+
+async def test_a_viewer_s_socket_reaches_the_worker_and_gets_the_stream(yard, camera, h264):
+    home = await yard()
+    cam = camera()
+    inlet = await home.flowing(home.plane, cam, h264)
+    outlet, _ = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    assert home.workers.claim(inlet.id, "no-such") is None and home.workers.claim("no-such", outlet) is None
+    assert home.workers.claim(inlet.id, outlet) is OutletKind.FLV_HTTP
+    assert home.workers.claim(inlet.id, outlet) is None, "an address opens one door, once"
+    viewer, given = socket.socketpair()
+    viewer.setblocking(False)
+    home.workers.seat(outlet, Seating(WireForm.PLAIN), given)
+    assert given.fileno() == -1, "it is the worker's now"
+    async with asyncio.timeout(5):
+        assert (await asyncio.get_running_loop().sock_recv(viewer, 3)) == b"FLV"
+    os.kill(home.pids[0], signal.SIGKILL)
+    async with asyncio.timeout(5):
+        while await asyncio.get_running_loop().sock_recv(viewer, 65536):
+            pass  # and with the worker the connection goes, so that the viewer comes again
+    viewer.close()
+
+
+SERVER = """
+import asyncio
+from media.local import PlaneSettings
+from media.workers import Workers
+
+async def main():
+    workers = Workers(PlaneSettings(host="127.0.0.1", first_port=0, worker_spare=False))
+    await workers.start()
+    await workers.wait_ready()
+    print(workers.workers()[0].pid, flush=True)
+    await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize("stopped", [False, True], ids=["at work", "standing still"])
+async def test_a_worker_dies_with_its_server(stopped: bool):
+    server = await asyncio.create_subprocess_exec(sys.executable, "-c", SERVER, stdout=asyncio.subprocess.PIPE)
+    assert server.stdout is not None
+    try:
+        async with asyncio.timeout(30):
+            pid = int(await server.stdout.readline())
+        assert Path(f"/proc/{pid}/comm").read_text().strip() == "lianwang-media1", "ps shows what it is"
+        if stopped:
+            os.kill(pid, signal.SIGSTOP)
+    finally:
+        server.kill()
+        await server.wait()
+    await until(lambda: _is_gone(pid))
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether a process that is nobody's child of ours has ended; init may take its time to bury it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except OSError:
+        return True
