@@ -134,6 +134,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         neighbours=below,
         ladder=below.ladder,
         resync=below.resync,
+        ask_node=below.ask_catalog,
         bus=bus,
         system=system,
         sip_statistics=lambda: {

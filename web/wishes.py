@@ -10,6 +10,7 @@ from broker.levers import Levers
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
+from registry.catalog import Diff
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
@@ -94,6 +95,11 @@ class Ladders(Protocol):
 class Resync(Protocol):
     async def __call__(self, code: str) -> None:
         """Begin to ask a device for its catalog anew; comes back at once. Raises PeerOffline."""
+
+
+class AskNode(Protocol):
+    async def __call__(self, code: str, node: str) -> Diff:
+        """Ask a neighbour for what stands under one node of its tree, and take it in. Raises PeerError, LookupError."""
 
 
 class Followed(Protocol):
@@ -185,6 +191,8 @@ class Services:
     """Renders what platforms above see; None together with `uppers`."""
     routes: Routes | None = None
     """Which ways to a channel failed lately; None while nobody remembers."""
+    ask_node: AskNode | None = None
+    """None where no neighbour can be asked for a part of its tree."""
     levers: Levers | None = None
     """Who holds which camera in motion, shared with platforms above; None where operators here are alone."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()

@@ -97,7 +97,7 @@ class Middle:
 
 
 @asynccontextmanager
-async def opened(folder: Path, **below: Any) -> AsyncIterator[Middle]:
+async def opened(folder: Path, *, media: dict[str, Any] | None = None, **below: Any) -> AsyncIterator[Middle]:
     defaults = Settings()
     settings = joined(
         replace(
@@ -114,7 +114,7 @@ async def opened(folder: Path, **below: Any) -> AsyncIterator[Middle]:
                 **below,
             ),
             above=replace(defaults.above, retry_s=0.5, retry_longest_s=1.0, reconnect_s=0.2, answer_s=2.0, batch_s=0.2),
-            media=replace(defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0),
+            media=replace(defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0, **(media or {})),
             broker=replace(defaults.broker, linger_s=0.3),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )

@@ -6,20 +6,26 @@ The house stands in the middle; what is above and below it is simulated and shar
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from msgspec.structs import replace
 
 from gb28181.code import is_camera, is_division, is_group, is_organisation, is_system
 from gb28181.edition import Edition
+from gb28181.identity import HEADER as IDENTITY
+from gb28181.identity import of_operator
+from gb28181.manscdp.alarm import Alarm, AlarmQuery
 from gb28181.manscdp.catalog import CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.message import parse
 from gb28181.manscdp.position import MobilePosition, PtzPositionNotice
 from gb28181.manscdp.preset import PresetList, PresetQuery
 from gb28181.routepath import PREFERRED_PATH
+from simulator.faults import Faults
 from simulator.gathering import Refused
 from simulator.holdings import Holdings, division_tree
 from simulator.platform_below import Lower
@@ -233,6 +239,52 @@ async def test_CAS_14_answers_to_equal_sn_from_two_uppers_reach_their_own_reques
     assert (b.device, b.presets[0].name) == (other, "二")
 
 
+# Live view, as far as it is relayed.
+
+
+async def test_LIV_09_media_that_is_lost_releases_the_call_upward_and_downward(tmp_path: Path):
+    async with opened(tmp_path, media={"lost_udp_s": 1.0, "lost_tcp_s": 1.0}) as middle:
+        lower, upper = await middle.below(), await middle.above()
+        call = await upper.invite(OWN, CAMERA)
+        await call.wait_frames(5)
+        (below,) = lower.studio.calls
+        lower.faults = Faults(refuse={"INVITE": 486})  # nor is there another try
+        await below.vanish()
+        async with asyncio.timeout(10):
+            await call.ended.wait()
+        await until(lambda: below.dialog.is_over)
+        await call.receiver.close()
+
+
+async def test_LIV_10_sending_stops_when_the_platform_that_receives_says_goodbye(middle: Middle):
+    lower, upper = await middle.below(), await middle.above(transport="tcp")
+    call = await upper.invite(OWN, CAMERA)
+    await call.wait_frames(5)
+    await middle.house.directory.change_upper(ABOVE, enabled=False)
+    await until(lambda: not lower.studio.calls)
+    async with asyncio.timeout(10):
+        await call.ended.wait()
+    assert await call.receiver.is_quiet(0.3)
+    await call.receiver.close()
+
+
+# Alarms, as far as they are relayed.
+
+
+async def test_ALM_09_an_alarm_outside_of_the_priorities_followed_is_not_told(middle: Middle):
+    lower, upper = await middle.below(), await middle.above(push_alarms=False)
+    upper._wish = lambda followed, interval_s: AlarmQuery(  # type: ignore[method-assign]
+        9, followed.target, start_priority=1, end_priority=2
+    )
+    followed = await upper.follow(OWN, "alarm")
+    for priority in (4, 1, 3, 2):
+        await lower.raise_alarm(CAMERA, priority=priority)
+    await followed.wait_for(lambda each: len(each.news) >= 2)
+    await asyncio.sleep(0.5)
+    told = [said for said in followed.news if isinstance(said, Alarm)]
+    assert [alarm.priority for alarm in told] == [1, 2]
+
+
 # Subscribe and notify.
 
 
@@ -432,6 +484,21 @@ async def test_SUB_18_a_481_to_a_refresh_is_followed_by_a_fresh_subscribe(tmp_pa
         assert fresh.dialog.call_id != follower.dialog.call_id
 
 
+# Who asks, across realms.
+
+
+async def test_SEC_05_and_06_a_user_is_named_by_our_realm_and_a_user_from_above_by_both(middle: Middle):
+    lower, upper = await middle.below(), await middle.above()
+    await upper.tell(OWN, DeviceControl(7, CAMERA, ptz="A50F0100000000B5"), headers=((IDENTITY, f"{ABOVE}-9-org"),))
+    await until(lambda: lower.obeyed)
+    peer = middle.house.below.peer(BELOW)
+    assert peer is not None
+    ours = of_operator(OWN, "wang", "operator")
+    await peer.in_name_of(ours).tell(DeviceControl(0, CAMERA, ptz="A50F0000000000B4"))
+    controls = [request.headers.get(IDENTITY) for request in lower.requests if b"PTZCmd" in request.body]
+    assert controls == [f"{OWN}-{ABOVE}-9-org", ours] and ours.startswith(f"{OWN}-")
+
+
 # Queries on nodes of the tree, and controls, across realms.
 
 
@@ -469,6 +536,51 @@ async def test_QRY_12_an_organisation_is_answered_with_those_below_it_and_their_
     lower, upper = await middle.below(), await middle.above()
     got = {item.code for item in (await upper.ask_catalog(OWN, STATION)).items}
     assert got == {item.code for item in lower.holdings.within(STATION)}
+
+
+@pytest.mark.parametrize("edition", [Edition.V2016, Edition.V2022])
+async def test_QRY_13_regions_groups_and_organisations_hold_exactly_their_fields(middle: Middle, edition: Edition):
+    await middle.below()
+    upper = await middle.above(edition=edition)
+    take = upper.stack.on_request
+    bodies: list[bytes] = []
+
+    def hear(incoming):
+        bodies.append(incoming.request.body)
+        take(incoming)
+
+    upper.stack.on_request = hear
+    await upper.ask_catalog(OWN)
+    items = [
+        item
+        for body in bodies
+        if b"<Response>" in body
+        for item in ElementTree.fromstring(re.sub(r"<\?xml.*?\?>", "", body.decode("gb18030"))).iter("Item")
+    ]
+    fields = {item.findtext("DeviceID") or "": {child.tag for child in item} for item in items}
+    assert any(map(is_division, fields)) and any(map(is_group, fields)) and any(map(is_organisation, fields))
+    for code, said in fields.items():
+        if is_division(code):
+            assert said == {"DeviceID", "Name"}, code
+        elif is_group(code):
+            assert said == {"DeviceID", "Name", "ParentID"} | ({"CivilCode"} if edition.is_2022 else set()), code
+        elif is_organisation(code):
+            assert {"DeviceID", "Name"} < said <= {"DeviceID", "Name", "ParentID", "BusinessGroupID", "Info"}, code
+
+
+async def test_a_node_of_a_lower_s_tree_can_be_asked_for_by_itself(middle: Middle):
+    # Item 2 of a cascade: queries on any node; what the lower never told of comes in, and nothing else goes.
+    lower = await middle.below()
+    await until(lambda: lower.followers.of("catalog"))
+    known = {item.code for item in lower.holdings}
+    lower.holdings.on_change = None
+    here, elsewhere = "44010600001320007771", "44010600001320007772"
+    lower.holdings.add(replace(lower.holdings[CAMERA], code=here, parent_ids=(BELOW, STATION)))
+    lower.holdings.add(replace(lower.holdings[CAMERA], code=elsewhere, parent_ids=(BELOW,)))
+    diff = await middle.house.below.ask_catalog(BELOW, STATION)
+    assert diff.added == (here,) and diff.removed == ()
+    found = {code: await middle.house.directory.find_channel(code) for code in (here, elsewhere, CAMERA)}
+    assert found[here] and found[CAMERA] and not found[elsewhere] and elsewhere not in known
 
 
 async def test_QRY_26_an_answer_from_a_lower_realm_bears_the_sn_of_who_asked(middle: Middle):

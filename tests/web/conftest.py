@@ -28,6 +28,7 @@ from gb28181.manscdp.catalog import Item
 from gb28181.peer import PeerOffline
 from media.frame import Codec
 from registry.accounts import User
+from registry.catalog import Diff
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.divisions import Divisions
@@ -323,6 +324,12 @@ async def house(
     async def resync(code: str) -> None:
         resynced.append(code)
 
+    async def ask_node(code: str, node: str) -> Diff:
+        resynced.append(f"{code}/{node}")
+        if code not in neighbours.peers:
+            raise PeerOffline(f"{code} is away")
+        return Diff(added=("1", "2"), changed=("3",))
+
     info = SystemInfo("Lianwang", PLATFORM, "3402000000", "0.1.0", 5.0, "127.0.0.1", 5060)
     figures = InletStatistics("i1", 10, 1000, 0, 0, 0, 0, 0, 5, 1, 1, 0.1, VIDEO, AUDIO)
     services = Services(
@@ -332,6 +339,7 @@ async def house(
         neighbours=neighbours,
         ladder=ladder,
         resync=resync,
+        ask_node=ask_node,
         bus=bus,
         system=lambda: info,
         sip_statistics=lambda: {"requests_in": 1},

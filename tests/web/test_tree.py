@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gb28181.manscdp.catalog import Item
+
 CAMERA = "34020000001320000001"
 
 
@@ -57,3 +59,42 @@ async def test_divisions_are_listed_for_forms(house):
     assert anhui["path"] == [{"code": "34", "name": "安徽省"}]
     assert all(item["code"].startswith("34") and len(item["code"]) == 4 for item in anhui["items"])
     assert (await viewer.get("/divisions?parent=zz"))["items"] == []
+
+
+CITY, GROUP, STREET, THERE = "34020000002000000009", "34020000002150000009", "340203", "34020300001320000009"
+
+
+async def with_a_city(house):
+    await house.camera(CITY)
+    items = [
+        Item(GROUP, name="Traffic", parent_ids=(CITY,)),
+        Item(STREET, name="Yijiang"),
+        Item(THERE, civil_code=STREET),
+    ]
+    await house.directory.merge(CITY, items, complete=True, at=1.0)
+
+
+async def test_whoever_told_of_a_node_is_asked_for_it_anew(house):
+    await with_a_city(house)
+    operator = await house.person("operator")
+    for node, asked in ((f"group:{CITY}/{GROUP}", GROUP), (f"device:{CITY}", CITY), (f"division:{STREET}", STREET)):
+        status, said = await operator.ask("POST", "/api/v1/tree/catalog", {"node": node})
+        assert (status, said) == (200, {"owners": [CITY], "added": 2, "changed": 1}), node
+        assert house.resynced[-1] == f"{CITY}/{asked}"
+
+
+async def test_a_node_that_nobody_can_be_asked_for_is_said_to_be_so(house):
+    await with_a_city(house)
+    await house.camera()
+    viewer, operator = await house.person("viewer"), await house.person("operator")
+    assert (await viewer.ask("POST", "/api/v1/tree/catalog", {"node": f"device:{CITY}"}))[0] == 403
+    for node, problem in (
+        ("division:34", (409, "nobody-told")),
+        ("division:99", (404, "unknown-node")),
+        (f"channel:{CAMERA}/{CAMERA}", (404, "unknown-node")),
+    ):
+        status, said = await operator.ask("POST", "/api/v1/tree/catalog", {"node": node})
+        assert (status, said["error"]["code"]) == problem, node
+    del house.neighbours.peers[CITY]
+    status, said = await operator.ask("POST", "/api/v1/tree/catalog", {"node": f"group:{CITY}/{GROUP}"})
+    assert (status, said["error"]["code"]) == (409, "device-offline")

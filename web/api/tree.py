@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
+from registry.branch import REGION
+from registry.catalog import Directories
+from registry.divisions import short_code
 from registry.tree import NodeKind
 from web.api.channels import CHANNEL_EXAMPLE
 from web.auth import Role
@@ -55,6 +60,19 @@ class Hits(msgspec.Struct, frozen=True):
     hits: list[Hit]
 
 
+class NodeWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    node: Ident
+
+
+class NodeAsked(msgspec.Struct, frozen=True):
+    """What the answer changed here: nothing is removed by an answer for a part of a tree."""
+
+    owners: list[str]
+    """Whose word was asked: a division may belong to several."""
+    added: int
+    changed: int
+
+
 NODE = Node("division:3402", NodeKind.DIVISION, "3402", "芜湖市", "division:34", "", 118, 120, True, None)
 
 
@@ -78,6 +96,43 @@ async def path(visit: Visit, query: PathQuery) -> Path:
     if not nodes:
         raise Problem(404, "unknown-node", f"There is no node {query.node}.")
     return Path([node_view(node) for node in nodes])
+
+
+@route(
+    "POST",
+    "/tree/catalog",
+    role=Role.OPERATOR,
+    problems=(404, 409, 502, 503, 504),
+    body_example=NodeWish("organisation:34020200002000000001/34020200002160000001"),
+    example=NodeAsked(["34020200002000000001"], 3, 1),
+)
+async def ask_node(visit: Visit, body: NodeWish) -> NodeAsked:
+    """Ask whoever told of a node what stands under it now, and take that in."""
+    visit.target = body.node
+    directory, ask = visit.services.directory, visit.services.ask_node
+    if ask is None:
+        raise Problem(503, "nobody-to-ask", "No neighbour can be asked for a part of its tree.")
+    node = await directory.node(body.node)
+    if node is None or node.kind is NodeKind.CHANNEL:
+        raise Problem(404, "unknown-node", f"There is no node {body.node}.")
+    told = {node.owner: node.code} if node.owner else told_of(directory.directories(), node.code)
+    if not told:
+        raise Problem(409, "nobody-told", f"{node.name} is of our own table; no neighbour told of it.")
+    added = changed = 0
+    for owner, code in told.items():
+        diff = await ask(owner, code)
+        added, changed = added + len(diff.added), changed + len(diff.changed)
+    return NodeAsked([*told], added, changed)
+
+
+def told_of(directories: Mapping[str, Directories], short: str) -> dict[str, str]:
+    """Whose catalog has a division, and how it writes the code: 3402 may be 340200 there."""
+    return {
+        owner: code
+        for owner, said in directories.items()
+        for code, (kind, _) in said.items()
+        if kind == REGION and short_code(code) == short
+    }
 
 
 @route("GET", "/search", role=Role.VIEWER, example=Hits([Hit(CHANNEL_EXAMPLE, ("安徽省", "芜湖市"))]))

@@ -41,6 +41,8 @@ export const tree = {
   children: (node: string | null, after: string | null, limit: number, signal?: AbortSignal) =>
     http.get<TreePage>('/tree', { node, after, limit }, signal),
   path: (node: string) => http.get<{ nodes: TreeNode[] }>('/tree/path', { node }),
+  /** Ask whoever told of a node what stands under it now. */
+  ask: (node: string) => http.post<{ owners: string[]; added: number; changed: number }>('/tree/catalog', { node }),
   search: (q: string, limit: number, signal?: AbortSignal) =>
     http.get<{ hits: SearchHit[] }>('/search', { q, limit }, signal),
 }

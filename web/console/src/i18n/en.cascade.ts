@@ -113,6 +113,8 @@ export const cascade: Record<keyof typeof zh, string> = {
   'hop.step': 'own step',
   'hop.look at the path': 'Look at the path',
   'hop.find a way': 'Find a way',
+  'tree.ask': "Ask for this node's catalog anew",
+  'tree.ask.done': '{added} added, {changed} changed',
   'tree.ways': 'One camera that can be had by {n} ways; it counts once',
   'way.any': 'Way: chosen for you',
   'way.by': 'By {name}',

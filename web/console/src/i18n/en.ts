@@ -536,6 +536,8 @@ export const en: Record<MessageKey, string> = {
   'error.foreign-origin': 'Untrusted origin; open the platform by its own address',
   'error.internal': 'Something failed in the server; its log has it',
   'error.unknown-device': 'There is no such device',
+  'error.nobody-told': 'No platform below told of this division',
+  'error.nobody-to-ask': 'Nobody below can be asked',
   'error.device-offline': 'The device is offline',
   'error.channel-offline': 'The camera is offline',
   'error.device-disabled': 'The device is disabled',

@@ -111,6 +111,8 @@ export const cascade = {
   'hop.step': '本级步骤',
   'hop.look at the path': '核对路径',
   'hop.find a way': '选择路径',
+  'tree.ask': '重新查询该节点的目录',
+  'tree.ask.done': '新增 {added} 项，变更 {changed} 项',
   'tree.ways': '同一摄像机有 {n} 条路径可达，只计一次',
   'way.any': '路径：自动选择',
   'way.by': '经 {name}',

@@ -534,6 +534,8 @@ export const zh = {
   'error.foreign-origin': '来源不被信任，请直接访问平台地址',
   'error.internal': '服务器内部出错，已记入日志',
   'error.unknown-device': '没有这台设备',
+  'error.nobody-told': '没有下级上报过该行政区划',
+  'error.nobody-to-ask': '没有可查询的下级',
   'error.device-offline': '设备离线',
   'error.channel-offline': '摄像机离线',
   'error.device-disabled': '设备已停用',
