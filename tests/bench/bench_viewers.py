@@ -35,6 +35,8 @@ from tests.bench.bench_relay import DELTA_BYTES, FPS, GOP, KEY_BYTES, film
 
 SOURCE = Path(__file__).with_name("viewers.c")
 SETTLE_S = 0.5
+LEAD = 50
+"""Pictures before lateness is measured: by then it is proved that markers end pictures."""
 TOGETHER = 4
 
 
@@ -285,7 +287,7 @@ async def lateness(pictures: int = 100, visits: int = 50) -> Lateness:
 
 
 def _visit(rtp_port: int, http_port: int, addresses: list[str], pictures: int, told: Any) -> None:
-    packets = film(pictures // FPS + 2)
+    packets = film((LEAD + pictures) // FPS + 1)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
 
         def send(number: int) -> float:
@@ -296,14 +298,16 @@ def _visit(rtp_port: int, http_port: int, addresses: list[str], pictures: int, t
         began = time.perf_counter()
         viewer = _Tags(http_port, addresses.pop())
         lates = []
-        for number in range(pictures):
+        for number in range(LEAD + pictures):
             time.sleep(max(0.0, began + number / FPS - time.perf_counter()))
             sent_at = send(number)
-            if number:  # the first waits for nothing but the handshake of the format
+            if number == LEAD:
+                for _ in range(LEAD):
+                    viewer.until_picture()
+            if number >= LEAD:
                 viewer.until_picture()
+            if number > LEAD:
                 lates.append(1000 * (time.perf_counter() - sent_at))
-            else:
-                viewer.until_picture()
         visits = []
         for address in addresses:
             begun_at = time.perf_counter()
@@ -363,7 +367,7 @@ class _Tags:
 
 async def stalled(built: str, deaf: int, readers: int, seconds: int) -> Stalled:
     """So many viewers stop reading; how this process grows, and what the others get meanwhile."""
-    async with _place() as place:
+    async with _place(viewer_age_s=1.0, viewer_skips=1) as place:
         addresses = await place.addresses(deaf + readers)
         with reading(built, place.port, addresses, deaf) as told:
             await _until(lambda: place.plane.totals().viewers == deaf + readers)
@@ -393,6 +397,8 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 
 async def main(built: str, counts: list[int], seconds: int) -> None:
+    alone = await viewers_cost(built, 1, seconds)
+    print(f"the stream itself, with one viewer: {alone.cpu_ms:.1f} ms a second")
     for viewers in counts:
         bare_c = await asyncio.to_thread(floor_in_c, built, viewers, seconds)
         bare_c4 = await asyncio.to_thread(floor_in_c, built, viewers, seconds, TOGETHER)
