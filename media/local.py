@@ -23,15 +23,13 @@ from media.inlets.session import Patience, Session
 from media.inlets.shared_port import SharedPort
 from media.load import Load, resident_bytes
 from media.outlets.doors import EXTENSIONS, Doors
-from media.outlets.program import Program
+from media.outlets.gallery import Gallery
 from media.outlets.recorders import Recorders
 from media.outlets.recording import Habits, Sound
-from media.outlets.rendition import RenditionKey
 from media.outlets.road import Trying
 from media.outlets.senders import Senders
 from media.outlets.tide import Pace
-from media.outlets.viewer import Tolerance, Viewer
-from media.outlets.wire import Wire
+from media.outlets.viewer import Tolerance
 from media.passage import Passage
 from media.plane import (
     MOST_SEATS,
@@ -40,7 +38,6 @@ from media.plane import (
     InletStatistics,
     KeyFrameWanted,
     NoCapacity,
-    OutletClosed,
     OutletKind,
     PlaneEvent,
     Probed,
@@ -53,7 +50,6 @@ from media.plane import (
     Source,
     StreamFailed,
     Transport,
-    ViewerStatistics,
     WorkerStatistics,
 )
 from media.ports import Ports
@@ -165,30 +161,8 @@ class PlaneSettings:
 TICK_S = 0.05
 WATCH_EVERY_TICKS = 5
 """Waits are looked at every fifth tick: four times a second."""
-BEAT_EVERY_TICKS = 40
-"""Viewers' wires every fortieth: every two seconds."""
-
-
-def _stay(viewer: Viewer) -> None:
-    """Of a place where nobody sits."""
-
-
-@dataclass(slots=True)
-class _Place:
-    """A viewer's place: reserved until its address is used, then taken."""
-
-    outlet: str
-    inlet: str
-    kind: OutletKind
-    audio: bool
-    expires_at: float
-    is_claimed: bool = False
-    viewer: Viewer | None = None
-    leave: Callable[[Viewer], None] = _stay
-
-    @property
-    def needs_frames(self) -> bool:
-        return self.kind is not OutletKind.PS_HTTP
+GALLERY_EVERY_TICKS = 20
+"""Viewers' places every twentieth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +208,6 @@ class LocalPlane:
     ) -> None:
         self.settings = settings or PlaneSettings()
         self._clock = clock
-        self._wall = wall
         self._signer = Signer(self.settings.secret or secrets.token_bytes(32))
         self._doors = Doors(self.settings.prefix, self._signer, self, wall)
         self._ports = Ports(
@@ -248,14 +221,15 @@ class LocalPlane:
         self._rounds = Rounds(clock)
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
-        self._places: dict[str, _Place] = {}
-        self._places_of: dict[str, dict[str, _Place]] = {}
-        """The same by their inlet."""
-        self._leaving: set[Wire] = set()
-        self._programs: dict[str, Program] = {}
-        chosen = self.settings
-        self._pace = Pace(chosen.hold_viewers, chosen.hold_s, chosen.crowd_viewers, chosen.crowd_hold_s)
         settings = self.settings
+        self._gallery = Gallery(
+            self._sessions,
+            self._tolerance(),
+            self._pace(),
+            self._tell,
+            clock,
+            wall,
+        )
         self._senders = Senders(
             self._ports,
             self._tolerance(),
@@ -280,7 +254,7 @@ class LocalPlane:
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._ticking: asyncio.Task[None] | None = None
         self._is_stopped = False
-        self._opened = self._failed = self._cut = self._skips = self._late_ticks = 0
+        self._opened = self._failed = self._late_ticks = 0
         self._load = Load()
         self._past = Counted()
         """What streams that are closed had counted."""
@@ -298,9 +272,7 @@ class LocalPlane:
         for inlet in tuple(self._sessions):
             await self.close(inlet)
         await self._recorders.stop()
-        for wire in tuple(self._leaving):
-            wire.abort()
-        self._leaving.clear()
+        self._gallery.stop()
         if self._shared is not None:
             self._shared.close()
             self._shared = None
@@ -313,8 +285,7 @@ class LocalPlane:
         """End every viewer and let none in any more; has the shape of an `on_shutdown` listener, so that a web server
         that closes need not wait for streams without an end."""
         self._is_stopped = True
-        for place in tuple(self._places.values()):
-            self._vacate(place, "the server is closing")
+        self._gallery.dismiss("the server is closing")
 
     def routes(self) -> list[web.RouteDef]:
         """The viewers' addresses, to be mounted on any aiohttp application; they carry their own proof of right."""
@@ -382,12 +353,7 @@ class LocalPlane:
         session = self._sessions.pop(inlet, None)
         if session is None:
             return
-        session.fanout.flush()
-        program = self._programs.pop(inlet, None)
-        if program is not None:
-            program.flush()
-        for place in tuple(self._places_of.pop(inlet, {}).values()):
-            self._vacate(place, "the stream ended")
+        await self._gallery.close(inlet, session, "the stream ended")
         self._senders.end(inlet, "the stream ended")
         await self._recorders.end(inlet, "the stream ended")
         self._past = self._past + session.measure(self._clock(), is_last=True)
@@ -399,34 +365,15 @@ class LocalPlane:
         session = self._sessions.get(inlet)
         if session is None:
             return None
-        now = self._clock()
-        seats = self._seats(inlet, now)
+        seats = self._gallery.statistics(inlet)
         skips = session.skips + sum(seat.skips for seat in seats)
         return dataclasses.replace(
-            session.statistics(now),
+            session.statistics(self._clock()),
             viewers=len(seats),
             skips=skips,
             seats=tuple(seats[:MOST_SEATS]),
             recorders=self._recorders.statistics(inlet),
         )
-
-    def _seats(self, inlet: str, now: float) -> list[ViewerStatistics]:
-        """The viewers of an inlet, the slowest first."""
-        seats = [
-            ViewerStatistics(
-                place.outlet,
-                place.kind,
-                viewer.sent_bytes,
-                viewer.queued_bytes,
-                viewer.queued_s(now),
-                viewer.skips,
-                viewer.dropped,
-            )
-            for place in self._places_of.get(inlet, {}).values()
-            if (viewer := place.viewer) is not None
-        ]
-        seats.sort(key=lambda seat: (-seat.queued_s, -seat.skips))
-        return seats
 
     def workers(self) -> tuple[WorkerStatistics, ...]:
         rates = [session.gauge.rates for session in self._sessions.values()]
@@ -436,7 +383,7 @@ class LocalPlane:
                 load=self._load.share,
                 memory_bytes=resident_bytes(),
                 streams=len(self._sessions),
-                viewers=sum(place.viewer is not None for place in self._places.values()),
+                viewers=self._gallery.taken,
                 senders=len(self._senders),
                 packets_per_s=sum(each.packets_per_s for each in rates),
                 bitrate_bps=sum(each.bitrate_bps for each in rates),
@@ -447,13 +394,13 @@ class LocalPlane:
         )
 
     def totals(self) -> PlaneStatistics:
-        taken = sum(place.viewer is not None for place in self._places.values())
+        taken = self._gallery.taken
         receivers = [session.receiver for session in self._sessions.values()]
         all_counted = sum((session.gauge.rates.total for session in self._sessions.values()), self._past)
         return PlaneStatistics(
             inlets=len(self._sessions),
             viewers=taken,
-            reserved=len(self._places) - taken,
+            reserved=len(self._gallery) - taken,
             senders=len(self._senders),
             ports_lent=self._ports.lent,
             ports_free=self._ports.free,
@@ -463,11 +410,10 @@ class LocalPlane:
             opened=self._opened,
             failed=self._failed,
             refused_addresses=self._doors.refused,
-            viewers_cut=self._cut,
+            viewers_cut=self._gallery.cut,
             strangers=self._shared.stranger_count if self._shared else 0,
             late_ticks=self._late_ticks,
-            viewer_skips=self._skips
-            + sum(place.viewer.skips for place in self._places.values() if place.viewer is not None),
+            viewer_skips=self._gallery.skips,
             all_packets=all_counted.packets,
             all_bytes=all_counted.bytes,
             all_lost=all_counted.lost,
@@ -485,7 +431,7 @@ class LocalPlane:
         fanout = Fanout(
             KeepLimits(settings.gop_frames, settings.gop_bytes, settings.gop_s, settings.audio_wait_s),
             lambda video, audio: session.tracks_ready(video, audio),
-            self._pace,
+            self._pace(),
         )
         passage = Passage(keep_bytes=settings.gop_bytes, keep_s=settings.gop_s, is_recording=is_recording)
         make_receiver = RtpReceiver if make_pull is None else PulledReceiver
@@ -533,21 +479,15 @@ class LocalPlane:
     # --- viewers ---------------------------------------------------------------------------------------------
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
-        session = self._sessions[inlet]
+        if inlet not in self._sessions:
+            raise KeyError(inlet)
         self._check_places()
-        outlet = secrets.token_hex(8)
-        expires_at = self._wall() + self.settings.address_life_s
-        place = self._places[outlet] = _Place(outlet, inlet, kind, audio, expires_at)
-        if place.needs_frames:
-            session.look()
-        self._places_of.setdefault(inlet, {})[outlet] = place
-        address = self._signer.address(self.settings.prefix, inlet, outlet, EXTENSIONS[kind], math.ceil(expires_at))
-        return outlet, address
+        place = self._gallery.reserve(inlet, kind, audio, self.settings.address_life_s)
+        until = math.ceil(place.expires_at)
+        return place.outlet, self._signer.address(self.settings.prefix, inlet, place.outlet, EXTENSIONS[kind], until)
 
     async def detach(self, inlet: str, outlet: str) -> None:
-        place = self._places.get(outlet)
-        if place is not None and place.inlet == inlet:
-            self._vacate(place, "detached")
+        self._gallery.detach(inlet, outlet)
         self._senders.detach(inlet, outlet)
         if self._recorders.has(inlet, outlet):
             if inlet in self._sessions:
@@ -555,69 +495,14 @@ class LocalPlane:
             await self._recorders.detach(inlet, outlet, "detached")
 
     def _check_places(self) -> None:
-        if len(self._places) + len(self._senders) >= self.settings.viewers:
+        if len(self._gallery) + len(self._senders) >= self.settings.viewers:
             raise NoCapacity(f"all {self.settings.viewers} viewer places are taken")
 
     def claim(self, inlet: str, outlet: str) -> OutletKind | None:
-        place = self._places.get(outlet)
-        if place is None or place.inlet != inlet or place.is_claimed or inlet not in self._sessions:
-            return None
-        place.is_claimed = True
-        return place.kind
+        return self._gallery.claim(inlet, outlet)
 
     def seat(self, outlet: str, seating: Seating, opened: socket.socket) -> None:
-        now = self._clock()
-        wire = Wire(opened, seating.form, now)
-        place = self._places.get(outlet)
-        session = self._sessions.get(place.inlet) if place is not None else None
-        if place is None or session is None or place.viewer is not None:
-            self._see_off(wire, "the stream ended")
-            return
-        place.is_claimed = True
-        viewer = place.viewer = Viewer(wire, self._tolerance())
-        viewer.ended.add_done_callback(lambda ended: self._vacate(place, ended.result()))
-        wire.hear(seating.said)
-        if place.needs_frames:
-            container = "fmp4" if place.kind is OutletKind.FMP4_WS else "flv"
-            key = RenditionKey(container, place.audio, seating.is_legacy and container == "flv")
-            fanout = session.fanout
-            fanout.join(key, viewer, now)
-            place.leave = lambda viewer: fanout.leave(key, viewer)
-            is_waiting = fanout.is_ready and not fanout.has_kept
-        else:
-            program = self._programs.get(session.name)
-            if program is None:
-                program = self._programs[session.name] = Program(session.passage, self._pace)
-            program.join(viewer, now)
-            place.leave = program.leave
-            is_waiting = not program.has_kept
-        if is_waiting:
-            self._tell(KeyFrameWanted(session.name, "a viewer waits and no picture is kept"))
-
-    def _vacate(self, place: _Place, why: str) -> None:
-        if self._places.pop(place.outlet, None) is None:
-            return
-        self._places_of.get(place.inlet, {}).pop(place.outlet, None)
-        of = self._sessions.get(place.inlet)
-        if of is not None and place.needs_frames:
-            of.look_away()
-        viewer = place.viewer
-        if viewer is not None:
-            self._cut += viewer.is_cut
-            self._skips += viewer.skips
-            if of is not None:
-                of.cut += viewer.is_cut
-                of.skips += viewer.skips
-            viewer.end(why)
-            self._see_off(viewer.wire, why)
-            place.leave(viewer)
-        self._tell(OutletClosed(place.inlet, place.outlet, why))
-
-    def _see_off(self, wire: Wire, why: str) -> None:
-        """Goodbyes take a moment; a plane that stops need not wait for them."""
-        wire.finish(why)
-        if not wire.is_closed:
-            self._leaving.add(wire)
+        self._gallery.seat(outlet, seating, opened)
 
     # --- senders ---------------------------------------------------------------------------------------------
 
@@ -665,6 +550,10 @@ class LocalPlane:
         settings = self.settings
         return Tolerance(settings.viewer_bytes, settings.viewer_age_s, settings.viewer_skips, settings.viewer_forgive_s)
 
+    def _pace(self) -> Pace:
+        settings = self.settings
+        return Pace(settings.hold_viewers, settings.hold_s, settings.crowd_viewers, settings.crowd_hold_s)
+
     # --- clock and events ------------------------------------------------------------------------------------
 
     async def _tick_for_ever(self) -> None:
@@ -686,18 +575,10 @@ class LocalPlane:
                 self._load.sample(now)
                 self._recorders.tick(now)
                 self._sweep(now)
-
-    def _beat(self, now: float) -> None:
-        for place in self._places.values():
-            if place.viewer is not None:
-                place.viewer.wire.beat(now)
+            if ticks % GALLERY_EVERY_TICKS == 0:
+                self._gallery.watch()
 
     def _sweep(self, now: float) -> None:
-        wall = self._wall()
-        self._leaving = {wire for wire in self._leaving if not wire.is_closed}
-        for place in tuple(self._places.values()):
-            if not place.is_claimed and wall >= place.expires_at:
-                self._vacate(place, "nobody came to the address")
         self._senders.watch(now)
         if self._shared is not None:
             self._shared.tick(now)
@@ -713,5 +594,5 @@ class LocalPlane:
                 log.exception("a listener failed at %r; the others still hear it", event)
 
     def __repr__(self) -> str:
-        counts = f"{len(self._places)} viewer places, {len(self._senders)} senders"
+        counts = f"{len(self._gallery)} viewer places, {len(self._senders)} senders"
         return f"<LocalPlane {len(self._sessions)} inlets, {counts}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
+import os
 import random
 import socket
 import ssl
@@ -330,3 +331,47 @@ async def test_a_request_with_a_body_is_refused(house, camera, h264, fresh):
     _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
     async with home.client.get(home.base + address, data=b"x" * 100) as response:
         assert response.status == 400
+
+
+async def test_a_websocket_is_asked_whether_it_lives_and_left_when_it_does_not_say(
+    house, camera, h264, fresh, monkeypatch
+):
+    monkeypatch.setattr("media.outlets.wire.HEARTBEAT_S", 0.1)
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_WS)
+    async with home.client.ws_connect(home.base + address, autoping=False) as viewer:
+        async with asyncio.timeout(5):
+            while (message := await viewer.receive()).type is not WSMsgType.PING:
+                assert message.type is WSMsgType.BINARY
+            assert (await home.until(OutletClosed)).reason == "the viewer is silent"
+
+
+async def test_viewers_who_came_and_went_leave_no_descriptor(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    before = len(os.listdir("/proc/self/fd"))
+    port = int(home.base.rpartition(":")[2])
+    for number in range(60):
+        kind = list(OutletKind)[number % 4]
+        _, address = await home.plane.attach(inlet.id, kind)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(handshake(home.base, address))
+        await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+        writer.close()
+    await home.until(lambda event: len([each for each in home.told if isinstance(each, OutletClosed)]) == 60)
+    writers = []
+    for _ in range(60):
+        _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writers.append(writer)
+        writer.write(f"GET {address} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+        await asyncio.wait_for(reader.readuntil(b"FLV"), 5)
+    assert home.plane.totals().viewers == 60
+    await home.plane.close(inlet.id)
+    assert home.plane.totals().viewers == home.plane.totals().reserved == 0
+    await home.plane.stop()
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
+    assert len(os.listdir("/proc/self/fd")) <= before
