@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
+import sys
 from collections import deque
 from dataclasses import dataclass
 
@@ -160,6 +162,7 @@ class Ports:
         return PortPair(port, opened[0], opened[1], opened[2] if backlog is not None else None)
 
 
+SO_RCVBUFFORCE = 33
 OTHER_FAMILY = {"127.0.0.1": "::1", "::1": "127.0.0.1"}
 
 
@@ -177,7 +180,11 @@ def bind_udp(host: str, port: int, receive_buffer: int) -> socket.socket:
         bound.setblocking(False)
         if receive_buffer:
             # Linux gives 212 kB by default, which one 4K key frame overflows.
+            # Who may, takes it beyond net.core.rmem_max, which is as small on most systems.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+            if sys.platform == "linux":
+                with contextlib.suppress(OSError):
+                    bound.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, receive_buffer)
         bound.bind((host, port))
     except BaseException:
         bound.close()

@@ -14,9 +14,9 @@ log = logging.getLogger(__name__)
 
 LOOK_S = 0.25
 """How often the load is looked at."""
-NAPS = ((10_000_000, 0.004), (2_500_000, 0.002))
-"""From so many bytes a second on, a nap of so many seconds between two rounds. Each picture is then one wake instead
-of a wake a packet; a packet waits half a nap more in the mean."""
+NAPS = ((10_000_000, 0.005), (2_500_000, 0.003))
+"""From so many bytes a second on, a nap of so many seconds between two rounds. A picture is then one wake instead of
+one for each of its packets, and a round finds several; a packet waits half a nap more in the mean."""
 CALM = 0.7
 """Below this part of the load that began it a nap ends."""
 

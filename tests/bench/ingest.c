@@ -2,7 +2,7 @@
 
    ingest send udp|gso|tcp FILM SECONDS PORT...   every port gets the film, paced picture by picture; PORT:SSRC has it
                                                   under an SSRC of its own
-   ingest take one|many|gro|tcp COUNT             binds, prints its ports; "mark" and "stop" on stdin, then its figures
+   ingest take one|many|gro|tcp COUNT             binds, prints its ports; counts from "mark" on stdin to "stop"
 
    FILM: for each picture a uint32 count of packets, then for each packet a uint16 length and its bytes, little endian.
    A picture that carries the text MARK has the nanoseconds of CLOCK_MONOTONIC written behind it when it is sent. */
@@ -292,6 +292,8 @@ static int floor_of(int argc, char **argv) {
                 if (got <= 0) return 0;
                 if (word[0] == 'm') {
                     marked = cpu_s();
+                    printf("marked\n");
+                    fflush(stdout);
                     packets = bytes = 0;
                 } else {
                     printf("%.6f %lld %lld\n", cpu_s() - marked, packets, bytes);
