@@ -276,6 +276,7 @@ class LocalPlane:
         if self._shared is not None:
             self._shared.close()
             self._shared = None
+        self._rounds.close()
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.wait((self._ticking,))  # which lets through a cancellation of our own
@@ -387,6 +388,7 @@ class LocalPlane:
                 senders=len(self._senders),
                 packets_per_s=sum(each.packets_per_s for each in rates),
                 bitrate_bps=sum(each.bitrate_bps for each in rates),
+                nap_s=self._rounds.nap_s,
                 late_ticks=self._late_ticks,
                 uptime_s=self._clock() - self._began_at,
                 pid=os.getpid(),

@@ -736,3 +736,10 @@ async def test_what_a_closed_stream_counted_stays_in_the_sum(house, camera, h264
     await home.plane.close(inlet.id)
     totals = home.plane.totals()
     assert (totals.packets, totals.all_packets, totals.inlets) == (0, counted, 0)
+
+
+async def test_the_nap_of_the_rounds_is_told_with_the_worker(house):
+    home = await house()
+    assert home.plane.workers()[0].nap_s == 0.0
+    home.plane._rounds.nap_s = 0.005
+    assert home.plane.workers()[0].nap_s == 0.005
