@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from media.remote import RemotePlane
 from media.served import BEAT_S
 
 LOOK_S = 0.1
+BUSY_TIMES = 2.5
+"""So much longer one may be silent that works or waits for its turn on the processor: ending it would double the work
+that made it late."""
 
 
-async def watch(plane: RemotePlane, *, start_s: float, stall_s: float) -> str:
+async def watch(
+    plane: RemotePlane, *, start_s: float, stall_s: float, is_busy: Callable[[], bool] = lambda: False
+) -> str:
     """Until it is over by itself or was given up for standing still; why comes back. Tells it that we live, too."""
     loop = asyncio.get_running_loop()
     await asyncio.wait((plane.ready, plane.over), timeout=start_s, return_when=asyncio.FIRST_COMPLETED)
@@ -24,8 +30,8 @@ async def watch(plane: RemotePlane, *, start_s: float, stall_s: float) -> str:
         # When it was us who stood still, its words may be waiting to be read.
         silent_s = silent_s + min(now - looked_at, 2 * LOOK_S) if plane.heard_at == heard_at else 0.0
         heard_at, looked_at = plane.heard_at, now
-        if silent_s > stall_s:
-            plane.give_up(f"it stood still for {stall_s:g} s")
+        if silent_s > stall_s and (silent_s > stall_s * BUSY_TIMES or not is_busy()):
+            plane.give_up(f"it stood still for {silent_s:.1f} s")
         elif now - beaten_at >= BEAT_S:
             plane.beat()
             beaten_at = now

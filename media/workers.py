@@ -231,7 +231,8 @@ class Workers:
                 Orders(post.name, _turned(post.settings, post.restarts), logging.getLogger().getEffectiveLevel()),
             )
             plane.ready.add_done_callback(lambda _: self._look_around())
-            await watch(plane, start_s=START_S if process.is_fresh else SPARE_START_S, stall_s=self._stall_s)
+            start_s = START_S if process.is_fresh else SPARE_START_S
+            await watch(plane, start_s=start_s, stall_s=self._stall_s, is_busy=lambda: is_running(process.pid))
             return await self._reason(plane, process)
         finally:
             plane.let_go()
@@ -298,6 +299,16 @@ async def _launch() -> _Process:
     finally:
         theirs.close()
     return _Process(child, ours)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process works or waits for its turn, as against sleeping, being stopped or dead; False where nobody
+    can say."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] == "R"
+    except (OSError, IndexError):
+        return False
 
 
 async def _say_goodbye(process: _Process) -> None:

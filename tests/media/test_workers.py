@@ -36,7 +36,8 @@ from media.plane import (
 )
 from media.ports import slice_of
 from media.remote import RemotePlane
-from media.workers import Workers
+from media.watching import watch
+from media.workers import Workers, is_running
 
 ANSWERED_HERE = {"listen", "statistics", "sender_statistics", "workers", "claim", "seat"}
 """What a plane behind a channel says without asking, or has a way of its own for."""
@@ -201,6 +202,36 @@ async def test_a_worker_that_stands_still_is_ended_and_replaced(yard):
     assert home.pids != [before]
     with pytest.raises(ProcessLookupError):
         os.kill(before, 0)
+
+
+async def test_one_that_works_may_be_silent_for_longer_but_not_for_ever():
+    ours, theirs = socket.socketpair()
+    plane = RemotePlane(ours, "media1")
+    theirs.send(_framed([3, 0, "news", {"is_whole": True, "inlets": [], "senders": []}]))
+    asked: list[float] = []
+
+    def is_busy() -> bool:
+        asked.append(time.monotonic())
+        return True
+
+    async with asyncio.timeout(20):
+        why = await watch(plane, start_s=5.0, stall_s=0.3, is_busy=is_busy)
+    assert "stood still" in why and len(asked) >= 2, "it was asked again and again, and at last given up"
+    theirs.close()
+
+
+async def test_the_system_says_whether_a_process_works_or_sleeps():
+    works = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
+    sleeps = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
+    try:
+        await until(lambda: is_running(works.pid) and not is_running(sleeps.pid))
+        os.kill(works.pid, signal.SIGSTOP)
+        await until(lambda: not is_running(works.pid))
+    finally:
+        for each in (works, sleeps):
+            each.kill()
+            await each.wait()
+    assert not is_running(works.pid)
 
 
 async def test_a_spare_takes_the_place_of_one_that_died(yard, monkeypatch):
