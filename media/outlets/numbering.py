@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from struct import Struct
 
 from media.rtp import MARKER
@@ -13,10 +14,6 @@ JUMP_90K = 900_000  # 10 s: beyond a loss of this length the sender began anew
 
 _WORD = 0xFFFFFFFF
 _HALF = 0x80000000
-
-# The bytes of every sequence number, twice over: a slice is a column of a run's headers, across the wrap too.
-_HIGH = bytes(number >> 8 for number in range(1 << 16)) * 2
-_LOW = bytes(range(256)) * 512
 
 
 class Numbering:
@@ -32,7 +29,8 @@ class Numbering:
         self.sequence = sequence & 0xFFFF
         self.timestamp = 0
         """Of the last packet written."""
-        self._ssrc_columns = [bytes((each,)) for each in ssrc.to_bytes(4, "big")]
+        self._ssrc_bytes = ssrc.to_bytes(4, "big")
+        self._first_words = _first_words(payload_type)
         self._offset = 0
         self._source_time: int | None = None
         self._is_joined = True
@@ -52,30 +50,43 @@ class Numbering:
         kind = self.payload_type | MARKER if marker else self.payload_type
         return _HEADER.pack(0x80, kind, sequence, self.timestamp, self.ssrc)
 
-    def over(self, run: Run) -> bytes | bytearray:
-        """The packets of the run under our numbers, in a copy, as `header` would number each.
+    def over(self, run: Run, into: bytearray) -> memoryview:
+        """The packets of the run under our numbers, as `header` would number each: a view of `into`, so soon outdated.
 
-        Headers lie `run.size` apart, so one slice assignment writes one byte of them all.
+        Memory used over and over is in the processor's cache, fresh memory is not. Headers lie `run.size` apart, so one
+        slice assignment writes a part of them all.
         """
         count, size = run.count, run.size
+        if len(run.data) > len(into):
+            into = bytearray(len(run.data))
+        out = memoryview(into)[: len(run.data)]
+        out[:] = run.data
         if count == 1:
-            return self.header(run.timestamp, run.marker, run.lost_before) + run.data[HEADER_BYTES:]
+            out[:HEADER_BYTES] = self.header(run.timestamp, run.marker, run.lost_before)
+            return out
         if run.timestamp != self._source_time or not self._is_joined:
             self._follow(run.timestamp, run.lost_before)
         sequence = self.sequence + run.lost_before & 0xFFFF
         self.sequence = sequence + count & 0xFFFF
-        out = bytearray(run.data)
-        if run.payload_type != self.payload_type:
-            out[1::size] = bytes((self.payload_type,)) * count
-            out[(count - 1) * size + 1] |= MARKER if run.marker else 0
-        out[2::size] = _HIGH[sequence : sequence + count]
-        out[3::size] = _LOW[sequence : sequence + count]
-        if self._offset:
-            for at, each in enumerate(self.timestamp.to_bytes(4, "big"), 4):
-                out[at::size] = bytes((each,)) * count
-        for at, column in enumerate(self._ssrc_columns, 8):
-            out[at::size] = column * count
+        if size & 3 or sequence + count > 1 << 16:
+            self._write_bytes(out, size, count, sequence)
+        else:
+            words, step = out[: len(out) & ~3].cast("I"), size >> 2
+            words[0::step] = self._first_words[sequence : sequence + count]
+            if self._offset:
+                words[1::step] = memoryview(self.timestamp.to_bytes(4, "big") * count).cast("I")
+            words[2::step] = memoryview(self._ssrc_bytes * count).cast("I")
+        if run.marker:
+            out[(count - 1) * size + 1] |= MARKER
         return out
+
+    def _write_bytes(self, out: memoryview, size: int, count: int, sequence: int) -> None:
+        """Headers that do not lie a number of words apart, or whose sequence wraps."""
+        out[1::size] = bytes((self.payload_type,)) * count
+        out[2::size] = bytes((number >> 8 & 0xFF) for number in range(sequence, sequence + count))
+        out[3::size] = bytes((number & 0xFF) for number in range(sequence, sequence + count))
+        for at, each in enumerate(self.timestamp.to_bytes(4, "big") + self._ssrc_bytes, 4):
+            out[at::size] = bytes((each,)) * count
 
     def _follow(self, timestamp: int, lost_before: bool) -> None:
         if self._source_time is not None and lost_before and self._is_joined:
@@ -86,3 +97,14 @@ class Numbering:
             self._is_joined = True
         self._source_time = timestamp
         self.timestamp = timestamp + self._offset & _WORD
+
+
+@lru_cache(maxsize=8)
+def _first_words(payload_type: int) -> memoryview:
+    """The first four bytes of a header, for every sequence number."""
+    out = bytearray(4 << 16)
+    out[0::4] = b"\x80" * (1 << 16)
+    out[1::4] = bytes((payload_type,)) * (1 << 16)
+    out[2::4] = bytes(number >> 8 for number in range(1 << 16))
+    out[3::4] = bytes(range(256)) * 256
+    return memoryview(out).cast("I")

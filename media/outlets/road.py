@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+Packets = bytes | bytearray | memoryview
+"""Back to back, lent for the call: who keeps any of them makes a copy."""
+
 
 class Driver(Protocol):
     """Who sends by a road, and what it hears of it."""

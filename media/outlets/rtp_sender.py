@@ -56,6 +56,7 @@ class RtpSender:
         pair: PortPair,
         passage: Passage,
         *,
+        scratch: bytearray,
         tolerance: Tolerance,
         trying: Trying,
         ended: Callable[[RtpSender, str], None],
@@ -73,6 +74,7 @@ class RtpSender:
         self.dropped_bytes = 0
         self.lost_there: float | None = None
         self._passage = passage
+        self._scratch = scratch
         self._tolerance = tolerance
         self._trying = trying
         self._ended = ended
@@ -165,7 +167,7 @@ class RtpSender:
         self._sent_at = now
         self.packets += run.count
         self.bytes += run.payload_bytes
-        road.send(self._numbering.over(run), run.size, now)
+        road.send(self._numbering.over(run, self._scratch), run.size, now)
         if road.backlog.bytes > self._tolerance.bytes + self._burst_bytes:
             self._overflowed(now)
 

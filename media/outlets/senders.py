@@ -25,6 +25,9 @@ from media.plane import (
 )
 from media.ports import Ports
 
+SCRATCH_BYTES = 1 << 17
+"""Where every sender numbers its packets, one after the other; longer runs take memory of their own."""
+
 log = logging.getLogger(__name__)
 
 
@@ -47,6 +50,7 @@ class Senders:
         self._tell = tell
         self._clock = clock
         self._senders: dict[str, RtpSender] = {}
+        self._scratch = bytearray(SCRATCH_BYTES)
 
     def __len__(self) -> int:
         return len(self._senders)
@@ -70,6 +74,7 @@ class Senders:
                 dataclasses.replace(wish, host=host),
                 pair,
                 passage,
+                scratch=self._scratch,
                 tolerance=self._tolerance,
                 trying=self._trying,
                 ended=self._end,

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from media.inlets.source_lock import Source
 from media.inlets.tcp import TcpListener, connect
 from media.outlets.backlog import Backlog
-from media.outlets.road import Driver, Trying
+from media.outlets.road import Driver, Packets, Trying
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ WRITE_PIECES = 64
 DISCARD_BYTES = 65536
 
 
-def framed(data: bytes | bytearray, size: int) -> bytearray:
+def framed(data: Packets, size: int) -> bytearray:
     """Packets `size` bytes apart, each with its length before it (RFC 4571)."""
     view = memoryview(data)
     packets: list[bytes | memoryview] = [view[at : at + size] for at in range(0, len(view), size)]
@@ -77,7 +77,7 @@ class TcpRoad:
         else:
             self._seek()
 
-    def send(self, data: bytes | bytearray, size: int, now: float) -> None:
+    def send(self, data: Packets, size: int, now: float) -> None:
         """Packets `size` bytes apart, queued and written at the end of this turn of the loop with their fellows."""
         self.backlog.put(framed(data, size), size + LENGTH_BYTES, now)
         if not self._is_flushing and not self._is_writing and self.is_open:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from media.inlets.source_lock import Source
 from media.outlets.backlog import Backlog
-from media.outlets.road import Driver
+from media.outlets.road import Driver, Packets
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class UdpRoad:
         self._driver.road_opened()
         self._pump()
 
-    def send(self, data: bytes | bytearray, size: int, now: float) -> None:
+    def send(self, data: Packets, size: int, now: float) -> None:
         """Packets `size` bytes apart, at once while the pace allows it, else a few milliseconds later."""
         gone = 0
         if self.is_open and not self.backlog.bytes:
@@ -69,7 +69,7 @@ class UdpRoad:
             gone = self._write(data, size, 0)
             if gone >= len(data):
                 return
-        self.backlog.put(data, size, now, gone)
+        self.backlog.put(bytes(data), size, now, gone)
         self._arm()
 
     def forget_queue(self) -> None:
@@ -95,7 +95,7 @@ class UdpRoad:
             self._timer.cancel()
             self._timer = None
 
-    def _write(self, data: bytes | bytearray, size: int, start: int) -> int:
+    def _write(self, data: Packets, size: int, start: int) -> int:
         """Packets from `start` on, as many as the pace and the system take now; the start of those left."""
         end = len(data)
         while start < end and self._room:
@@ -117,7 +117,7 @@ class UdpRoad:
             start = until
         return start
 
-    def _put_out(self, piece: bytes | bytearray | memoryview, size: int) -> None:
+    def _put_out(self, piece: Packets, size: int) -> None:
         if len(piece) > size:
             wanted = size
         else:
