@@ -176,6 +176,7 @@ class Link:
         answer: bool = True,
         headers: Iterable[Field] = (),
         between_s: float | None = None,
+        may_wait: bool = True,
     ) -> list[bytes]:
         """Hand on a question or control of any kind under an SN of ours; its answers as they came, bodies and all.
 
@@ -183,10 +184,11 @@ class Link:
         `between_s` that between parts, to be longer the more platforms are between us and the source; without them
         one hop's patience for that kind of question holds. Answers of `many` parts are gathered until SumNum things,
         or every kind of configuration asked for, have come; after silence those that did are returned, and the
-        receiver sees by SumNum that more were meant. Without `answer` only the 200 is awaited, and [] comes back.
+        receiver sees by SumNum that more were meant. Without `answer` only the 200 is awaited, and [] comes back. What
+        is of no use later (a hand on a stick) `may_wait` for nobody to come back.
         Raises PeerOffline, PeerRefused (SIP status), PeerSilent when nothing came; ValueError for what is no message.
         """
-        path = await self._path_soon()
+        path = await self._path_soon() if may_wait else self._path()
         sn = self._free_sn() if answer else self._next_sn()
         body = body_builder(sn)
         asked = peek(body)
@@ -213,7 +215,7 @@ class Link:
     async def tell(self, notice: object, *, headers: Iterable[Field] = ()) -> None:
         """See `Peer.tell`."""
         message = _manscdp(notice)
-        path = await self._path_soon()
+        path = self._path()
         sn = message.sn if message.root == "Response" else self._next_sn()
         body = self._printed(with_sn(message, sn))
         await self._post(message.cmd_type, body, path, self._settings.ask_patience_s, tuple(headers))

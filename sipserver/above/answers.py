@@ -103,7 +103,7 @@ class Answers:
         self._sent_catalog = sent_catalog
         self._clock = clock
         self._questions = Errands(limit=settings.questions, workers=settings.questions_at_once)
-        self._commands = Errands(limit=settings.questions, workers=8)
+        self._commands = Errands(limit=settings.questions, workers=settings.questions_at_once)
         self._catalogs = Errands(limit=64, workers=settings.catalogs_at_once)
         self._turns = Turns(self._commands)
         self._catalog_turns = Turns(self._catalogs)
@@ -357,6 +357,7 @@ class Answers:
             wish.body, downward, sn=value.sn, charset=manners.charset, edition=manners.edition, known=known
         )
         identity = self._identity(wish)
+        command = steering(value)
 
         def say() -> Awaitable[list[bytes]]:
             return peer.relay(
@@ -365,9 +366,9 @@ class Answers:
                 many=comes_in_parts(value, wish.body),
                 answer=wish.wants_answer,
                 headers=((HEADER, identity),),
+                may_wait=command is None,
             )
 
-        command = steering(value)
         if command is None or tiers > 1:
             return await say()  # a platform below watches over its own cameras
         hold_s = self._settings.ptz_hold_s

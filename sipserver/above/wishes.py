@@ -110,6 +110,7 @@ class PeerBelow(Protocol):
         many: bool = False,
         answer: bool = True,
         headers: Iterable[tuple[str, str]] = (),
+        may_wait: bool = True,
     ) -> list[bytes]: ...
 
 

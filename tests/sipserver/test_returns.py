@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.peer import PeerOffline
 from registry.device import Presence
@@ -43,6 +44,13 @@ async def test_who_does_not_come_back_in_time_is_said_to_be_away_since_our_resta
     house, _ = await restarted(make_house, make_camera, return_patience_s=0.1)
     with pytest.raises(PeerOffline, match="has not come back since our restart"):
         await house.below.peer(CODE).ask(DeviceInfoQuery(0, CODE))
+
+
+async def test_a_hand_on_the_stick_is_told_at_once_that_nobody_is_there(make_house, make_camera):
+    house, _ = await restarted(make_house, make_camera, return_patience_s=60.0)
+    async with asyncio.timeout(5):
+        with pytest.raises(PeerOffline, match="has not come back"):
+            await house.below.peer(CODE).tell(DeviceControl(0, CODE, ptz="A50F0100000000B5"))
 
 
 async def test_nobody_waits_for_who_was_gone_before_our_restart(make_house, make_camera):

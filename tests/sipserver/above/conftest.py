@@ -168,6 +168,7 @@ class FakePeer:
         self.is_online = True
         self.is_expected = False
         self.told: list[object] = []
+        self.may_wait: list[bool] = []
         self.names: list[str] = []
         self.manners = Manners(charset=Charset.GB2312, edition=Edition.V2016)
         self.handed: list[Handed] = []
@@ -192,7 +193,9 @@ class FakePeer:
         answer: bool = True,
         headers: Iterable[tuple[str, str]] = (),
         between_s: float | None = None,
+        may_wait: bool = True,
     ) -> list[bytes]:
+        self.may_wait.append(may_wait)
         self.next_sn += 1
         body = body_builder(self.next_sn)
         value = parse(body)

@@ -326,6 +326,17 @@ async def test_the_cameras_of_a_platform_below_are_its_own_to_stop(joined, until
     assert len(house.levers) == 0
 
 
+async def test_a_hand_on_the_stick_waits_for_nobody_to_come_back_and_a_question_does(joined, until_true):
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    for number, said in enumerate((turn(1, ptz.Move(pan=1.0)), DeviceControl(2, CAMERA, guard=True)), 1):
+        await upper.say(said)
+        await until_true(lambda number=number: len(house.peer.handed) == number)
+    await upper.say(PresetQuery(3, CAMERA))
+    await until_true(lambda: len(house.peer.handed) == 3)
+    assert house.peer.may_wait == [False, True, True]
+
+
 async def test_a_steering_that_cannot_be_read_goes_down_all_the_same(joined, until_true):
     upper, house = await joined()
     house.exporter.share(UPPER_CODE, CAMERA)
