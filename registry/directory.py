@@ -51,7 +51,7 @@ from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, Sent
 from registry.store.sql import SqlStore
 from registry.tree import NodeKind, Page, TreeNode
 from registry.upper_book import UpperBook
-from registry.ways import Camera, Leaving, Ways, camera_of, may_be_shared
+from registry.ways import HOUSE, Camera, Leaving, Ways, camera_of, may_be_shared
 
 __all__ = ["DeviceQuery", "Directory", "Hit"]
 
@@ -206,6 +206,13 @@ class Directory:
 
     def all_devices(self) -> tuple[Device, ...]:
         return tuple(self._book.devices.values())
+
+    def cameras(self) -> tuple[int, int]:
+        """How many of all neighbours' cameras are online, and how many there are; one with several ways counts once."""
+        more = self._ways.excess(HOUSE)
+        known = self._book.devices.values()
+        online = sum(device.channels_online for device in known) + more.online
+        return max(0, online), max(0, sum(device.channels_total for device in known) + more.total)
 
     def devices(self, query: DeviceQuery, after: str | None = None, limit: int = 100) -> Page[Device]:
         """ValueError for an unknown sort."""

@@ -20,6 +20,9 @@ WHOLE_CODE = 20
 """Digits of a code that means the same thing everywhere; shorter ones are somebody's own."""
 
 
+HOUSE = ""
+"""Stands for all nodes together."""
+
 Camera = tuple[Way, ...]
 """All ways to a camera, in order of owner; there are two at least."""
 
@@ -171,7 +174,7 @@ def _excesses(camera: Camera, chain: Callable[[str], tuple[str, ...]], lit: Mapp
     for way in camera:
         is_on = way.is_on and lit.get(way.owner, False)
         is_online |= is_on
-        for id in {id for place in way.places for id in chain(place)}:
+        for id in {HOUSE, *(id for place in way.places for id in chain(place))}:
             here = counted.setdefault(id, [0, 0, 0])
             here[0] += 1
             here[1] += is_on

@@ -109,6 +109,7 @@ async def check(directory: Directory) -> None:
     seen: dict[tuple[str | bool, str], bool] = {}
     for root in (await directory.children(None, None, 1000)).items:
         seen |= await recount(directory, root)
+    assert directory.cameras() == (sum(seen.values()), len(seen))
     store = directory._store
     for device in directory.all_devices():
         rows = await store.channels_of(device.code, "", 1000)

@@ -694,8 +694,10 @@ async def test_a_camera_that_two_platforms_have_counts_once_at_every_node(direct
     assert [channel.owner for channel in await directory.find_channel(code(1))] == [PLATFORM, OTHER]
     nodes = ("division:34", device_id(PLATFORM), device_id(OTHER))
     assert await counts(directory, *nodes) == [(3, 3), (3, 3), (2, 2)]
+    assert directory.cameras() == (3, 3)
     await directory.apply_notice(OTHER, [msgspec.structs.replace(camera(2), event="DEL")])
     assert await counts(directory, *nodes) == [(3, 3), (3, 3), (1, 1)]
+    assert directory.cameras() == (3, 3)
     await directory.remove_device(PLATFORM)
     assert await counts(directory, *nodes) == [(1, 1), (1, 1)]
 
@@ -709,6 +711,7 @@ async def test_a_camera_is_online_when_any_of_its_ways_is(directory: Directory) 
     directory.note_presence(OTHER, Presence.OFFLINE, "silent", 2.0)
     await directory.flush()
     assert await counts(directory, *nodes) == [(1, 3), (1, 3), (1, 2)]
+    assert directory.cameras() == (1, 3)
     told = {
         id: (online, total) for event in heard if isinstance(event, CountsChanged) for id, online, total in event.nodes
     }

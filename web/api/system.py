@@ -77,9 +77,7 @@ async def system(visit: Visit) -> SystemView:
         started_at=info.started_at,
         sip=SipView(info.sip_host, info.sip_port, info.sip_transports),
         presence={presence: states[presence] for presence in Presence},
-        channels=Online(
-            sum(device.channels_online for device in devices), sum(device.channels_total for device in devices)
-        ),
+        channels=Online(*services.directory.cameras()),
         streams=len(streams),
         viewers=sum(len(stream.viewers) for stream in streams),
         sip_statistics=dict(services.sip_statistics()),

@@ -39,10 +39,9 @@ def families(directory: Directory, facts: Mapping[str, Any]) -> Iterator[Metric]
         [((kind, presence), peers[kind, presence]) for kind in DeviceKind for presence in Presence],
         ("kind", "state"),
     )
-    yield gauge("channels", "Channels on file.", [((), sum(device.channels_total for device in devices))])
-    yield gauge(
-        "channels_online", "Channels that are there.", [((), sum(device.channels_online for device in devices))]
-    )
+    online, total = directory.cameras()
+    yield gauge("channels", "Cameras on file, those with several ways once.", [((), total)])
+    yield gauge("channels_online", "Cameras that are there.", [((), online)])
     yield counter(
         "sip_refusals",
         "Refused registrations and messages, by reason; check is digest where credentials did not hold.",
