@@ -37,6 +37,8 @@ SOURCE = Path(__file__).with_name("viewers.c")
 SETTLE_S = 0.5
 LEAD = 50
 """Pictures before lateness is measured: by then it is proved that markers end pictures."""
+RUN_UP_S = 1
+"""The start of a stream brings every viewer its head; that is not measured."""
 TOGETHER = 4
 
 
@@ -243,17 +245,22 @@ def _camera(port: int, seconds: int, ready: Event, start: Event) -> None:
 
 
 async def _film(port: int, seconds: int) -> float:
-    """A camera sends for so long; the CPU seconds of this process meanwhile."""
+    """A camera sends for `RUN_UP_S` and so long; the CPU seconds of this process without the run-up."""
     context = multiprocessing.get_context("spawn")
     ready, start = context.Event(), context.Event()
-    camera = context.Process(target=_camera, args=(port, seconds, ready, start), daemon=True)
+    camera = context.Process(target=_camera, args=(port, RUN_UP_S + seconds, ready, start), daemon=True)
     camera.start()
     await asyncio.to_thread(ready.wait, 30)
-    before = time.process_time()
     start.set()
+    await asyncio.sleep(RUN_UP_S)
+    before = time.process_time()
     await asyncio.to_thread(camera.join, seconds + 30)
-    await asyncio.sleep(0.3)
     return time.process_time() - before
+
+
+def _film_bytes(seconds: int) -> int:
+    pictures = range((RUN_UP_S + seconds) * FPS)
+    return sum(KEY_BYTES if number % GOP == 0 else DELTA_BYTES for number in pictures)
 
 
 async def viewers_cost(built: str, viewers: int, seconds: int, *, is_crowd: bool = False, sound: bool = True) -> Cost:
@@ -265,10 +272,10 @@ async def viewers_cost(built: str, viewers: int, seconds: int, *, is_crowd: bool
             await _until(lambda: place.plane.totals().viewers == viewers)
             await asyncio.sleep(SETTLE_S)
             cpu_s = await _film(place.inlet.port, seconds)
+            await asyncio.sleep(SETTLE_S)
             came, _ = await asyncio.to_thread(told)
-        sizes = sum(KEY_BYTES if number % GOP == 0 else DELTA_BYTES for number in range(seconds * FPS))
         skips = place.plane.totals().viewer_skips
-    return Cost(1000 * cpu_s / viewers / seconds, came / viewers / sizes, skips)
+    return Cost(1000 * cpu_s / viewers / seconds, came / viewers / _film_bytes(seconds), skips)
 
 
 async def lateness(pictures: int = 100, visits: int = 50) -> Lateness:
@@ -378,8 +385,8 @@ async def stalled(built: str, deaf: int, readers: int, seconds: int) -> Stalled:
                 await asyncio.sleep(0.1)
                 most = max(most, _resident_mb())
             came, _ = await asyncio.to_thread(told)
-        sizes = sum(KEY_BYTES if number % GOP == 0 else DELTA_BYTES for number in range(seconds * FPS))
-        return Stalled(most - before, place.plane.totals().viewers_cut, came / readers / sizes)
+        share = came / readers / _film_bytes(seconds)
+        return Stalled(most - before, place.plane.totals().viewers_cut, share)
 
 
 def _resident_mb() -> float:

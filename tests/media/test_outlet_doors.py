@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from aiohttp import WSMsgType, WSServerHandshakeError
+from aiohttp import WSMsgType, WSServerHandshakeError, web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -345,6 +345,27 @@ async def test_a_websocket_is_asked_whether_it_lives_and_left_when_it_does_not_s
             while (message := await viewer.receive()).type is not WSMsgType.PING:
                 assert message.type is WSMsgType.BINARY
             assert (await home.until(OutletClosed)).reason == "the viewer is silent"
+
+
+async def test_behind_a_proxy_on_a_unix_socket_viewers_are_seated_too(house, camera, h264, fresh, tmp_path: Path):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264))
+    application = web.Application()
+    application.add_routes(home.plane.routes())
+    runner = web.AppRunner(application, shutdown_timeout=0.2)
+    await runner.setup()
+    await web.UnixSite(runner, str(tmp_path / "door")).start()
+    _, address = await home.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+    reader, writer = await asyncio.open_unix_connection(str(tmp_path / "door"))
+    writer.write(f"GET {address} HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+    async with asyncio.timeout(5):
+        await reader.readuntil(b"FLV")
+        while runner.server.connections:
+            await asyncio.sleep(0.01)
+    await home.plane.close(inlet.id)
+    assert (await asyncio.wait_for(reader.read(), 5)).endswith(b"0\r\n\r\n")
+    writer.close()
+    await runner.cleanup()
 
 
 async def test_viewers_who_came_and_went_leave_no_descriptor(house, camera, h264, fresh):
