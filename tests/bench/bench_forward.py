@@ -2,8 +2,8 @@
 
     python -m tests.bench.bench_forward [--streams 20] [--seconds 4] [--runs 3] [--only TEXT] [--loop uvloop|asyncio]
 
-Cameras (ingest.c) and receivers (floor/forward.c) are processes of their own, compiled here. All figures are medians of
-the runs, in CPU milliseconds per stream and second, in and out together.
+Cameras (floor/ingest.c) and receivers (floor/forward.c) are processes of their own, compiled here. All figures are
+medians of the runs, in CPU milliseconds per stream and second, in and out together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from media.local import LocalPlane, PlaneSettings
 from media.plane import Aim, FirstFrame, SenderWish, Transport
 from tests.bench import bench_ingest
-from tests.bench.bench_ingest import Tools, measured
+from tests.bench.bench_ingest import Tools, is_so, measured
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -99,14 +99,15 @@ def measure(made: Tools, program: Path, row: Row, streams: int, seconds: float, 
     with receivers(program, row.goes, max(1, streams * row.each)) as (ports, came):
         if row.floor:
             relay = [str(program), "relay", row.floor, *ports]
-            cpu_s, packets, sent = measured(made, row.comes, relay, streams, seconds)
+            cpu_s, packets, sent = measured(made, row.comes, relay, streams, seconds, tells=True)
             lost = "0"
         else:
             me = [sys.executable, "-m", "tests.bench", "bench_forward", "--take", row.comes, "--above", row.goes]
             me += ["--streams", str(streams), "--each", str(row.each), "--loop", loop, "--ports", *ports]
-            figures = json.loads(" ".join(measured(made, row.comes, me, streams, seconds)))
+            figures = json.loads(" ".join(measured(made, row.comes, me, streams, seconds, tells=True)))
             cpu_s, packets, sent, lost = (figures[name] for name in ("cpu_s", "packets", "sent", "lost"))
-    return Cost(1000 * float(cpu_s) / streams / seconds, int(packets), int(sent) - came[0], int(lost))
+    cpu_ms = bench_ingest.per_stream_second(made, float(cpu_s), int(packets))
+    return Cost(cpu_ms, int(packets), int(sent) - came[0], int(lost))
 
 
 def table(streams: int, seconds: float, runs: int, *, only: str = "", loop: str = "uvloop") -> dict[str, Cost]:
@@ -159,6 +160,12 @@ async def take(comes: Transport, goes: Transport, streams: int, each: int, ports
     loop.add_reader(sys.stdin, lambda: commands.put_nowait(sys.stdin.readline()))
     print(*(inlet.port for inlet in inlets), flush=True)
     await asyncio.wait_for(commands.get(), 60)
+    until = time.monotonic() + bench_ingest.PATIENCE_S - 3
+    while time.monotonic() < until and not (
+        len(joined) == streams * each and all(is_so(session, "asleep") for session in plane._sessions.values())
+    ):
+        await asyncio.sleep(0.1)
+    print("marked", flush=True)
     packets, cpu = plane.totals().packets, time.process_time()
     await asyncio.wait_for(commands.get(), 120)
     cpu = time.process_time() - cpu
@@ -169,7 +176,7 @@ async def take(comes: Transport, goes: Transport, streams: int, each: int, ports
     figures = {
         "cpu_s": cpu,
         "packets": ended.packets - packets,
-        "sent": sum(counted.bytes + head * counted.packets for counted in senders),
+        "sent": sum(counted.bytes + head * counted.packets - counted.queued_bytes for counted in senders),
         "lost": ended.lost,
     }
     print(json.dumps(figures), flush=True)

@@ -2,9 +2,9 @@
 
     python -m tests.bench.bench_ingest [--streams 40] [--seconds 4] [--runs 3] [--loop uvloop|asyncio]
 
-Cameras are a process of their own (ingest.c, compiled here), 1080p25 of 4 Mbit/s with G.711A, pictures paced over all
-streams. `asleep` keeps packets and looks into none; `awake` has every frame out. All figures are medians of the runs,
-in CPU milliseconds per stream and second.
+Cameras are a process of their own (floor/ingest.c, compiled here), 1080p25 of 4 Mbit/s with G.711A, pictures paced over
+all streams. `asleep` keeps packets and looks into none; `awake` has every frame out. All figures are medians of the
+runs, in CPU milliseconds per stream and second.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def tools(seconds: float) -> Iterator[Tools]:
     """Compiled and written for one measure of `seconds`."""
     with tempfile.TemporaryDirectory() as place:
         program, path = Path(place) / "ingest", Path(place) / "film"
-        subprocess.run(["cc", "-O2", "-o", program, HERE / "ingest.c"], check=True, timeout=60)
+        subprocess.run(["cc", "-O2", "-o", program, HERE / "floor" / "ingest.c"], check=True, timeout=60)
         yield Tools(program, path, film(path, LEAD_S + PATIENCE_S + seconds))
 
 

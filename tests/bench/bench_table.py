@@ -23,7 +23,6 @@ import uvloop
 
 from tests.bench import bench_forward, bench_ingest, bench_picture, bench_viewers, machine, other
 from tests.bench.bench_ingest import Tools
-from tests.bench.bench_relay import FPS, GOP, film
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PAGE = ROOT / "docs" / "bench.md"
@@ -35,7 +34,7 @@ HEAD = """# What the media engine costs
 
 Written by `make bench-page`, not by hand. Streams are 1080p25 H.264 of 4 Mbit/s with G.711A in PS over RTP, 376 packets
 a second each, over loopback; one process of ours, one core. The floor is the least that a server must do, in C
-(`tests/bench/ingest.c`, `viewers.c` and `floor/`), built and run in the same call.
+(`tests/bench/floor/`), built and run in the same call.
 """
 
 
@@ -47,17 +46,7 @@ class Kit:
     relay: Path
     streams: int
     seconds: float
-    packets: float
-    """That a stream's cameras should send in a second."""
     beside: other.Other | None
-
-    def pace(self, packets: int, streams: int) -> float:
-        """What was taken in, as a share of what was due: on a busy machine somebody falls behind."""
-        return packets / (streams * self.seconds * self.packets)
-
-    def cpu_ms(self, cost: bench_ingest.Cost | bench_forward.Cost) -> float:
-        """For a second's worth of a stream's packets, whether or not they took a second to come."""
-        return cost.cpu_ms / self.pace(cost.packets, self.streams)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ ROWS = (
     Row(
         "loss", f"Packets lost in our own buffers, {LOSS_STREAMS} streams ready to serve", "packets, the worst run", 0.0
     ),
-    Row("pace", "the same: taken in by the end, of what they sent", "%"),
+    Row("pace", "the same: taken in, of what was due in that time", "%"),
 )
 
 Figures = Iterator[tuple[str, float]]
@@ -101,12 +90,12 @@ Figures = Iterator[tuple[str, float]]
 def ingest(kit: Kit) -> Figures:
     made, streams, seconds = kit.made, kit.streams, kit.seconds
     for key, kind, way in (("udp", "many", "udp"), ("gso", "gro", "gso"), ("tcp", "tcp", "tcp")):
-        yield f"C {key}", kit.cpu_ms(bench_ingest.floor(made, kind, way, streams, seconds))
+        yield f"C {key}", bench_ingest.floor(made, kind, way, streams, seconds).cpu_ms
         cost = bench_ingest.ours(made, way, "awake", streams, seconds)
-        yield f"ours {key}", kit.cpu_ms(cost)
+        yield f"ours {key}", cost.cpu_ms
         if key == "udp":
             yield "ours memory", cost.memory_mb
-    yield "ours asleep", kit.cpu_ms(bench_ingest.ours(made, "udp", "asleep", streams, seconds))
+    yield "ours asleep", bench_ingest.ours(made, "udp", "asleep", streams, seconds).cpu_ms
 
 
 def forward(kit: Kit) -> Figures:
@@ -119,7 +108,7 @@ def forward(kit: Kit) -> Figures:
         ("ours forward four", "ours: udp to 4 by udp"),
     ):
         row = bench_forward.ROWS[name]
-        yield key, kit.cpu_ms(bench_forward.measure(kit.made, kit.relay, row, kit.streams, kit.seconds))
+        yield key, bench_forward.measure(kit.made, kit.relay, row, kit.streams, kit.seconds).cpu_ms
 
 
 def viewers(kit: Kit) -> Figures:
@@ -144,7 +133,7 @@ def picture(kit: Kit) -> Figures:
 def loss(kit: Kit) -> Figures:
     cost = bench_ingest.ours(kit.made, "udp", "awake", LOSS_STREAMS, kit.seconds)
     yield "ours loss", cost.lost
-    yield "ours pace", 100 * kit.pace(cost.packets, LOSS_STREAMS)
+    yield "ours pace", 100 * cost.packets / (LOSS_STREAMS * kit.seconds * kit.made.packets_per_s)
 
 
 def beside(kit: Kit) -> Figures:
@@ -168,8 +157,7 @@ def measured(
     """Every run's figures by their keys; the runs of all groups take turns."""
     found: dict[str, list[float]] = {}
     with bench_forward.tools(seconds + 5) as (made, relay):
-        packets = sum(map(len, film(GOP // FPS))) / (GOP / FPS)
-        kit = Kit(made, relay, streams, seconds, packets, other.named())
+        kit = Kit(made, relay, streams, seconds, other.named())
         for number in range(runs):
             for group in groups:
                 for key, value in GROUPS[group](kit):

@@ -33,7 +33,7 @@ from media.local import LocalPlane, PlaneSettings
 from media.plane import Aim, Inlet, OutletKind, Transport
 from tests.bench.bench_relay import DELTA_BYTES, FPS, GOP, KEY_BYTES, film
 
-SOURCE = Path(__file__).with_name("viewers.c")
+SOURCE = Path(__file__).parent / "floor" / "viewers.c"
 SETTLE_S = 0.5
 LEAD = 50
 """Pictures before lateness is measured: by then it is proved that markers end pictures."""

@@ -189,6 +189,8 @@ int main(int argc, char **argv) {
                 char word[16];
                 if (read(0, word, sizeof word) <= 0) return 0;
                 if (word[0] == 'm') {
+                    printf("marked\n");
+                    fflush(stdout);
                     marked = cpu_s();
                     packets = 0;
                     continue;
