@@ -12,6 +12,7 @@ import click
 from app import settings_file
 from app.cli_media import media_command
 from app.cli_platform import platform_command
+from app.cli_rtsp import rtsp_command
 from app.demo import demo
 from app.demo_tiers import demo_of_tiers
 from app.fresh import fresh_folder
@@ -85,6 +86,7 @@ def simulate_group() -> None:
 
 
 simulate_group.add_command(platform_command)
+simulate_group.add_command(rtsp_command)
 
 
 @simulate_group.command("camera")

@@ -154,6 +154,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         following=below.following,
         media_bases=gatehouse.bases if gatehouse is not None else tuple,
         media_admit=gatehouse.admit if gatehouse is not None else _nobody,
+        sources=keeper,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

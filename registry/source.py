@@ -100,6 +100,11 @@ def without_credentials(text: str) -> tuple[str, str, str]:
     return text.strip(), "", ""
 
 
+def place_of(url: str) -> str:
+    """Host and port as an address has them: to whom a password is told."""
+    return _authority(url).lower()
+
+
 def _authority(url: str) -> str:
     rest = url.partition("://")[2]
     return rest[: next((at for at, sign in enumerate(rest) if sign in "/?#"), len(rest))]

@@ -143,7 +143,7 @@ class Estate:
 
 
 def estate_settings(**changes: Any) -> Settings:
-    """Ports of the system's choice, patience of seconds. `sip`, `below`, `broker`, `media` change their rooms."""
+    """Ports of the system's choice, patience of seconds. Rooms change by their names: `sip`, `below`, ..."""
     defaults = Settings()
     below = {
         "common_password": PASSWORD,
@@ -166,6 +166,7 @@ def estate_settings(**changes: Any) -> Settings:
                 **({"host": "127.0.0.1", "first_port": 0, "never_came_s": 3.0} | changes.get("media", {})),
             ),
             broker=replace(defaults.broker, **({"linger_s": 0.5} | changes.get("broker", {}))),
+            sources=replace(defaults.sources, **({"ask_every_s": 1.0} | changes.get("sources", {}))),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )

@@ -13,6 +13,8 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from broker.placement import Placement
+from broker.sources import SourceKeeper, SourceSettings
 from broker.watch import (
     AudioTrack,
     InletStatistics,
@@ -34,8 +36,10 @@ from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
 from registry.exporting import Exporter, OwnSystem
+from registry.own_sources import OwnSources
 from registry.platform import Upper
 from registry.routes import Routes
+from tests.broker.conftest import FakePlane
 from web.desk import DESK
 from web.passwords import Passwords
 from web.server import make_app
@@ -220,6 +224,7 @@ class House:
     followed: dict[str, list[Any]]
     media_bases: list[str]
     media_admitted: list[str]
+    plane: FakePlane
     server: Any
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
@@ -331,6 +336,9 @@ async def house(
         return Diff(added=("1", "2"), changed=("3",))
 
     info = SystemInfo("Lianwang", PLATFORM, "3402000000", "0.1.0", 5.0, "127.0.0.1", 5060)
+    plane = FakePlane()
+    placement = Placement(plane)  # type: ignore[arg-type]  # it seats nobody
+    keeper = SourceKeeper(OwnSources(directory, PLATFORM), placement, bus, SourceSettings(folder="/films"))
     figures = InletStatistics("i1", 10, 1000, 0, 0, 0, 0, 0, 5, 1, 1, 0.1, VIDEO, AUDIO)
     services = Services(
         directory=directory,
@@ -353,6 +361,7 @@ async def house(
         following=lambda code: followed.get(code, ()),
         media_bases=lambda: tuple(media_bases),
         media_admit=media_admitted.append,
+        sources=keeper,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
@@ -374,6 +383,7 @@ async def house(
         followed,
         media_bases,
         media_admitted,
+        plane,
         runner.server,
     )
     yield house

@@ -134,6 +134,7 @@ async def add(visit: Visit, body: DeviceNew) -> DeviceView:
     visit.target = body.code
     _check_code(body.code)
     _check_dialect(body.dialect)
+    _check_kind(body.kind)
     directory = visit.services.directory
     if directory.device(body.code) is not None:
         raise Problem(409, "device-exists", f"{body.code} is on our list already.")
@@ -152,24 +153,25 @@ async def device(visit: Visit, code: Code) -> DeviceView:
 @route(
     "PATCH",
     "/devices/{code}",
-    problems=(404,),
+    problems=(404, 409),
     body_example=DeviceChange(name_here="North gate", media_transport="udp"),
     example=DEVICE_EXAMPLE,
 )
 async def change(visit: Visit, code: Code, body: DeviceChange) -> DeviceView:
     """Change what we configured of a device."""
-    old = known(visit, code)
+    old = _others(visit, code)
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
     _check_dialect(str(fields.get("dialect", "")))
+    _check_kind(fields.get("kind"))
     if not fields:
         return _view(visit, old)
     return _view(visit, await visit.services.directory.change_device(code, **fields))
 
 
-@route("DELETE", "/devices/{code}", problems=(404,))
+@route("DELETE", "/devices/{code}", problems=(404, 409))
 async def remove(visit: Visit, code: Code) -> None:
     """Remove a device and its channels; its pictures end."""
-    known(visit, code)
+    _others(visit, code)
     broker = visit.services.broker
     for stream in [stream for stream in broker.streams() if stream.owner == code]:
         await broker.stop(stream.id)
@@ -190,6 +192,19 @@ def known(visit: Visit, code: str) -> Device:
     if found is None:
         raise Problem(404, "unknown-device", f"{code} is not on our list.")
     return found
+
+
+def _others(visit: Visit, code: str) -> Device:
+    """The same, of those that are not ourselves. Raises a 404 or a 409 problem."""
+    found = known(visit, code)
+    if found.kind is DeviceKind.OWN:
+        raise Problem(409, "own-device", f"{code} is ourselves; what it has is kept under our own sources.")
+    return found
+
+
+def _check_kind(kind: object) -> None:
+    if kind is DeviceKind.OWN:
+        raise Problem(400, "own-device", "A device that registers with us is not ourselves.")
 
 
 def _view(visit: Visit, shown: Device) -> DeviceView:

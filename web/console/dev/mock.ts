@@ -3,11 +3,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Plugin } from 'vite'
 import type { CallRow, Channel, Live, PlayFailure, Preset, SystemFacts, TreePage, User } from '../src/api/types'
 import { makeEstate } from './estate.ts'
+import { refusedTrial, someSources } from './sources.ts'
 import { badCall, goodCall, peerTalk } from './ladder.ts'
 import { serveMedia } from './media.ts'
 import { streamRows, workerRows } from './streams.ts'
 
 const estate = makeEstate()
+let sources = someSources()
 let user: User | null = null
 let wrong = 0
 let leases = 0
@@ -147,6 +149,13 @@ const ROUTES: [string, string, Handler][] = [
     return null
   }],
   ['GET', 'devices/:x/channels', ({ path }) => ({ items: (estate.channels.get(path[1] ?? '') ?? []).slice(0, 100), next: null })],
+  ['GET', 'sources', () => ({ items: sources, has_films: true })],
+  ['GET', 'sources/films', () => ({ items: ['north/gate.mp4', '演练.mkv'] })],
+  ['POST', 'sources', () => sources[0]],
+  ['POST', 'sources/trial', () => refusedTrial],
+  ['POST', 'sources/:x/trial', () => refusedTrial],
+  ['PATCH', 'sources/:x', () => sources[0]],
+  ['DELETE', 'sources/:x', ({ path }) => void (sources = sources.filter((one) => one.code !== path[1]))],
   ['GET', 'refusals', () => ({ items: estate.refusals })],
   ['DELETE', 'refusals/:x', ({ path }) => void (estate.refusals = estate.refusals.filter((r) => r.code !== path[1]))],
   ['POST', 'live', live],

@@ -15,7 +15,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 
 /** Keys that are put together from a server's word. */
 const BUILT = [
-  'way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
+  'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',
   'platforms.tab.',

@@ -76,7 +76,7 @@ export interface SearchHit {
 }
 
 export type Presence = 'online' | 'offline' | 'unconfirmed' | 'never'
-export type DeviceKind = 'camera' | 'recorder' | 'platform' | 'other'
+export type DeviceKind = 'camera' | 'recorder' | 'platform' | 'other' | 'own'
 export type MediaTransport = 'udp' | 'tcp-passive' | 'tcp-active'
 
 export interface CatalogProgress {

@@ -8,7 +8,7 @@ const YEARS: Record<string, string> = { '1.0': '2011', '1.1': '2011+', '2.0': '2
 /** X-GB-Ver as the year of the edition that people know it by. */
 export const editionYear = (edition: string) => YEARS[edition] ?? (edition || '–')
 
-export const KIND_ICON: Record<DeviceKind, IconName> = { camera: 'camera', recorder: 'recorder', platform: 'platform', other: 'sensor' }
+export const KIND_ICON: Record<DeviceKind, IconName> = { camera: 'camera', recorder: 'recorder', platform: 'platform', other: 'sensor', own: 'recorder' }
 
 export const address = (device: Device) =>
   device.remote_host ? `${device.remote_host.includes(':') ? `[${device.remote_host}]` : device.remote_host}:${device.remote_port}` : '–'

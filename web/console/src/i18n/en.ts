@@ -1,10 +1,12 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
 import { cascade } from './en.cascade'
+import { sources } from './en.sources'
 import { figures } from './en.figures'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
   ...cascade,
+  ...sources,
   ...figures,
   'product.name': 'Lianwang',
   'product.tag': 'Video surveillance, joined up',
@@ -324,10 +326,12 @@ export const en: Record<MessageKey, string> = {
   'device-kind.recorder': 'Recorder',
   'device-kind.platform': 'Platform',
   'device-kind.other': 'Other',
+  'device-kind.own': 'Our own',
 
   'transport.udp': 'UDP',
   'transport.tcp-passive': 'TCP passive',
   'transport.tcp-active': 'TCP active',
+  'transport.pulled': 'Fetched',
 
   'ladder.title': 'Ladder',
   'ladder.calls': 'Recent calls',
@@ -515,6 +519,14 @@ export const en: Record<MessageKey, string> = {
   'error.wrong-password': 'Wrong user name or password',
   'error.too-many-attempts': 'Too many attempts',
   'error.forbidden': 'You may not do this',
+  'error.source-exists': 'That code is in use, or there are too many sources',
+  'error.source-malformed': 'The source is not filled in right: {message}',
+  'error.password-again': 'The address is of another host now: type the password again',
+  'error.unknown-source': 'There is no such source',
+  'error.no-films': 'No folder of films is set; fill in folder under [sources] in the settings',
+  'error.no-sources': 'This server has no sources of its own',
+  'error.own-device': 'This is the platform itself; see Own sources',
+  'error.not-available': 'This channel is not available now',
   'error.not-found': 'Not found; it may have been deleted',
   'error.conflict': 'It conflicts with what is there',
   'error.bad-request': 'The request is not valid',

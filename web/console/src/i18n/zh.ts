@@ -1,10 +1,12 @@
 /** What operators read, in Chinese: the first language. Keys of refusals, verdicts and errors are the server's own words. */
 
 import { cascade } from './zh.cascade'
+import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 
 export const zh = {
   ...cascade,
+  ...sources,
   ...figures,
   'product.name': '联网',
   'product.tag': '视频监控联网平台',
@@ -322,10 +324,12 @@ export const zh = {
   'device-kind.recorder': '录像机',
   'device-kind.platform': '平台',
   'device-kind.other': '其他',
+  'device-kind.own': '自有',
 
   'transport.udp': 'UDP',
   'transport.tcp-passive': 'TCP 被动',
   'transport.tcp-active': 'TCP 主动',
+  'transport.pulled': '主动拉流',
 
   'ladder.title': '信令',
   'ladder.calls': '最近的呼叫',
@@ -513,6 +517,14 @@ export const zh = {
   'error.wrong-password': '用户名或密码错误',
   'error.too-many-attempts': '尝试过多',
   'error.forbidden': '没有权限执行此操作',
+  'error.source-exists': '这个编码已被使用，或信号源已达上限',
+  'error.source-malformed': '信号源的填写有误：{message}',
+  'error.password-again': '地址换了主机，请重新输入密码',
+  'error.unknown-source': '没有这个信号源',
+  'error.no-films': '没有设置视频文件夹，请在配置的 [sources] 中填写 folder',
+  'error.no-sources': '本服务器没有自有信号源',
+  'error.own-device': '这是平台自己，请在“自有信号源”中管理',
+  'error.not-available': '这个通道现在不可用',
   'error.not-found': '找不到该对象，可能已被删除',
   'error.conflict': '与现有数据冲突',
   'error.bad-request': '请求不正确',
