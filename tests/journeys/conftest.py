@@ -165,6 +165,7 @@ def estate_settings(**changes: Any) -> Settings:
                 defaults.media,
                 **({"host": "127.0.0.1", "first_port": 0, "never_came_s": 3.0} | changes.get("media", {})),
             ),
+            media_hosts=replace(defaults.media_hosts, **({"host": "127.0.0.1"} | changes.get("media_hosts", {}))),
             broker=replace(defaults.broker, **({"linger_s": 0.5} | changes.get("broker", {}))),
             sources=replace(defaults.sources, **({"ask_every_s": 1.0} | changes.get("sources", {}))),
             web=replace(defaults.web, host="127.0.0.1", port=0),

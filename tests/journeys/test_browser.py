@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 import struct
 import zlib
 from collections.abc import AsyncIterator
@@ -10,9 +13,13 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
+from media.guest import Guest, GuestSettings
+from media.local import PlaneSettings
+from media.seal import read_key
 from simulator.camera import ChannelSettings
 from simulator.video import VideoSettings
-from tests.journeys.conftest import CAMERA, Estate
+from tests.journeys.cascade.tiers import free_port
+from tests.journeys.conftest import CAMERA, Estate, opened, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -101,3 +108,66 @@ async def test_a_camera_that_sends_nothing_tells_the_operator_what_was_seen(esta
     told = await failure.inner_text()
     assert "一个包也没有收到" in told
     assert "北门" in told
+
+
+async def until_it_moves(page: Page, seconds: float = 25.0) -> None:
+    """Until the first pane plays, and has played on after that."""
+    moves = "() => { const v = document.querySelector('video'); return v && !v.paused && v.currentTime > 0.5 }"
+    await page.wait_for_function(moves, timeout=seconds * 1000)
+    began = await page.evaluate("document.querySelector('video').currentTime")
+    goes_on = f"() => Math.abs((document.querySelector('video')?.currentTime ?? {began}) - {began}) > 0.3"
+    await page.wait_for_function(goes_on, timeout=seconds * 1000)
+
+
+async def test_a_pane_plays_on_by_itself_after_the_media_worker_was_killed(estate: Estate, browser: Browser):
+    await estate.camera(video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0))
+    page = await log_in(browser, estate)
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    await until_it_moves(page)
+    (worker,) = (await estate.get("/api/v1/workers"))["items"]
+    os.kill(worker["pid"], signal.SIGKILL)
+
+    async def is_another() -> bool:
+        (now,) = (await estate.get("/api/v1/workers"))["items"]
+        return now["state"] == "up" and now["pid"] != worker["pid"] and now["viewers"] == 1
+
+    await until(is_another, 30)
+    await until_it_moves(page)
+    assert await page.get_by_test_id("pane-failure").count() == 0
+
+
+async def test_a_page_plays_from_a_media_host_that_came_after_it_and_from_us_when_that_has_gone(
+    browser: Browser, tmp_path: Path
+):
+    async with opened(tmp_path, media_hosts={"port": free_port()}) as estate:
+        await estate.camera(video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0))
+        async with estate.http.patch(f"/api/v1/devices/{CAMERA}", json={"media_zone": "north"}) as response:
+            assert response.status == 200
+        page = await log_in(browser, estate)
+        came_from: list[str] = []
+        page.on("websocket", lambda wire: came_from.append(wire.url))
+        gatehouse = estate.house.gatehouse
+        assert gatehouse is not None
+        settings = GuestSettings(
+            ("127.0.0.1", gatehouse.port),
+            read_key((tmp_path / "media.key").read_text()),
+            "north1",
+            "north",
+            web_host="127.0.0.1",
+            web_port=0,
+            plane=PlaneSettings(host="127.0.0.1", first_port=0),
+        )
+        guest = asyncio.create_task(Guest(settings).run())
+        try:
+            await until(gatehouse.hosts)
+            (base,) = gatehouse.bases()
+            await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+            await until_it_moves(page)
+            played = [url for url in came_from if "/media/" in url]
+            assert played[-1].startswith(base.replace("http", "ws"))
+        finally:
+            guest.cancel()
+            await asyncio.gather(guest, return_exceptions=True)
+        ours = estate.house.console_url.replace("http", "ws")
+        await until(lambda: [url for url in came_from if url.startswith(ours + "/media/")], 30)
+        await until_it_moves(page)
