@@ -790,14 +790,14 @@ class Directory:
             async with self._store.writing() as writing:
                 yield writing, draft
                 await write_draft(writing, draft)
-            moved = dict.fromkeys(node.id for node in draft.moved_counts())
+            moved = dict.fromkeys(draft.moved)
             leaving = self._ways.leave(self._forest, draft)
             self._forest.adopt(draft)
             work = len(draft.cameras) + leaving.is_stirred * len(self._ways)
             moved |= dict.fromkeys(await aside(work, lambda: self._ways.settle(self._forest, draft.cameras, leaving)))
-        told = [self._tree_node(node) for id in moved if (node := self._forest.nodes.get(id)) is not None]
+        told = tuple((id, *self._counts(node)) for id in moved if (node := self._forest.nodes.get(id)) is not None)
         if told:
-            self.bus.tell(CountsChanged(tuple((node.id, node.online, node.total) for node in told)))
+            self.bus.tell(CountsChanged(told))
 
     async def _whole(self, work: Coroutine[Any, Any, T]) -> T:
         """Do it to its end even when the caller loses patience, for disk and memory must say the same."""
@@ -870,18 +870,13 @@ class Directory:
         return Channel(row.owner, as_item(row.said), row.name_here, online, row.playable, row.keys, row.places)
 
     def _tree_node(self, node: Node) -> TreeNode:
+        counts = self._counts(node)
+        return TreeNode(node.id, node.kind, node.code, node.name, node.parent, *counts, node.has_children, node.owner)
+
+    def _counts(self, node: Node) -> tuple[int, int]:
+        """Online and total."""
         more = self._ways.excess(node.id)
-        return TreeNode(
-            node.id,
-            node.kind,
-            node.code,
-            node.name,
-            node.parent,
-            node.online + more.online,
-            node.total + more.total,
-            node.has_children,
-            node.owner,
-        )
+        return node.online + more.online, node.total + more.total
 
     def _leaf(self, row: ChannelRow, parent: str, fellows: Sequence[ChannelRow] = ()) -> TreeNode:
         channel = self._channel(row)

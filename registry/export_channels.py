@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from itertools import groupby
 
 from gb28181.manscdp.catalog import Item
@@ -105,8 +105,11 @@ class Levels:
 
     async def sort(self, items: Sequence[Item]) -> dict[int, list[Item]]:
         """By level; items that hang on no channel are on level 0."""
-        above = {item.code: self._channels_above(item) for item in items}
+        above = await aside(len(items), lambda: {item.code: self._channels_above(item) for item in items})
         await self._learn({part for parts in above.values() for part in parts})
+        return await aside(len(items), lambda: self._by_level(items, above))
+
+    def _by_level(self, items: Sequence[Item], above: Mapping[str, Sequence[str]]) -> dict[int, list[Item]]:
         levels: dict[int, list[Item]] = {}
         for item in items:
             levels.setdefault(self._level(above[item.code]), []).append(item)

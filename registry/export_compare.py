@@ -32,7 +32,7 @@ class Comparison:
         news = News(limit, counts_all)
         # Divisions of which nobody told are known only from all that stand in them.
         everything = dirt.everything or (plan.is_civil and any(is_division(code) for code in dirt.codes))
-        everything = everything or self._is_most(dirt.owners)
+        everything = news.everything = everything or self._is_most(dirt.owners)
         since = dirt.since if dirt.everything else ""
         heads = {entry.code for entry in plan.entries.values()}
         codes = dirt.codes | heads if dirt.entries or (everything and not since) else dirt.codes
@@ -40,7 +40,7 @@ class Comparison:
         codes = codes - regions.keys()
         await self._compare_some(news, list(regions), regions)
         # Where there is no room for all, those must be among the first that hold the others.
-        in_order = sorted(codes, key=lambda code: (plan.position(code), code))
+        in_order = await aside(len(codes), lambda: sorted(codes, key=lambda code: (plan.position(code), code)))
         for start in range(0, len(in_order), PAGE):
             some = in_order[start : start + PAGE]
             await self._compare_some(news, some, await self._channels.alike(some))
@@ -105,9 +105,7 @@ class Comparison:
     async def in_order(self, news: News) -> list[Item]:
         """What to tell now, each with its event; what there was no room for is left out where it must come later."""
         plan = self._plan
-        heads = [item for item in news.told if rank(plan, item.code)[0] < len(RANKS)]
-        leaves = [item for item in news.told if rank(plan, item.code)[0] == len(RANKS)]
-        heads.sort(key=lambda item: rank(plan, item.code))
+        heads, leaves = await aside(len(news.told), lambda: _part(plan, news.told))
         levels = await Levels(self._channels, plan).sort(leaves)
         # A child must not come before its parent, and the parents may be among those for whom there was no room.
         told = [item for level in sorted(levels) if not (level and news.told_is_cut) for item in levels[level]]
@@ -159,6 +157,13 @@ def _lay_beside(plan: Plan, news: News, codes: Iterable[str], seen: Seen, rows: 
     for code in codes:
         left += news.compare(code, all_seen(plan, code, seen.get(code, {})), told.get(code, ()))
     return left
+
+
+def _part(plan: Plan, items: Iterable[Item]) -> tuple[list[Item], list[Item]]:
+    """The directories in the order in which they are told, and the channels."""
+    ranked = [(rank(plan, item.code), item) for item in items]
+    heads = sorted((pair for pair in ranked if pair[0][0] < len(RANKS)), key=lambda pair: pair[0])
+    return [item for _, item in heads], [item for place, item in ranked if place[0] == len(RANKS)]
 
 
 def rank(plan: Plan, there: str) -> tuple[int, int, str]:

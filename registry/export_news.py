@@ -92,6 +92,8 @@ class News:
     state_count: int = 0
     gone_count: int = 0
     seen: int = 0
+    everything: bool = False
+    """Whether everything was to be compared, if only because most had changed."""
     since: str = ""
     """The code (ours) up to which everything was compared."""
 

@@ -170,13 +170,7 @@ class Exporter:
                 civil.update(item.civil_code for item in items)
             for level, some in (await levels.sort(items)).items():
                 await asyncio.to_thread(rendering.lay_aside, level, some)
-        chosen = [plan.entry_shown(entry) for entry in plan.entries.values() if scope.takes_entry(entry)]
-        unsaid = regions(plan, civil, (shown.item for shown in chosen)) if plan.is_civil else []
-        added = [Shown(item, True) for item in unsaid if scope.takes_region(item)]
-        chosen += added
-        if added:
-            chosen.sort(key=lambda shown: rank(plan, shown.item.code))
-        rendering.head = [shown.whole() for shown in chosen]
+        rendering.head = await aside(len(plan.entries), lambda: _directories(plan, scope, civil))
 
     def _in_scope(self, batch: Seen, scope: Scope) -> list[Item]:
         seen = (shown.whole() for theirs in batch.values() for shown in theirs.values())
@@ -213,7 +207,7 @@ class Exporter:
                 raise
             view.codes = news.codes
             view.pending = {news.codes[item.code] for item in items}
-            if news.is_cut and taken.everything and news.since:
+            if news.is_cut and news.everything and news.since:
                 left = {*news.codes.values()} - view.pending
                 view.dirt.add(Dirt(left, everything=True, since=news.since))
             elif news.is_cut:
@@ -387,7 +381,7 @@ class Exporter:
         if not whole:
             dirt.owners.add(owner)
             dirt.everything = len(event.removed) < event.removed_count
-        moved = _moved(before, now, named if whole else (*before, *now)) if before is not now else []
+        moved = _moved(before, now, named if whole else before.keys() | now.keys()) if before is not now else []
         if moved:
             dirt.owners.add(owner)
             dirt.entries = True
@@ -446,12 +440,23 @@ class Exporter:
                 self.on_dirty(upper.code)
 
 
+def _directories(plan: Plan, scope: Scope, civil: set[str]) -> list[Item]:
+    """Those in the scope, and the divisions of which nobody told but in which channels stand (`civil`)."""
+    chosen = [plan.entry_shown(entry) for entry in plan.entries.values() if scope.takes_entry(entry)]
+    unsaid = regions(plan, civil, (shown.item for shown in chosen)) if plan.is_civil else []
+    added = [Shown(item, True) for item in unsaid if scope.takes_region(item)]
+    chosen += added
+    if added:
+        chosen.sort(key=lambda shown: rank(plan, shown.item.code))
+    return [shown.whole() for shown in chosen]
+
+
 def _moved(before: Directories, now: Directories, codes: Iterable[str]) -> list[str]:
     """Kinds of the directories that are new, gone, or say more than another state of theirs."""
     moved: list[str] = []
     for code in codes:
         old, new = before.get(code), now.get(code)
-        if old is new:
+        if old is new or old == new:
             continue
         if old is None or new is None or old[0] != new[0] or replace(old[1], status_on=new[1].status_on) != new[1]:
             moved += [entry[0] for entry in (old, new) if entry is not None]

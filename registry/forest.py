@@ -131,19 +131,17 @@ class Forest:
         return whole
 
     def adopt(self, draft: Draft) -> None:
-        """Make a stored draft true."""
+        """Make a stored draft true; it has been settled. Nobody reads half of it, so this is short."""
         for id in draft.gone:
             node = self.nodes.pop(id, None)
             if node is not None:
                 self._leave(node)
+        self.nodes.update(draft.touched)
         came: dict[str | None, list[tuple[str, str, str]]] = {}
-        for node in draft.touched.values():
-            before = self.nodes.get(node.id)
-            self.nodes[node.id] = node
-            if before is None or before.rank != node.rank or before.parent != node.parent:
-                if before is not None:
-                    self._leave(before)
-                came.setdefault(node.parent, []).append(node.rank)
+        for before, node in draft.hung:
+            if before is not None:
+                self._leave(before)
+            came.setdefault(node.parent, []).append(node.rank)
         for parent, ranks in came.items():
             brothers = self._children.setdefault(parent, [])
             brothers += ranks
@@ -177,6 +175,10 @@ class Draft:
     def __init__(self, forest: Forest) -> None:
         self._forest = forest
         self.touched: dict[str, Node] = {}
+        self.moved: list[str] = []
+        """Ids of nodes whose online or total moved, the new ones included."""
+        self.hung: list[tuple[Node | None, Node]] = []
+        """Nodes that have a new place among their brothers, as they were and as they are."""
         self.gone: set[str] = set()
         self.held: dict[tuple[str, Places], Holding] = {}
         self.branches: dict[str, Branch | None] = {}
@@ -186,17 +188,19 @@ class Draft:
     # What a store must write.
 
     def settle(self) -> None:
-        """Forget what was touched and is as before: counting a branch anew touches all of it."""
+        """When all is drafted: forget what was touched and is as before (counting a branch anew touches all of it), and
+        find what has moved."""
         before = self._forest.nodes
-        self.touched = {id: node for id, node in self.touched.items() if before.get(id) != node}
-
-    def moved_counts(self) -> list[Node]:
-        """Nodes whose online or total moved, the new ones included."""
-        before = self._forest.nodes
-        return [
-            node
-            for node in self.touched.values()
-            if node.id not in before or (before[node.id].online, before[node.id].total) != (node.online, node.total)
+        pairs = [(before.get(id), node) for id, node in self.touched.items()]
+        pairs = [(old, node) for old, node in pairs if old != node]
+        self.touched = {node.id: node for _, node in pairs}
+        self.moved = [
+            node.id for old, node in pairs if old is None or (old.online, old.total) != (node.online, node.total)
+        ]
+        self.hung = [
+            (old, node)
+            for old, node in pairs
+            if old is None or (old.parent, old.kind, old.code) != (node.parent, node.kind, node.code)
         ]
 
     # A neighbour comes, changes, goes.
