@@ -410,22 +410,22 @@ class Desk:
             if not changes:
                 break
             for chunk in self._chunks(changes):
-                await self._tell_chunk(chunk)
+                if not await self._tell_chunk(chunk):
+                    return  # it waits, and whoever follows anew is told of it after the first report
                 await self._tell_waiting_news()  # an alarm does not wait for the end of a catalog
-                if not self._book.of(Followed.CATALOG):
-                    return
                 await self._exporter.mark_sent(self._liaison.upper, chunk)
         # Where looking for changes is dear, it is done less often.
         self._calm_until = self._clock() + min(LONGEST_CALM_S, CALM_FACTOR * (self._clock() - began))
         self._changed(self._liaison)
 
-    async def _tell_chunk(self, chunk: Sequence[Item]) -> None:
-        for subscription in self._book.of(Followed.CATALOG):
-            if subscription.stage != "active":
-                continue
+    async def _tell_chunk(self, chunk: Sequence[Item]) -> bool:
+        """Whether somebody who followed before still does; else it was told to nobody."""
+        active = [each for each in self._book.of(Followed.CATALOG) if each.stage == "active"]
+        for subscription in active:
             mine = tuple(item for item in chunk if subscription.covers_item(item))
             if mine:
                 await self._notify_items(subscription, mine)
+        return any(each.stage == "active" for each in active)
 
     async def _tell_all(self) -> None:
         """The whole catalog again, as operators order it."""
@@ -443,13 +443,13 @@ class Desk:
                     if followers:
                         for subscription in followers:
                             await self._notify_items(subscription, items)
-                    else:
-                        await self._push(CatalogNotice(way.next_sn(), way.us, len(items), items))
+                        if all(each.is_over for each in followers):
+                            return  # the rest is news for whoever follows anew
+                    elif not await self._push(CatalogNotice(way.next_sn(), way.us, len(items), items)):
+                        return
                     await self._exporter.mark_sent(self._liaison.upper, page)
                     sent += len(page)
                     await self._tell_waiting_news()
-        except Declined as declined:
-            log.warning("%s refused the catalog we sent unasked: %s", self._code, declined)
         finally:
             liaison.catalog_sent = None
             self._changed(liaison)
@@ -600,16 +600,18 @@ class Desk:
         self._liaison.exchanged()
         return response
 
-    async def _push(self, value: Manscdp) -> None:
-        """One message that nobody subscribed to. Raises NotTaken."""
+    async def _push(self, value: Manscdp) -> bool:
+        """One message that nobody subscribed to; false when it was refused. Raises NotTaken."""
         way = self._liaison.way
         try:
             await insist(
                 lambda body: way.say(body, timeout_s=self._settings.answer_s), way.written(value), self._insistence
             )
-            self.notified += 1
         except Declined as declined:
-            log.info("%s refused a %s: %s", self._code, value.cmd_type, declined)
+            log.info("%s refused a %s that it had not asked for: %s", self._code, value.cmd_type, declined)
+            return False
+        self.notified += 1
+        return True
 
 
 def subject_of(value: Manscdp | None) -> Followed | None:

@@ -6,6 +6,7 @@ The house stands in the middle; what is above and below it is simulated and shar
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -28,6 +29,7 @@ from gb28181.routepath import PREFERRED_PATH
 from simulator.faults import Faults
 from simulator.gathering import Refused
 from simulator.holdings import Holdings, division_tree
+from simulator.platform_above import Upper
 from simulator.platform_below import Lower
 from tests.conformance.middle import (
     ABOVE,
@@ -591,3 +593,22 @@ async def test_QRY_26_an_answer_from_a_lower_realm_bears_the_sn_of_who_asked(mid
     assert answer.sn == 77_001
     (obeyed,) = lower.obeyed
     assert obeyed.sn != 77_001
+
+
+async def test_news_that_a_loss_cuts_off_go_on_where_they_were(middle: Middle):
+    # Item 3 of a cascade: resumed after a loss. What was taken is not said again, and nothing is left out.
+    lower = await middle.below(BELOW, division_tree(BELOW, "区监控中心", "440106", "区", cameras=1000))
+    upper = await middle.above(transport="tcp")
+    await upper.ask_catalog(OWN)
+    followed = await upper.follow(OWN)
+    for camera in lower.holdings.cameras:
+        lower.holdings.rename(camera.code, f"{camera.name} 新")
+    await followed.wait_for(lambda each: len(each.events) >= 100, 20)
+    await upper.stack.close()
+    again = await middle.sky.enter_async_context(Upper(dataclasses.replace(upper.settings, port=upper.port)))
+    again.mirrors = upper.mirrors
+    await again.registered(OWN, 20)
+    resumed = await again.follow(OWN)
+    await until(lambda: all(item.name.endswith("新") for item in again.mirror(OWN) if is_camera(item.code)), 20)
+    repeated = {code for _, code in followed.events} & {code for _, code in resumed.events}
+    assert len(repeated) <= 100, "one message at most was on its way"
