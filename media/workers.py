@@ -32,7 +32,7 @@ from media.worker import Orders
 
 log = logging.getLogger(__name__)
 
-START_S = 20.0
+START_S = 60.0
 """How long a new process may take to say its first word."""
 SPARE_START_S = 3.0
 """And one that stands ready."""
