@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 LOOK_S = 1.0
 PLANE_S = 2.0
 FLOWING = frozenset({State.LIVE, State.LINGERING})
-BROKEN = frozenset({State.RETRYING, State.ENDED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +60,12 @@ class SourceKeeper:
         self._clock = clock
         self._wall = wall
         self._due: dict[str, float] = {}
-        self._flowing: set[str] = set()
-        self._came: dict[str, bool] = {}
-        """What streams said since we last looked: there or not."""
+        self._streams: dict[str, str] = {}
+        """The state of each stream of ours. Who is fetched is not asked beside it: many cameras serve few at once."""
+        self._failing: set[str] = set()
+        """Whose stream broke off; when it cannot be had again either, the source is gone."""
+        self._told: dict[str, str | None] = {}
+        """What streams said of their sources since we last looked: why it is gone, None that it is there."""
         self._room = asyncio.Semaphore(self.settings.asked_at_once)
         self._asking: dict[str, asyncio.Task[None]] = {}
         self._looking: asyncio.Task[None] | None = None
@@ -108,7 +110,7 @@ class SourceKeeper:
             return None
         self._due[code] = self._clock() + self.settings.ask_every_s
         probed = await self.try_out(source)
-        if self.sources.get(code) == source and code not in self._flowing:
+        if self.sources.get(code) == source and code not in self._streams:
             is_there = probed.failure is None
             note = "" if is_there else probed.note or str(probed.failure)
             await self.sources.note([SourceState(code, is_there, note, probed.codecs, self._wall())])
@@ -135,14 +137,20 @@ class SourceKeeper:
     def _heard(self, event: Event) -> None:
         if not isinstance(event, StreamChanged) or event.owner != self.sources.owner:
             return
+        code, before = event.channel, self._streams.get(event.channel)
+        self._streams[code] = event.state
         if event.state in FLOWING:
-            self._flowing.add(event.channel)
-            self._came[event.channel] = True
-        elif event.state in BROKEN:
-            was_there = event.channel in self._flowing
-            self._flowing.discard(event.channel)
-            if event.state == State.RETRYING or not was_there:
-                self._due[event.channel] = 0.0  # why, it will say itself
+            self._failing.discard(code)
+            self._told[code] = None
+        elif event.state == State.RETRYING:
+            if code in self._failing:
+                self._told[code] = event.note
+            self._failing.add(code)
+        elif event.state == State.ENDED:
+            del self._streams[code]
+            self._failing.discard(code)
+            if before not in FLOWING:
+                self._due[code] = 0.0  # why, it will say itself
 
     async def _look_for_ever(self) -> None:
         while True:
@@ -153,12 +161,8 @@ class SourceKeeper:
             await asyncio.sleep(LOOK_S)
 
     async def _look(self) -> None:
-        came, self._came = self._came, {}
-        states = [
-            SourceState(code, True, "", self.sources.state(code).codecs, self._wall())
-            for code in came
-            if code in self._flowing
-        ]
+        told, self._told = self._told, {}
+        states = [self._state(code, why) for code, why in told.items()]
         if states:
             await self.sources.note(states)
         now = self._clock()
@@ -166,11 +170,14 @@ class SourceKeeper:
         for code in self._due.keys() - known.keys():
             del self._due[code]
         for code in known:
-            if code not in self._flowing and code not in self._asking and self._due.get(code, 0.0) <= now:
+            if code not in self._streams and code not in self._asking and self._due.get(code, 0.0) <= now:
                 self._due[code] = now + self.settings.ask_every_s
                 task = asyncio.create_task(self._ask_in_turn(code), name=f"ask source {code}")
                 self._asking[code] = task
                 task.add_done_callback(lambda _, code=code: self._asking.pop(code, None))  # type: ignore[misc]
+
+    def _state(self, code: str, why: str | None) -> SourceState:
+        return SourceState(code, why is None, why or "", self.sources.state(code).codecs, self._wall())
 
     async def _ask_in_turn(self, code: str) -> None:
         async with self._room:

@@ -219,6 +219,9 @@ class RtspServer:
             await connection.serve(reader)
         except (OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
             log.info("an RTSP client left: %s", error)
+        except asyncio.CancelledError:
+            # The server closes; the loop's own servers would report a cancelled visit as a fault.
+            pass
         finally:
             connection.close()
             self._connections.pop(task, None)

@@ -8,9 +8,10 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from functools import partial
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NoReturn
 
 from media.aac import AacFormat, adts_length, format_of_config, with_header
 from media.frame import Codec, Frame
@@ -216,33 +217,40 @@ class FilePull:
         self._source = source
         self._clock = clock
         self.steps: tuple[Step, ...] = ()
+        # One of its own: what is read is closed by whoever reads it, and a disk that is gone holds up nobody else.
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="film")
 
     async def run(self, taker: Taker) -> Ended:
         """Until the file is gone or cannot be read any more."""
-        base_90k = 0
-        began_at: float | None = None
         try:
-            while True:
-                film = await self._open()
-                try:
-                    taker.announce(has_sound=film.has_sound)
-                    frames = film.frames()
-                    while ahead := await self._in_time(partial(_some, frames)):
-                        for frame in ahead:
-                            frame.pts_90k += base_90k
-                            frame.dts_90k += base_90k
-                            began_at = await self._pace(frame.dts_90k, began_at)
-                            now = self._clock()
-                            taker.came(1, len(frame.data), "", now)
-                            taker.frame(frame, now)
-                finally:
-                    await asyncio.to_thread(film.close)
-                if not film.duration_90k:
-                    raise Unusable(Verdict.NO_KEY_FRAME, f"{self._source.file} has no key frame", film.codecs)
-                base_90k += film.duration_90k
+            await self._show_for_ever(taker)
         except Unusable as error:
             self._note(0, error.note)
             return Ended(error.verdict, error.note, error.codecs)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=False)
+
+    async def _show_for_ever(self, taker: Taker) -> NoReturn:
+        base_90k = 0
+        began_at: float | None = None
+        while True:
+            film = await self._open()
+            try:
+                taker.announce(has_sound=film.has_sound)
+                frames = film.frames()
+                while ahead := await self._in_time(partial(_some, frames)):
+                    for frame in ahead:
+                        frame.pts_90k += base_90k
+                        frame.dts_90k += base_90k
+                        began_at = await self._pace(frame.dts_90k, began_at)
+                        now = self._clock()
+                        taker.came(1, len(frame.data), "", now)
+                        taker.frame(frame, now)
+            finally:
+                self._thread.submit(film.close)
+            if not film.duration_90k:
+                raise Unusable(Verdict.NO_KEY_FRAME, f"{self._source.file} has no key frame", film.codecs)
+            base_90k += film.duration_90k
 
     async def probe(self) -> Probed:
         """What is in it."""
@@ -251,8 +259,11 @@ class FilePull:
         except Unusable as error:
             self._note(0, error.note)
             return Probed(error.verdict, error.note, error.codecs, self.steps)
-        await asyncio.to_thread(film.close)
-        return Probed(None, "", film.codecs, self.steps)
+        else:
+            self._thread.submit(film.close)
+            return Probed(None, "", film.codecs, self.steps)
+        finally:
+            self._thread.shutdown(wait=False, cancel_futures=False)
 
     async def _open(self) -> Film:
         film: Film = await self._in_time(lambda: Film(self._source.folder, self._source.file))
@@ -263,7 +274,7 @@ class FilePull:
         """Raises Unusable."""
         try:
             async with asyncio.timeout(READ_S):
-                return await asyncio.to_thread(work)
+                return await asyncio.get_running_loop().run_in_executor(self._thread, work)
         except TimeoutError:
             raise Unusable(Verdict.LOST, f"{self._source.file} was not read within {READ_S:g} s") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ipaddress
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -18,6 +19,8 @@ from media.sources.address import Address
 from media.sources.pull import Ended, Taker
 from media.sources.rtsp import Media, Moved, Over, Phase, Playing, Rtsp, Track, Wish
 from media.sources.track import TrackReader
+
+log = logging.getLogger(__name__)
 
 TICK_S = 0.05
 READ_BYTES = 128 * 1024
@@ -220,15 +223,20 @@ class _Talk:
     async def _tick_for_ever(self) -> None:
         while self._over is None:
             await asyncio.sleep(TICK_S)
-            now = self._clock()
-            for event in self.rtsp.tick(now):
-                self._heed(event, now)
-            out = self.rtsp.take_out()
-            if out:
-                self._writer.write(out)
-            self._look_after_tracks(now)
-            if self._over is not None:
-                self._reader.feed_eof()
+            try:
+                self._tick(self._clock())
+            except Exception as error:
+                log.exception("%r failed at its tick; its stream counts as lost", self.rtsp)
+                self._over = Over(Verdict.LOST, f"our side failed: {error}")
+        self._reader.feed_eof()
+
+    def _tick(self, now: float) -> None:
+        for event in self.rtsp.tick(now):
+            self._heed(event, now)
+        out = self.rtsp.take_out()
+        if out:
+            self._writer.write(out)
+        self._look_after_tracks(now)
 
     # --- what is said ----------------------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from tests.broker.conftest import QUICK, FakePlane
 
 OURS, GATE = "34020000002000000001", "34020000001320900001"
 URL = "rtsp://10.0.0.9/live"
+PATIENT = replace(QUICK, first_frame_s=10.0, viewer_patience_s=15.0)
 
 
 class _Nobody:
@@ -35,7 +37,7 @@ class Home:
         self.sources = OwnSources(directory, OURS)
         placement = Placement(self.plane)  # type: ignore[arg-type]  # it seats nobody
         self.keeper = SourceKeeper(self.sources, placement, directory.bus, settings)
-        self.broker = Broker(_Nobody(), directory, placement, directory.bus, QUICK, sources=self.keeper.of)
+        self.broker = Broker(_Nobody(), directory, placement, directory.bus, PATIENT, sources=self.keeper.of)
         self.states: list[str] = []
         directory.bus.listen(
             lambda event: self.states.append(event.state) if isinstance(event, StreamChanged) else None
@@ -172,6 +174,22 @@ async def test_what_flows_is_there_and_is_not_asked(home: Any) -> None:
     asked = len(here.plane.probed)
     await here.keeper.ask(GATE)  # somebody tries it out: told to him, but not noted against what flows
     assert here.sources.state(GATE).online and len(here.plane.probed) == asked + 1
+
+
+async def test_what_broke_off_is_gone_when_it_cannot_be_had_again(home: Any) -> None:
+    here = await home()
+    await here.keeper.start()
+    await here.until(lambda: here.sources.state(GATE).online)
+    asked = len(here.plane.probed)
+    await here.broker.watch(wish())
+    here.plane.silent = [Seen(Verdict.CANNOT_CONNECT, note="10.0.0.9: Connection refused")] * 30
+    here.plane.lose("the server closed the connection")
+    await here.until(lambda: here.sources.state(GATE).online is False)
+    assert "Connection refused" in here.sources.state(GATE).note and not await here.channel_is_online()
+    here.plane.silent = []
+    await here.until(lambda: here.sources.state(GATE).online)
+    # The stream found it out by itself: a camera that serves one at a time was not asked beside it.
+    assert len(here.plane.probed) == asked
 
 
 async def test_trying_out_keeps_nothing(home: Any) -> None:

@@ -15,6 +15,7 @@ import pytest
 
 from media.frame import Codec
 from media.plane import Aim, FirstFrame, Inlet, OutletKind, Source, StreamFailed, Transport, Verdict
+from media.ps.demux import Demuxer
 from media.sources.file import Film, Unusable, files_within, open_within
 from simulator.rtsp_server import RtspFaults, RtspServer, RtspSettings
 from simulator.video import VideoSettings
@@ -51,9 +52,9 @@ async def failure(house: House, source: Source) -> StreamFailed:
     return found
 
 
-async def watched(house: House, inlet: Inlet, path: Path, *, seconds: float = 2.0) -> dict[str, str]:
-    """What ffprobe finds in the FLV that a viewer gets."""
-    _, address = await house.plane.attach(inlet.id, OutletKind.FLV_HTTP)
+async def taken_by(house: House, inlet: Inlet, kind: OutletKind, seconds: float) -> bytes:
+    """What a viewer gets."""
+    _, address = await house.plane.attach(inlet.id, kind)
     taken = bytearray()
     async with house.client.get(house.base + address) as answer:
         async with asyncio.timeout(20):
@@ -62,7 +63,12 @@ async def watched(house: House, inlet: Inlet, path: Path, *, seconds: float = 2.
                 taken += chunk
                 if asyncio.get_running_loop().time() > until:
                     break
-    await asyncio.to_thread(path.write_bytes, bytes(taken))
+    return bytes(taken)
+
+
+async def watched(house: House, inlet: Inlet, path: Path, *, seconds: float = 2.0) -> dict[str, str]:
+    """What ffprobe finds in the FLV that a viewer gets."""
+    await asyncio.to_thread(path.write_bytes, await taken_by(house, inlet, OutletKind.FLV_HTTP, seconds))
     command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_type,codec_name", "-of", "csv=p=0", str(path)]
     done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=30)
     assert done.stderr == ""
@@ -83,6 +89,8 @@ async def test_a_camera_without_gb28181_is_seen_and_heard(house: Any, rtsp: Came
     assert (first.video.codec, first.video.width) == (Codec.H264, 64)
     assert first.audio is not None and first.audio.codec is Codec.G711A
     assert await watched(here, inlet, tmp_path / "seen.flv") == {"video": "h264", "audio": "aac"}
+    program = Demuxer().feed(await taken_by(here, inlet, OutletKind.PS_HTTP, 2.0))
+    assert {frame.codec for frame in program} == {Codec.H264, Codec.G711A}
     await here.plane.close(inlet.id)
     async with asyncio.timeout(5):
         while camera.asked[-1] != "TEARDOWN":
