@@ -19,9 +19,12 @@ async def watch(
 ) -> str:
     """Until it is over by itself or was given up for standing still; why comes back. Tells it that we live, too."""
     loop = asyncio.get_running_loop()
-    await asyncio.wait((plane.ready, plane.over), timeout=start_s, return_when=asyncio.FIRST_COMPLETED)
+    for patience_s in (start_s, start_s * (BUSY_TIMES - 1)):
+        await asyncio.wait((plane.ready, plane.over), timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        if plane.ready.done() or plane.over.done() or not is_busy():
+            break
     if not plane.ready.done():
-        plane.give_up(f"it said nothing in {start_s:g} s")
+        plane.give_up(f"it said nothing in {start_s:g} s and more")
     heard_at, looked_at, beaten_at = plane.heard_at, loop.time(), 0.0
     silent_s = 0.0
     while not plane.over.done():

@@ -220,6 +220,17 @@ async def test_one_that_works_may_be_silent_for_longer_but_not_for_ever():
     theirs.close()
 
 
+@pytest.mark.parametrize(("busy", "times"), [(False, 1.0), (True, 2.5)])
+async def test_one_that_does_not_come_up_is_given_up_later_when_it_works_at_it(busy: bool, times: float):
+    ours, theirs = socket.socketpair()
+    plane = RemotePlane(ours, "media1")
+    began = time.monotonic()
+    async with asyncio.timeout(20):
+        why = await watch(plane, start_s=0.2, stall_s=5.0, is_busy=lambda: busy)
+    assert "said nothing" in why and time.monotonic() - began >= 0.2 * times - 0.01
+    theirs.close()
+
+
 async def test_the_system_says_whether_a_process_works_or_sleeps():
     works = await asyncio.create_subprocess_exec(sys.executable, "-c", "while True: pass")
     sleeps = await asyncio.create_subprocess_exec(sys.executable, "-c", "import time; time.sleep(60)")
