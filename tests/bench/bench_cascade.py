@@ -40,7 +40,7 @@ PATIENT = {"part_patience_s": 30.0}
 BATCH = 2_000
 MOST_BYTES_AN_ITEM = 500
 """What an item may cost the middle for good."""
-MOST_AT_WORK_MB = 96
+MOST_AT_WORK_MB = 64
 """What the middle may take for itself while it works, however long the catalog is."""
 
 
