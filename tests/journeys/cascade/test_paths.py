@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 from tests.journeys.cascade.tiers import CITY, COUNTY, OTHER_CITY, PROVINCE, Tier, running, until
 from tests.journeys.viewer import watch
@@ -25,11 +26,17 @@ async def test_a_camera_with_two_paths_plays_on_by_the_second_when_the_first_is_
         camera = await ground.camera(county)
         code = camera.settings.speaker.code
 
-        async def paths() -> list[dict[str, object]]:
+        async def paths() -> list[dict[str, Any]]:
             known = await province.ask("GET", f"/api/v1/channels/{city.code}/{code}/paths", None)
             return known[1]["items"] if known[0] == 200 else []
 
         await until(lambda: has_two(paths), 40)
+        # Known by the catalogs alone, before anything flows; and one camera it is, wherever one counts.
+        by_catalog = {(item["tiers"], *item["path"]) for item in await paths()}
+        assert by_catalog == {(2, province.code, each.code, county.code) for each in (city, other)}
+        roots = (await province.get("/api/v1/tree"))["children"]
+        assert [(root["online"], root["total"]) for root in roots] == [(1, 1)]
+        assert (await province.get("/api/v1/system"))["channels"] == {"online": 1, "total": 1}
 
         # Merged upward: one item, both cities among its parents, ON while one of them has it.
         judge = await ground.judge(province)
