@@ -19,6 +19,7 @@ from app.settings import Settings
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
+from broker.recordings import Recordings
 from broker.sources import SourceKeeper
 from media.gatehouse import Gatehouse
 from media.local import LocalPlane
@@ -106,6 +107,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await keeper.start()
     taken.push_async_callback(keeper.close)
 
+    kept = Recordings(broker, bus, recordings, broker.recorder_statistics)
+    taken.push_async_callback(kept.close)
+
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
     above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
@@ -155,6 +159,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         media_bases=gatehouse.bases if gatehouse is not None else tuple,
         media_admit=gatehouse.admit if gatehouse is not None else _nobody,
         sources=keeper,
+        recordings=kept,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

@@ -17,7 +17,18 @@ from broker.placement import Placement
 from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
 from broker.ssrc_pool import NoNumber, SsrcPool
 from broker.stream import FINISHED, Detour, Errand, Pace, Stream, StreamKey
-from broker.watch import InletStatistics, Lease, RtpTo, Sender, SenderStatistics, StreamView, Watch, WorkerStatistics
+from broker.watch import (
+    InletStatistics,
+    Lease,
+    RecorderStatistics,
+    RecordTo,
+    RtpTo,
+    Sender,
+    SenderStatistics,
+    StreamView,
+    Watch,
+    WorkerStatistics,
+)
 from gb28181.mansrtsp import read_control
 from gb28181.peer import Hop, Neighbours, PeerError, PeerRefused, PeerSilent
 from media.plane import (
@@ -27,10 +38,14 @@ from media.plane import (
     NoCapacity,
     OutletClosed,
     PlaneEvent,
+    RecordingResumed,
+    RecordingTrouble,
+    RecordingWish,
+    SegmentWritten,
     SenderWish,
     Transport,
 )
-from registry.events import Bus, DeviceCameOnline, Event, StreamChanged
+from registry.events import Bus, DeviceCameOnline, Event, RecordingChanged, StreamChanged
 from registry.routes import Routes
 
 log = logging.getLogger(__name__)
@@ -96,6 +111,7 @@ class _Held:
     inlet: str
     outlet: str
     sends: bool = False
+    records: bool = False
     listener: Callable[[str], None] | None = None
     taken: ExitStack = field(default_factory=ExitStack)
 
@@ -350,13 +366,24 @@ class Broker:
                 if isinstance(watch.outlet, RtpTo):
                     sender = await self._attach_sender(watch, watch.outlet, plane, inlet, taken)
                     outlet, address = sender.outlet, ""
+                elif isinstance(watch.outlet, RecordTo):
+                    wish = RecordingWish(watch.outlet.recording, watch.outlet.form)
+                    outlet, address = (await plane.attach_recording(inlet.id, wish)).outlet, ""
                 else:
                     outlet, address = await plane.attach(inlet.id, watch.outlet, audio=watch.audio)
             except (NoCapacity, NoNumber) as error:
                 raise refused(str(error), "no-capacity", 503, "attach a viewer") from None
             except KeyError:
                 raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
-            self._leases[claim] = _Held(stream, plane, inlet.id, outlet, sender is not None, taken=taken.pop_all())
+            self._leases[claim] = _Held(
+                stream,
+                plane,
+                inlet.id,
+                outlet,
+                sends=sender is not None,
+                records=isinstance(watch.outlet, RecordTo),
+                taken=taken.pop_all(),
+            )
         self._by_outlet[outlet] = claim
         audio = stream.audio if watch.audio else None
         return Lease(claim, watch, address, call.call_id, video, audio, sender, stream.path, call.answer.filesize)
@@ -428,6 +455,15 @@ class Broker:
             failed=self._failed,
         )
 
+    def recorder_statistics(self, recording: str) -> RecorderStatistics | None:
+        """What the media plane counts on a recording that runs."""
+        for held in self._leases.values():
+            counted = held.plane.statistics(held.inlet) if held.records else None
+            for each in counted.recorders if counted is not None else ():
+                if each.recording == recording:
+                    return each
+        return None
+
     # --- ends ------------------------------------------------------------------------------------------------
 
     async def stop(self, stream_id: str) -> bool:
@@ -457,11 +493,27 @@ class Broker:
         if isinstance(event, OutletClosed):
             self._outlet_closed(event)
             return
+        if isinstance(event, SegmentWritten | RecordingTrouble | RecordingResumed):
+            self._recording_said(event)
+            return
         stream = self._by_inlet.get(event.inlet)
         if stream is not None:
             stream.plane_said(event)
             if isinstance(event, FirstFrame):
                 log.info("%s flows: %s", stream.key.channel, event.video)
+
+    def _recording_said(self, event: SegmentWritten | RecordingTrouble | RecordingResumed) -> None:
+        stream = self._by_inlet.get(event.inlet)
+        owner, channel = (stream.key.owner, stream.key.channel) if stream is not None else ("", "")
+        match event:
+            case SegmentWritten(segment=segment):
+                told = RecordingChanged(event.recording, owner, channel, "segment", segment.name, segment)
+            case RecordingTrouble(trouble=trouble, why=why):
+                log.warning("recording %s of %s does not go on: %s (%s)", event.recording, channel, trouble, why)
+                told = RecordingChanged(event.recording, owner, channel, "troubled", str(trouble))
+            case RecordingResumed():
+                told = RecordingChanged(event.recording, owner, channel, "recording")
+        self._bus.tell(told)
 
     def _outlet_closed(self, event: OutletClosed) -> None:
         lease_id = self._by_outlet.get(event.outlet)

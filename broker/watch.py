@@ -10,6 +10,8 @@ from media.plane import (
     AudioTrack,
     InletStatistics,
     OutletKind,
+    RecorderStatistics,
+    RecordingForm,
     Seen,
     Sender,
     SenderStatistics,
@@ -24,6 +26,9 @@ __all__ = [
     "InletStatistics",
     "Lease",
     "OutletKind",
+    "RecordTo",
+    "RecorderStatistics",
+    "RecordingForm",
     "RtpTo",
     "Seen",
     "Sender",
@@ -67,6 +72,14 @@ class RtpTo:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordTo:
+    """The outlet of a recording: to disk, into the folder of this id."""
+
+    recording: str
+    form: RecordingForm = RecordingForm.MP4
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """Somebody wants to see `channel`, a channel of the peer `owner`, through `outlet`.
 
@@ -76,7 +89,7 @@ class Watch:
 
     owner: str
     channel: str
-    outlet: OutletKind | RtpTo
+    outlet: OutletKind | RtpTo | RecordTo
     kind: WatchKind = WatchKind.LIVE
     stream_number: int = 0
     audio: bool = True

@@ -167,6 +167,23 @@ class SharingChanged:
     upper: str
 
 
+@dataclass(frozen=True, slots=True)
+class RecordingChanged:
+    """A recording began, ended, is in trouble or out of it, or finished a file.
+
+    `state` is asking, recording, troubled, waiting, ended or segment; `note` says why, or which file. `segment` is
+    the media plane's value. `told_by_us`: those who keep recordings said it, not the plane.
+    """
+
+    recording: str
+    owner: str
+    channel: str
+    state: str
+    note: str = ""
+    segment: object | None = None
+    told_by_us: bool = False
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -185,6 +202,7 @@ Event = (
     | UpperChanged
     | UpperStateChanged
     | SharingChanged
+    | RecordingChanged
 )
 
 

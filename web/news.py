@@ -15,6 +15,7 @@ from registry.events import (
     DeviceRemoved,
     DeviceWentOffline,
     Event,
+    RecordingChanged,
     RegistrationRefused,
     SharingChanged,
     StreamChanged,
@@ -72,6 +73,15 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
             return [News("platform", code, lambda: view_platform(code), Role.OPERATOR)]
         case SharingChanged(upper=code):
             return [News("sharing", code, lambda: {"platform": code}, Role.OPERATOR)]
+        case RecordingChanged(recording=recording, state=state):
+            told_as = {
+                "id": recording,
+                "owner": event.owner,
+                "channel": event.channel,
+                "state": state,
+                "note": event.note,
+            }
+            return [News("recording", (recording, state == "segment"), lambda: told_as, Role.OPERATOR)]
         case AlarmRaised():
             return [News("alarm", object(), lambda: event)]
         case _:

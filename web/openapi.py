@@ -64,7 +64,7 @@ def _kinds(route: Route) -> Iterable[Any]:
 
 
 def _is_json(route: Route) -> bool:
-    return route.answer is not type(None) and not route.streams
+    return route.answer is not type(None) and not route.streams and not route.media_type
 
 
 def _operation(route: Route, schema_of: dict[Any, Json], components: Json) -> Json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.levers import Levers
+from broker.recordings import Recordings
 from broker.sources import SourceKeeper
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
@@ -198,6 +199,8 @@ class Services:
     """Who holds which camera in motion, shared with platforms above; None where operators here are alone."""
     sources: SourceKeeper | None = None
     """Sources of our own; None where there may be none."""
+    recordings: Recordings | None = None
+    """None where nothing is recorded."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

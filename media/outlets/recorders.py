@@ -11,6 +11,7 @@ from pathlib import Path
 from media.frame import Frame
 from media.outlets.pen import Pen
 from media.outlets.recording import Habits, Recorder, Sound
+from media.outlets.segment import recover_folder
 from media.plane import NoCapacity, OutletClosed, PlaneEvent, RecorderStatistics, RecordingWish
 from media.plane import Recorder as Place
 
@@ -55,11 +56,14 @@ class Recorders:
             raise ValueError(f"a recording's name is 1 to 80 letters, digits, - and _, not {wish.recording[:80]!r}")
         if any(each.wish.recording == wish.recording for of in self._of.values() for each in of.values()):
             raise ValueError(f"{wish.recording} is being recorded")
+        folder = Path(self._root) / wish.recording
+        # A process before us may have died over it.
+        self._pen.give(lambda: recover_folder(folder), lambda mended, failure: None)
         recorder = Recorder(
             secrets.token_hex(8),
             inlet,
             wish,
-            Path(self._root) / wish.recording,
+            folder,
             habits=self._habits,
             pen=self._pen,
             sound=sound,

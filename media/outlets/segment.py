@@ -9,6 +9,7 @@ import calendar
 import contextlib
 import json
 import logging
+import mmap
 import os
 import shutil
 import time
@@ -20,7 +21,7 @@ from media.plane import RecordingForm, Segment
 log = logging.getLogger(__name__)
 
 INDEX = "index.jsonl"
-PACK_CODE = b"\x00\x00\x01\xba"
+PACK_CODE, PICTURE_CODE = b"\x00\x00\x01\xba", b"\x00\x00\x01\xe0"
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 
 
@@ -154,15 +155,20 @@ def read_index(folder: Path) -> list[Segment]:
 
 def recover(root: Path) -> int:
     """Give every segment without its line one, cut to what is whole in it; how many were mended. Never raises."""
+    folders = sorted(each for each in _entries(root) if each.is_dir() and not each.is_symlink())
+    return sum(map(recover_folder, folders))
+
+
+def recover_folder(folder: Path) -> int:
+    """The same for one recording, into which nobody writes now."""
     mended = 0
-    for folder in sorted(each for each in _entries(root) if each.is_dir() and not each.is_symlink()):
-        known = {segment.name for segment in read_index(folder)}
-        for path in sorted(_entries(folder)):
-            if path.suffix in (".mp4", ".ps") and path.name not in known and not path.is_symlink():
-                try:
-                    mended += _mend(path)
-                except (OSError, ValueError) as error:
-                    log.warning("%s cannot be mended: %s", path, error)
+    known = {segment.name for segment in read_index(folder)}
+    for path in sorted(_entries(folder)):
+        if path.suffix in (".mp4", ".ps") and path.name not in known and not path.is_symlink():
+            try:
+                mended += _mend(path)
+            except (OSError, ValueError) as error:
+                log.warning("%s cannot be mended: %s", path, error)
     return mended
 
 
@@ -174,9 +180,12 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _mend(path: Path) -> bool:
-    data = path.read_bytes()
     start_ms = _start_of(path.name)
-    size, frames, length_ms = _whole_mp4(data) if path.suffix == ".mp4" else _whole_ps(data)
+    size = frames = length_ms = 0
+    if path.stat().st_size:
+        # Mapped, not read: a segment may be larger than our memory.
+        with path.open("rb") as opened, mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            size, frames, length_ms = _whole_mp4(data) if path.suffix == ".mp4" else _whole_ps(data)
     if not frames:
         path.unlink()
         return False
@@ -201,7 +210,7 @@ def _start_of(name: str) -> int:
     return at * 1000 + int(milliseconds.rstrip("Z"))
 
 
-def _whole_mp4(data: bytes) -> tuple[int, int, int]:
+def _whole_mp4(data: mmap.mmap) -> tuple[int, int, int]:
     """Of fragmented MP4 as we write it: bytes that are whole, pictures in them, and how long they last."""
     size = frames = last_90k = 0
     moof: bytes | None = None
@@ -218,7 +227,7 @@ def _whole_mp4(data: bytes) -> tuple[int, int, int]:
     return size, frames, last_90k // 90
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+def _boxes(data: mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
     at = 0
     while at + 8 <= len(data):
         size = int.from_bytes(data[at : at + 4], "big")
@@ -228,16 +237,21 @@ def _boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
         at += size
 
 
-def _whole_ps(data: bytes) -> tuple[int, int, int]:
+def _whole_ps(data: mmap.mmap) -> tuple[int, int, int]:
     """Of a program stream as we write it, a pack a picture: up to the last pack, which may be torn."""
     size = data.rfind(PACK_CODE)
     if size <= 0:
         return 0, 0, 0
-    frames = data.count(b"\x00\x00\x01\xe0", 0, size)
+    frames, at = 0, data.find(PICTURE_CODE, 0, size)
+    while at >= 0:
+        frames += 1
+        # A large picture is cut into several PES; only the first of each pack counts.
+        at = data.find(PACK_CODE, at + 4, size)
+        at = data.find(PICTURE_CODE, at, size) if at >= 0 else -1
     first, last = _scr(data, 0), _scr(data, data.rfind(PACK_CODE, 0, size))
     return size, frames, max(0, last - first) // 90
 
 
-def _scr(data: bytes, at: int) -> int:
+def _scr(data: mmap.mmap, at: int) -> int:
     word = int.from_bytes(data[at + 4 : at + 10], "big")
     return (word >> 43 & 7) << 30 | (word >> 27 & 0x7FFF) << 15 | (word >> 11 & 0x7FFF)

@@ -447,13 +447,26 @@ async def test_what_fails_in_a_way_nobody_foresaw_is_told_as_a_failure():
 
 
 @pytest.mark.parametrize("name", ["", "..", "a/b", "../x", "a b", "x" * 81, "é", "a.b", "a\0"])
-def test_a_name_that_could_lead_elsewhere_is_none(tmp_path, name):
+async def test_a_name_that_could_lead_elsewhere_is_none(tmp_path, name):
     recorders = Recorders(str(tmp_path), HABITS, lambda event: None, lambda: 1.0, 9)
     with pytest.raises(ValueError, match="letters"):
         recorders.attach("i1", RecordingWish(name), lambda: None)
 
 
-def test_recordings_have_a_number_and_a_name_each(tmp_path):
+async def test_who_goes_on_with_a_recording_mends_what_the_one_before_left(tmp_path, h264):
+    folder = tmp_path / "r1"
+    desk = Desk(folder)
+    desk.feed(copies(h264))
+    desk.recorder.close()
+    (folder / "index.jsonl").unlink()
+    recorders = Recorders(str(tmp_path), HABITS, lambda event: None, lambda: 1.0, 9)
+    recorders.attach("i1", RecordingWish("r1"), lambda: None)
+    await recorders.end("i1", "over")
+    await recorders.stop()
+    assert [each.frames for each in read_index(folder)] == [30, 10]
+
+
+async def test_recordings_have_a_number_and_a_name_each(tmp_path):
     recorders = Recorders(str(tmp_path), HABITS, lambda event: None, lambda: 1.0, 2)
     recorders.attach("i1", RecordingWish("a"), lambda: None)
     with pytest.raises(ValueError, match="being recorded"):

@@ -14,6 +14,7 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from broker.placement import Placement
+from broker.recordings import Recordings
 from broker.sources import SourceKeeper, SourceSettings
 from broker.watch import (
     AudioTrack,
@@ -77,6 +78,9 @@ class FakeBroker:
 
     async def release(self, lease_id: str) -> None:
         self.leases.pop(lease_id, None)
+
+    def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None:
+        """These leases never end by themselves."""
 
     def streams(self) -> list[StreamView]:
         seen = dict.fromkeys((watch.owner, watch.channel) for watch in self.leases.values())
@@ -226,6 +230,7 @@ class House:
     media_admitted: list[str]
     plane: FakePlane
     server: Any
+    kept: Recordings | None
     clients: list[aiohttp.ClientSession] = field(default_factory=list)
 
     @property
@@ -312,8 +317,14 @@ def cascades() -> bool:
 
 
 @pytest.fixture
+def records() -> bool:
+    """Whether the house keeps recordings."""
+    return True
+
+
+@pytest.fixture
 async def house(
-    settings: WebSettings, media_routes: list[web.RouteDef], store: str, cascades: bool
+    settings: WebSettings, media_routes: list[web.RouteDef], store: str, cascades: bool, records: bool, tmp_path: Path
 ) -> AsyncIterator[House]:
     bus = Bus()
     directory = Directory(bus)
@@ -335,6 +346,7 @@ async def house(
             raise PeerOffline(f"{code} is away")
         return Diff(added=("1", "2"), changed=("3",))
 
+    kept = Recordings(broker, bus, tmp_path / "recordings") if records else None
     info = SystemInfo("Lianwang", PLATFORM, "3402000000", "0.1.0", 5.0, "127.0.0.1", 5060)
     plane = FakePlane()
     placement = Placement(plane)  # type: ignore[arg-type]  # it seats nobody
@@ -358,6 +370,7 @@ async def house(
         uppers=uppers if cascades else None,
         exporter=exporter if cascades else None,
         routes=routes if cascades else None,
+        recordings=kept,
         following=lambda code: followed.get(code, ()),
         media_bases=lambda: tuple(media_bases),
         media_admit=media_admitted.append,
@@ -385,10 +398,13 @@ async def house(
         media_admitted,
         plane,
         runner.server,
+        kept,
     )
     yield house
     for session in house.clients:
         await session.close()
     await runner.cleanup()
+    if kept is not None:
+        await kept.close()
     await exporter.close()
     await directory.close()

@@ -226,6 +226,12 @@ def test_workers_are_told_by_name():
     assert (said["lianwang_worker_up", "w1"], said["lianwang_worker_up", "w2"]) == (1, 0)
 
 
+def test_recordings_are_counted_by_state():
+    (family,) = streams.of_recordings(["recording", "recording", "troubled"])
+    counted_by = {sample.labels["state"]: sample.value for sample in family.samples}
+    assert counted_by == {"asking": 0, "recording": 2, "troubled": 1, "waiting": 0}
+
+
 def test_every_name_keeps_to_the_conventions():
     names = {family.name: family for family in counted.ALL}
     assert len(names) == len(counted.ALL), "no family stands twice"

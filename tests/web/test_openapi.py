@@ -102,7 +102,12 @@ def test_every_body_and_answer_has_an_example_that_is_true(route):
         assert route.body_example is not None
         said = msgspec.json.decode(msgspec.json.encode(route.body_example))
         assert msgspec.convert(said, route.body) == route.body_example
-    if route.answer is not type(None) and not route.streams and route.action != "system.openapi":
+    if (
+        route.answer is not type(None)
+        and not route.streams
+        and not route.media_type
+        and route.action != "system.openapi"
+    ):
         assert route.example is not None
         said = msgspec.json.decode(msgspec.json.encode(route.example))
         assert msgspec.convert(said, route.answer) == route.example

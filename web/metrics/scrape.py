@@ -45,6 +45,8 @@ class House(Collector):
         flows, left_out = streams.flowing(views, services.stream_statistics, self._most_streams)
         yield from streams.families(views, flows, left_out)
         yield from streams.of_workers(services.workers())
+        if services.recordings is not None:
+            yield from streams.of_recordings([each.state for each in services.recordings.running()])
 
 
 class Scrape:

@@ -146,3 +146,13 @@ def of_workers(workers: Sequence[WorkerStatistics]) -> Iterator[Metric]:
     for name, help_, of, grows in numbers:
         lines: list[Line] = [((worker.name,), float(of(worker))) for worker in workers]
         yield (counter if grows else gauge)(f"worker_{name}", help_, lines, ("worker",))
+
+
+RECORDING_STATES = ("asking", "recording", "troubled", "waiting")
+
+
+def of_recordings(states: Sequence[str]) -> Iterator[Metric]:
+    """Recordings by hand that run: troubled ones have a disk that fails, waiting ones a camera that does."""
+    counted = Counter(states)
+    lines: list[Line] = [((state,), counted[state]) for state in RECORDING_STATES]
+    yield gauge("recordings", "Recordings that run, by state.", lines, ("state",))

@@ -6,7 +6,7 @@ import { makeEstate } from './estate.ts'
 import { refusedTrial, someSources } from './sources.ts'
 import { badCall, goodCall, peerTalk } from './ladder.ts'
 import { serveMedia } from './media.ts'
-import { streamRows, workerRows } from './streams.ts'
+import { recordingRow, recordingRows, segmentRows, streamRows, workerRows } from './streams.ts'
 
 const estate = makeEstate()
 let sources = someSources()
@@ -115,6 +115,8 @@ const facts = (): SystemFacts => ({
   web: { listeners: 2, told: 311 },
 })
 
+const recordings = recordingRows(everyChannel())
+
 function callRows(): CallRow[] {
   return [...new Set(calls.map((m) => m.call_id))].map((id) => {
     const all = calls.filter((m) => m.call_id === id)
@@ -161,6 +163,20 @@ const ROUTES: [string, string, Handler][] = [
   ['POST', 'live', live],
   ['DELETE', 'live/:x', () => null],
   ['GET', 'streams', ({ query }) => ({ items: streamRows(everyChannel(), query.get('channel')) })],
+  ['GET', 'recordings', ({ query }) => ({ items: recordings.filter((one) => !query.get('running') || one.state !== 'ended') })],
+  ['POST', 'recordings', ({ body }) => {
+    const begun = recordingRow(String(body.channel), String(body.owner))
+    recordings.unshift(begun)
+    setTimeout(() => { begun.state = 'recording'; tell('recording', { id: begun.id, owner: begun.owner, channel: begun.channel, state: 'recording', note: '' }) }, 800)
+    return begun
+  }],
+  ['POST', 'recordings/:x/stop', ({ path }) => {
+    const one = recordings.find((row) => row.id === path[1])
+    if (one) Object.assign(one, { state: 'ended', ended_at: Date.now() / 1000, segments: one.segments + 1, bytes: 21_000_000, seconds: 42 })
+    return one
+  }],
+  ['DELETE', 'recordings/:x', ({ path }) => void recordings.splice(recordings.findIndex((row) => row.id === path[1]), 1)],
+  ['GET', 'recordings/:x/segments', ({ path }) => ({ items: segmentRows(path[1] ?? '') })],
   ['GET', 'workers', () => ({ items: workerRows() })],
   ['DELETE', 'streams/:x', () => null],
   ['POST', 'channels/:x/:x/ptz', ({ body }) => void ptzSeen.push(body)],

@@ -1,5 +1,5 @@
 /** Streams that move, for looking at screens: good ones, a lossy one by UDP, one with rare key frames, a slow viewer. */
-import type { Channel, InletStatistics, StreamRow, WorkerRow } from '../src/api/types'
+import type { Channel, InletStatistics, Recording, RecordingSegment, StreamRow, WorkerRow } from '../src/api/types'
 
 const BEGAN = Date.now() / 1000
 const wave = (seed: number, period: number) => Math.sin((Date.now() / 1000 + seed * 7) / period)
@@ -39,3 +39,24 @@ export const workerRows = (): WorkerRow[] => [
   { name: 'media1', state: 'up', load: 0.31 + 0.04 * wave(1, 8), memory_bytes: 214_000_000, streams: 9, viewers: 14, senders: 1, packets_per_s: 2950, bitrate_bps: 33.1e6, nap_s: 0, late_ticks: 0, restarts: 0, uptime_s: 198_720 },
   { name: 'media-host-2', zone: '政务网', state: 'up', load: 0.78, memory_bytes: 241_000_000, streams: 84, viewers: 120, senders: 12, packets_per_s: 31_584, bitrate_bps: 353e6, nap_s: 0.004, late_ticks: 3, restarts: 1, uptime_s: 4_020 },
 ]
+
+let made = 0
+
+export function recordingRow(channel: string, owner: string, more: Partial<Recording> = {}): Recording {
+  made += 1
+  return { id: `20261129T0915${String(made).padStart(2, '0')}-5e0c91aa`, owner, channel, stream: 0, form: 'mp4', by: 'admin', started_at: Date.now() / 1000, ended_at: null, state: 'asking', note: '', segments: 0, bytes: 0, seconds: 0, ...more }
+}
+
+export const recordingRows = (channels: Channel[]): Recording[] =>
+  channels.slice(0, 5).map((c, i) =>
+    recordingRow(c.code, c.owner, [
+      { state: 'recording', started_at: BEGAN - 912, segments: 3, bytes: 412_000_331, by: '王值班' },
+      { state: 'troubled', note: 'disk-full', started_at: BEGAN - 7_300, segments: 24, bytes: 3_212_000_000 },
+      { state: 'waiting', note: '34010200001320000003 is offline', started_at: BEGAN - 300, segments: 1, bytes: 12_000_000 },
+      { state: 'ended', started_at: BEGAN - 90_000, ended_at: BEGAN - 88_000, seconds: 2000, segments: 7, bytes: 990_100_000, by: '李远程' },
+      { state: 'ended', started_at: BEGAN - 190_000, ended_at: BEGAN - 189_700, seconds: 300, segments: 1, bytes: 140_000_000 },
+    ][i]),
+  )
+
+export const segmentRows = (recording: string): RecordingSegment[] =>
+  [0, 1, 2].map((i) => ({ name: `20261129T09${15 + 5 * i}00.250Z.mp4`, start: BEGAN - 912 + 300 * i, end: BEGAN - 612 + 300 * i, bytes: 150_331_020 + i * 1_000_000, frames: 7500, url: `/api/v1/recordings/${recording}/segments/x` }))

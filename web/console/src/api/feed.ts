@@ -32,6 +32,14 @@ export interface StreamNews {
   note: string
 }
 
+export interface RecordingNews {
+  id: string
+  owner: string
+  channel: string
+  state: string
+  note: string
+}
+
 export interface News {
   hello: Record<string, unknown>
   resync: Record<string, never>
@@ -47,13 +55,14 @@ export interface News {
   platform: Platform
   'platform-removed': { code: string }
   sharing: { platform: string }
+  recording: RecordingNews
 }
 
 export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'platform', 'platform-removed', 'sharing',
+  'stream', 'alarm', 'platform', 'platform-removed', 'sharing', 'recording',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

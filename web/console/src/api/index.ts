@@ -15,6 +15,8 @@ import type {
   Page,
   PresetList,
   PtzWish,
+  Recording,
+  RecordingSegment,
   Refusal,
   Role,
   SearchHit,
@@ -78,6 +80,15 @@ export const live = {
   streams: (channel?: string) => http.get<{ items: StreamRow[] }>('/streams', { channel }),
   workers: () => http.get<{ items: WorkerRow[] }>('/workers'),
   cut: (id: string) => http.delete<null>(`/streams/${part(id)}`),
+}
+
+export const recordings = {
+  list: () => http.get<{ items: Recording[] }>('/recordings'),
+  running: () => http.get<{ items: Recording[] }>('/recordings', { running: true }),
+  begin: (wish: { owner: string; channel: string; stream: number }) => http.post<Recording>('/recordings', wish),
+  end: (id: string) => http.post<Recording>(`/recordings/${part(id)}/stop`),
+  remove: (id: string) => http.delete<null>(`/recordings/${part(id)}`),
+  segments: (id: string) => http.get<{ items: RecordingSegment[] }>(`/recordings/${part(id)}/segments`),
 }
 
 export const ptz = {

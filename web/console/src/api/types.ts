@@ -297,6 +297,32 @@ export interface Seat {
   dropped: number
 }
 
+/** A recording by hand; `state` is asking, recording, troubled, waiting or ended. */
+export interface Recording {
+  id: string
+  owner: string
+  channel: string
+  stream: number
+  form: string
+  by: string
+  started_at: number
+  ended_at: number | null
+  state: string
+  note: string
+  segments: number
+  bytes: number
+  seconds: number
+}
+
+export interface RecordingSegment {
+  name: string
+  start: number
+  end: number
+  bytes: number
+  frames: number
+  url: string
+}
+
 /** A process that carries media; `load` is 1 for a whole core. */
 export interface WorkerRow {
   name: string

@@ -36,6 +36,9 @@ export function slowest(seats: readonly Seat[]): Seat | undefined {
 
 const lagOf = (seat: Seat) => seat.queued_s + seat.skips * 10
 
+/** A recording watches like anybody else: whose it is, or null for a person or a platform. */
+export const recordedBy = (viewer: string): string | null => (viewer.startsWith('recording:') ? viewer.slice('recording:'.length) : null)
+
 export type Column = 'channel' | 'bitrate' | 'fps' | 'codec' | 'loss' | 'jitter' | 'gop' | 'key' | 'transport' | 'path' | 'viewers' | 'started'
 
 /** By what a column sorts. Streams that do not flow have nothing to compare and stand last either way. */
