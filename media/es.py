@@ -9,6 +9,7 @@ from media.annexb import is_slice, starts_picture
 from media.frame import Codec, Frame
 from media.pictures import Pictures
 from media.rtp import Unwrapper
+from media.run import Run
 from media.sound import Sound
 
 PICTURE_LIMIT = 10 << 20
@@ -37,8 +38,9 @@ class NalDepacketiser:
     that have proved right 30 times end it at once.
     """
 
-    def __init__(self, codec: Codec, *, freeze_after_loss: bool = True) -> None:
+    def __init__(self, codec: Codec, fragment: tuple[int, int, int], *, freeze_after_loss: bool = True) -> None:
         self.codec = codec
+        self._fragment = fragment  # what of a payload's first byte says that it is a fragment, and where its flags are
         self.pictures = Pictures(hint=codec, freeze_after_loss=freeze_after_loss)
         self._parts: list[bytes] = []
         self._size = 0
@@ -68,6 +70,32 @@ class NalDepacketiser:
             if self._markers_right >= _MARKERS_PROVED:
                 self._close(frames)
                 self._closed_early = True
+        return frames
+
+    def feed_run(self, run: Run) -> list[Frame]:
+        """The frames that these packets complete."""
+        frames: list[Frame] = []
+        mask, kind, flags_at = self._fragment
+        lost_before = run.lost_before
+        payloads = run.payloads()
+        last = len(payloads) - 1
+        for number, payload in enumerate(payloads):
+            if (
+                self._fragments
+                and number < last
+                and not lost_before
+                and len(payload) > flags_at
+                and payload[0] & mask == kind
+                and not payload[flags_at] & 0xC0
+            ):
+                # The middle of a NAL unit, which most packets are.
+                self._fragments.append(payload[flags_at + 1 :])
+                self._fragment_size += len(payload) - flags_at - 1
+                if self._fragment_size > PICTURE_LIMIT:
+                    self._break_off()
+            else:
+                frames += self.feed(payload, lost_before, run.timestamp, run.marker and number == last)
+                lost_before = False
         return frames
 
     def flush(self) -> list[Frame]:
@@ -163,7 +191,7 @@ class H264Depacketiser(NalDepacketiser):
     """RFC 6184, packetization modes 0 and 1: single NAL units, STAP-A, FU-A."""
 
     def __init__(self, *, freeze_after_loss: bool = True) -> None:
-        super().__init__(Codec.H264, freeze_after_loss=freeze_after_loss)
+        super().__init__(Codec.H264, (0x1F, 28, 1), freeze_after_loss=freeze_after_loss)
 
     def _take_payload(self, payload: bytes, timestamp: int | None, frames: list[Frame]) -> None:
         if len(payload) < 2:
@@ -187,7 +215,7 @@ class H265Depacketiser(NalDepacketiser):
     """RFC 7798 without DONL: single NAL units, AP, FU."""
 
     def __init__(self, *, freeze_after_loss: bool = True) -> None:
-        super().__init__(Codec.H265, freeze_after_loss=freeze_after_loss)
+        super().__init__(Codec.H265, (0x7E, 49 << 1, 2), freeze_after_loss=freeze_after_loss)
 
     def _take_payload(self, payload: bytes, timestamp: int | None, frames: list[Frame]) -> None:
         if len(payload) < 3:

@@ -9,6 +9,8 @@ from enum import StrEnum
 class Codec(StrEnum):
     """Codecs we can carry; the value is what consoles and logs print."""
 
+    is_video: bool
+
     H264 = "H.264"
     H265 = "H.265"
     MPEG4 = "MPEG-4"
@@ -21,12 +23,10 @@ class Codec(StrEnum):
     G729 = "G.729"
     SVACA = "SVAC audio"
 
-    @property
-    def is_video(self) -> bool:
-        return self in _VIDEO
 
-
-_VIDEO = (Codec.H264, Codec.H265, Codec.MPEG4, Codec.SVAC)  # no set: a StrEnum's hash is slow
+# Asked for every frame, several times: told once, for the members of a StrEnum are slow to compare and to hash.
+for _codec in Codec:
+    _codec.is_video = _codec in (Codec.H264, Codec.H265, Codec.MPEG4, Codec.SVAC)
 
 
 @dataclass(slots=True)

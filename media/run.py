@@ -50,14 +50,16 @@ class Run:
         for start in range(0, len(self.data), self.size):
             yield self.data[start : start + self.size]
 
+    def payloads(self) -> tuple[bytes, ...]:
+        """The payloads one by one."""
+        data, size = self.data, self.size
+        before_last = self.count - 1
+        parts = bodies(HEADER_BYTES, size - HEADER_BYTES, before_last)(data) if before_last else ()
+        return (*parts, data[before_last * size + HEADER_BYTES :])
+
     def payload(self) -> bytes:
         """All payloads back to back."""
-        data, size = self.data, self.size
-        if self.count == 1:
-            return data[HEADER_BYTES:]
-        before_last = self.count - 1
-        parts = bodies(HEADER_BYTES, size - HEADER_BYTES, before_last)(data)
-        return b"".join((*parts, data[before_last * size + HEADER_BYTES :]))
+        return b"".join(self.payloads()) if self.count > 1 else self.data[HEADER_BYTES:]
 
 
 def run_of(packet: RtpPacket, *, lost_before: bool = False) -> Run:

@@ -143,11 +143,15 @@ class Unpacker:
     def feed_run(self, run: Run) -> list[Frame]:
         """The frames that these packets complete."""
         way = self._ways.get(run.payload_type)
-        if way is not None and not way.to_sniff and isinstance(way.unpacking, Demuxer):
-            # How the bytes are cut changes nothing in a program stream.
-            frames = way.unpacking.feed(run.payload(), run.lost_before, run.timestamp, run.marker)
+        unpacking = way.unpacking if way is not None and not way.to_sniff else None
+        if isinstance(unpacking, Demuxer | NalDepacketiser):
+            if isinstance(unpacking, Demuxer):
+                # How the bytes are cut changes nothing in a program stream.
+                frames = unpacking.feed(run.payload(), run.lost_before, run.timestamp, run.marker)
+            else:
+                frames = unpacking.feed_run(run)
             if frames and len(self._ways) > 1:
-                self._keep_together(way.unpacking, frames)
+                self._keep_together(unpacking, frames)
             return frames
         frames = []
         lost_before = run.lost_before

@@ -11,6 +11,9 @@ from hypothesis import strategies as st
 from media.aac import AacFormat, with_header
 from media.es import AacDepacketiser, H264Depacketiser, H265Depacketiser, NalDepacketiser, SoundDepacketiser
 from media.frame import Codec, Frame
+from media.rtp import MARKER, Packetiser
+from media.run import packets_of, run_at_head
+from media.unpack import Unpacker
 
 SC = b"\0\0\0\1"
 SPS = bytes.fromhex("6742C00ADA7B011000000300100000030320F1226A")
@@ -152,3 +155,44 @@ def test_noise_never_raises(payloads: list[tuple[bytes, bool, bool, bytes]]) -> 
         for n, (noise, lost, marker, head) in enumerate(payloads):
             es.feed(head + noise, lost, n, marker)
         es.flush()
+
+
+# ---- runs of packets at once
+
+
+@given(st.sampled_from(["H264", "H265"]), st.randoms(), st.integers(0, 3))
+def test_a_run_gives_the_frames_that_its_packets_give_one_by_one(name: str, dice, damage: int) -> None:
+    h264 = name == "H264"
+    cut = fu_a if h264 else fu
+    key, inter = ([SPS, PPS, IDR], INTER) if h264 else ([VPS5, SPS5, PPS5, IDR5], INTER5)
+    packets: list[bytes] = []
+    for n in range(12):
+        packetiser = Packetiser(7, 98, sequence=len(packets))
+        payloads = [p for nal in (key if n % 5 == 0 else [inter]) for p in (cut(nal, 40) if len(nal) > 60 else [nal])]
+        for number, payload in enumerate(payloads):
+            packet = bytearray(packetiser.packets(payload, 3600 * n)[0])
+            packet[1] = 98 | (MARKER if number == len(payloads) - 1 else 0)
+            packets.append(bytes(packet))
+    for _ in range(damage):
+        at = dice.randrange(len(packets))
+        if dice.random() < 0.5:
+            del packets[at]
+        else:
+            packets[at] = packets[at][:12] + dice.randbytes(len(packets[at]) - 12)
+    one, many = Unpacker({98: name}), Unpacker({98: name})
+    lone, together = [], []
+    at, expected = 0, 0
+    while at < len(packets):
+        size = len(packets[at])
+        count = 1
+        while at + count < len(packets) and len(packets[at + count - 1]) == size >= len(packets[at + count]):
+            count += 1
+        run = run_at_head(b"".join(packets[at : at + count]), size, 98, 7)
+        run.lost_before = run.sequence != expected
+        expected = run.sequence + run.count
+        for number, packet in enumerate(packets_of(run)):
+            lone += one.feed(packet, run.lost_before and number == 0)
+        together += many.feed_run(run)
+        at += run.count
+    assert together + many.flush() == lone + one.flush()
+    assert many.tally == one.tally

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from media.aac import AacFormat, with_header
 from media.frame import Codec, Frame
 from media.ps.mux import Muxer
-from media.rtp import RtpPacket
+from media.rtp import Packetiser, RtpPacket
+from media.run import packets_of, run_at_head
 from media.sniff import Carriage
 from media.unpack import Unpacker
 
@@ -109,3 +110,37 @@ def test_noise_never_raises(packets: list[tuple[bytes, int, int, bool, bool]]) -
         unpacker.feed(packet(payload, kind, timestamp, marker=marker), lost)
     unpacker.flush()
     assert unpacker.tally.key_frames >= 0 and unpacker.need_key in (True, False)
+
+
+@given(st.randoms(), st.integers(0, 3), st.booleans())
+def test_a_run_of_program_stream_gives_what_its_packets_give_one_by_one(dice, damage: int, marked: bool) -> None:
+    muxer, packetiser = Muxer(Codec.H264, Codec.G711A), Packetiser(7, 96, payload_limit=30)
+    packets: list[bytes] = []
+    for n in range(40):
+        at = 900_000 + 3600 * n
+        data = KEY if n % 10 == 0 else SC + b"\x41\x9a" + bytes(range(1, 80))
+        sound = Frame(Codec.G711A, b"\xd5" * 320, at, at)
+        packets += packetiser.packets(muxer.pack(Frame(Codec.H264, data, at, at, n % 10 == 0), (sound,)), at)
+    if not marked:
+        packets = [packet[:1] + bytes((96,)) + packet[2:] for packet in packets]
+    for _ in range(damage):
+        at = dice.randrange(len(packets))
+        if dice.random() < 0.5:
+            del packets[at]
+        else:
+            packets[at] = packets[at][:12] + dice.randbytes(len(packets[at]) - 12)
+    one, many = Unpacker({96: "PS"}), Unpacker({96: "PS"})
+    lone: list[Frame] = []
+    together: list[Frame] = []
+    data, expected = b"".join(packet.ljust(42, b"\0") for packet in packets), 0
+    while data:
+        run = run_at_head(data, 42, 96, 7)
+        assert run is not None
+        run.lost_before = run.sequence != expected
+        expected = run.sequence + run.count & 0xFFFF
+        for number, each in enumerate(packets_of(run)):
+            lone += one.feed(each, run.lost_before and number == 0)
+        together += many.feed_run(run)
+        data = data[run.count * 42 :]
+    assert together + many.flush() == lone + one.flush()
+    assert many.tally == one.tally
