@@ -75,6 +75,8 @@ class RtpReceiver:
 
         Those that follow on what came before go straight through as runs, the rest is looked at one by one.
         """
+        if not data:
+            self.receive(data, source, now, by_udp)  # an empty datagram is counted as well
         while data:
             run = None
             if source == self.lock.source and by_udp is self._is_udp:
