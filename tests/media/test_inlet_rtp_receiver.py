@@ -229,7 +229,7 @@ def test_many_at_once_come_to_the_same_as_one_by_one(h264, seed, by_udp):
             case 2:
                 packets.insert(at, packets[at])
             case 3:
-                packets.insert(at, dice.randbytes(dice.randrange(40)))
+                packets.insert(at, dice.randbytes(dice.randrange(1, 40)))
             case 4:
                 damaged = bytearray(packets[at])
                 damaged[dice.randrange(16)] = dice.randrange(256)
@@ -285,3 +285,9 @@ def test_a_picture_that_came_at_once_is_one_run(h264):
     for frame in h264:
         receiver.take(b"".join(packetiser.packets(muxer.pack(frame), frame.pts_90k)), 112, CAMERA, 0.0)
     assert len(got) == len(h264) + 1  # the first packet of all was looked at by itself
+
+
+def test_an_empty_datagram_is_counted_as_no_packet():
+    one = Listener()
+    one.receiver.take(b"", 0, CAMERA, 0.0)
+    assert one.receiver.witness.not_rtp == 1
