@@ -123,7 +123,7 @@ class Source:
     `way` is how RTSP media comes: "tcp" within the connection, "udp", or "auto" for the first that the server takes.
     """
 
-    url: str = ""
+    url: str = field(default="", repr=False)
     user: str = ""
     password: str = field(default="", repr=False)
     way: str = "auto"

@@ -22,6 +22,8 @@ CHANNEL_TYPE = "132"
 FIRST_NUMBER = 900_001
 """Numbers that people and devices give begin low; ours begin high. (Digit 14 is the network: 0.)"""
 MAKER = "Lianwang"
+FIXED = 3
+"""A camera that nobody turns (GB/T 28181-2022 annex A, PTZType)."""
 
 
 class OwnSources:
@@ -151,6 +153,7 @@ class OwnSources:
             model="RTSP" if source.url else "File",
             civil_code=source.civil_code,
             parent_ids=(owner,),
+            ptz_type=FIXED,
             status_on=self._is_on(source),
         )
 

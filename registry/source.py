@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, fields
 from typing import Any
 
@@ -13,6 +14,7 @@ WAYS = ("auto", "tcp", "udp")
 LONGEST_URL = 2_048
 LONGEST_NAME = 128
 MOST_SOURCES = 1_000
+_SECRET = re.compile(r"((?:password|passwd|pass|pwd)=)[^&_/?;]+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class OwnSource:
     code: str
     """20 digits of ours."""
     name: str = ""
-    url: str = ""
+    url: str = field(default="", repr=False)
     user: str = ""
     password: str = field(default="", repr=False)
     way: str = "auto"
@@ -98,6 +100,15 @@ def without_credentials(text: str) -> tuple[str, str, str]:
         user, _, password = userinfo.partition(":")
         return f"{scheme}{mark}{after}", user, password
     return text.strip(), "", ""
+
+
+def shown(url: str) -> str:
+    """An address as people may see it. Some cameras want the password within the path or the query.
+
+    >>> shown("rtsp://10.0.0.9/user=admin_password=abc_channel=1.sdp?pwd=d&x=1")
+    'rtsp://10.0.0.9/user=admin_password=***_channel=1.sdp?pwd=***&x=1'
+    """
+    return _SECRET.sub(r"\1***", url)
 
 
 def place_of(url: str) -> str:

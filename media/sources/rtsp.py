@@ -452,7 +452,7 @@ class Rtsp:
         return str(Address(self._wish.address.host, self._wish.address.port, read_it.path))
 
     def __repr__(self) -> str:
-        return f"<Rtsp {self._wish.address} {self.phase}>"
+        return f"<Rtsp {self._wish.address.place} {self.phase}>"
 
 
 _AFTER: dict[Phase, Callable[[Rtsp, Answer], None]] = {

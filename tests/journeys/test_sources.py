@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -78,6 +80,17 @@ async def test_viewers_keep_their_places_while_the_camera_is_gone(estate: Estate
 
 async def is_in(estate: Estate, *states: str) -> bool:
     return await state(estate) in states
+
+
+async def test_a_media_worker_that_dies_takes_no_source_with_it(estate: Estate, camera: RtspServer):
+    source = await offered(estate, url=camera.url, user="admin", password=PASSWORD)
+    await live(estate, source)
+    await until(lambda: camera.plays == 1)
+    (worker,) = estate.house.plane.workers()
+    os.kill(worker.pid, signal.SIGKILL)
+    # Whoever watched asks for a place anew; the source is fetched by the worker that took the dead one's place.
+    await until(lambda: camera.plays == 2, 20)
+    await until(lambda: is_in(estate, "live", "lingering"), 20)
 
 
 async def test_whether_it_is_there_is_seen_without_watching(estate: Estate, camera: RtspServer):

@@ -77,7 +77,7 @@ async def test_a_source_stands_in_its_division_under_a_code_of_ours(directory: D
     assert owner.code == "34020000001120900001" and owner.password == ""
     gate, film = await directory.channel(owner.code, GATE), await directory.channel(owner.code, FILM)
     assert gate is not None and film is not None
-    assert (gate.name, gate.playable, gate.online) == ("north gate", True, True)
+    assert (gate.name, gate.playable, gate.online, gate.has_ptz) == ("north gate", True, True, False)
     assert [node.code for node in await directory.path_to(f"channel:{owner.code}/{GATE}")] == [
         *("34", "3402", "340202", GATE)
     ]

@@ -138,3 +138,18 @@ async def test_ourselves_are_not_edited_as_a_device(house: Any) -> None:
     assert (await boss.ask("DELETE", f"/api/v1/devices/{owner}"))[0] == 409
     new = {"code": "34020000001110000077", "name": "x", "kind": "own", "password": "four red lanterns"}
     assert (await boss.ask("POST", "/api/v1/devices", new))[0] == 400
+
+
+async def test_a_password_within_the_path_is_not_shown_and_survives_an_edit(house: Any) -> None:
+    boss = await house.person("administrator")
+    whole = "rtsp://10.0.0.9:554/user=admin_password=herons_channel=1_stream=0.sdp?real_stream"
+    masked = whole.replace("herons", "***")
+    said = await added(boss, url=whole, user="", password="")
+    assert said["url"] == masked
+    await boss.ask("POST", f"{API}/trial", {"url": whole})
+    assert house.plane.probed[-1].url == whole
+    code = said["code"]
+    status, said = await boss.ask("PATCH", f"{API}/{code}", {"name": "south", "url": masked})
+    assert (status, said["name"], said["url"]) == (200, "south", masked)
+    assert house.app_services.sources.sources.get(code).url == whole
+    assert "herons" not in str(await boss.get("/audit")) and "herons" not in repr(house.plane.probed)

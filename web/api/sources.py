@@ -8,7 +8,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from broker.sources import Probed, SourceKeeper
-from registry.source import OwnSource, place_of, without_credentials
+from registry.source import OwnSource, place_of, shown, without_credentials
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -158,7 +158,7 @@ async def try_out(visit: Visit, body: SourceNew) -> TrialView:
     """Ask a source that is not kept yet what it has."""
     keeper = _keeper(visit)
     source = _source(keeper, body, body.code or CODE)
-    visit.target = source.url or source.file
+    visit.target = place_of(source.url) or source.file
     return _trial(await keeper.try_out(source))
 
 
@@ -168,6 +168,8 @@ async def change(visit: Visit, code: Code, body: SourceChange) -> SourceView:
     keeper = _keeper(visit)
     before = _known(keeper, code)
     fields = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}
+    if fields.get("url") == shown(before.url):
+        del fields["url"]  # what was shown comes back: it stays as it is
     if "url" in fields:
         _take_credentials_out(fields)
         if place_of(str(fields["url"])) != place_of(before.url) and before.password and "password" not in fields:
@@ -262,7 +264,7 @@ def _view(visit: Visit, source: OwnSource) -> SourceView:
         code=source.code,
         owner=owner,
         name=source.name,
-        url=source.url,
+        url=shown(source.url),
         user=source.user,
         has_password=bool(source.password),
         way=source.way,
