@@ -182,7 +182,7 @@ def median(found: list[Soon]) -> Soon:
 
 def table(streams: int, seconds: float, joins: int, runs: int, loop: str = "uvloop") -> Soon:
     """The medians of several runs."""
-    film_s = SETTLE_S + seconds + 10
+    film_s = SETTLE_S + seconds + bench_ingest.PATIENCE_S
     with bench_ingest.tools(film_s) as made:
         return median([measure(made, film_s, streams, seconds, joins, loop) for _ in range(runs)])
 
