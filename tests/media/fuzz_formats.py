@@ -18,6 +18,9 @@ with atheris.instrument_imports(include=["media"]):
     from media.ps import pack, stream_map
     from media.ps.demux import Demuxer
     from media.reorder import Reorderer
+    from media.sources.address import Address
+    from media.sources.rtsp import Media, Playing, Rtsp, Wish
+    from media.sources.track import TrackReader
     from media.unpack import Unpacker
 
 RECORDINGS = Path(__file__).parent.parent / "recordings"
@@ -78,7 +81,31 @@ def small(data: bytes, cut: int) -> None:
             pass  # its promise
 
 
-READERS = (demux, unpack, frame_tcp, reorder, small)
+def converse(data: bytes, cut: int) -> None:
+    """An RTSP server that says whatever it likes; what it sends as media is unpacked."""
+    rtsp = Rtsp(Wish(Address("h", 554, "/live"), "user", "word"), cnonce=lambda: "c")
+    rtsp.begin(0.0)
+    tracks: list[TrackReader] = []
+    for number, piece in enumerate(pieces(data, cut)):
+        for event in rtsp.receive(piece, number / 10):
+            if isinstance(event, Playing):
+                for track in event.tracks:
+                    master = tracks[0] if tracks else None
+                    tracks.append(TrackReader(track.medium, by_tcp=cut & 1 == 0, window=64, hold_s=0.2, master=master))
+            elif not isinstance(event, Media) or event.track >= len(tracks):
+                continue  # before it plays nobody listens
+            elif event.is_rtcp:
+                tracks[event.track].receive_rtcp(event.data, number / 10)
+            else:
+                tracks[event.track].receive(event.data, number / 10)
+        rtsp.tick(number / 10)
+        assert len(rtsp.take_out()) < 1 << 16
+    for reader in tracks:
+        reader.flush(1e9)
+        reader.give_out()
+
+
+READERS = (demux, unpack, frame_tcp, reorder, small, converse)
 
 
 def one_input(data: bytes) -> None:
@@ -88,7 +115,7 @@ def one_input(data: bytes) -> None:
 
 def seeds(folder: Path) -> None:
     """Something to begin with: the recordings, for each reader."""
-    for recording in RECORDINGS.glob("ffmpeg_*.*"):
+    for recording in (*RECORDINGS.glob("ffmpeg_*.*"), *RECORDINGS.glob("gst_*.rtsp")):
         for number in range(len(READERS)):
             (folder / f"{recording.name}-{number}").write_bytes(bytes((number, 200)) + recording.read_bytes()[:6000])
 
