@@ -15,6 +15,7 @@ from gb28181.charset import Charset
 from gb28181.dialect import STANDARD, Dialect
 from gb28181.edition import Edition
 from gb28181.hops import read_warnings
+from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.config import ConfigQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
@@ -172,7 +173,6 @@ class Link:
         body_builder: Callable[[int], bytes],
         *,
         timeout_s: float | None = None,
-        many: bool = False,
         answer: bool = True,
         headers: Iterable[Field] = (),
         between_s: float | None = None,
@@ -182,10 +182,10 @@ class Link:
 
         `body_builder` makes the message for the SN it is given. `timeout_s` is the wait for the first part and
         `between_s` that between parts, to be longer the more platforms are between us and the source; without them
-        one hop's patience for that kind of question holds. Answers of `many` parts are gathered until SumNum things,
-        or every kind of configuration asked for, have come; after silence those that did are returned, and the
-        receiver sees by SumNum that more were meant. Without `answer` only the 200 is awaited, and [] comes back. What
-        is of no use later (a hand on a stick) `may_wait` for nobody to come back.
+        one hop's patience for that kind of question holds. Answers that name a SumNum are gathered until so many things
+        have come, and configurations until every kind asked for has; after silence those that did are returned, and
+        the receiver sees by SumNum that more were meant. Any other answer ends the wait. Without `answer` only the 200
+        is awaited, and [] comes back. What is of no use later (a hand on a stick) `may_wait` for nobody to come back.
         Raises PeerOffline, PeerRefused (SIP status), PeerSilent when nothing came; ValueError for what is no message.
         """
         path = await self._path_soon() if may_wait else self._path()
@@ -202,7 +202,7 @@ class Link:
             loop = asyncio.get_running_loop()
             pace = Patience(patience, between_s or self._settings.part_patience_s)
             gathering = Gathering(same_key, pace, loop.time(), limit=self._settings.catalog_items_limit)
-            question = Handed(asked.cmd_type, loop, gathering, many=many, kinds=_kinds_asked(body) if many else 1)
+            question = Handed(asked.cmd_type, asked.device, loop, gathering, kinds=_kinds_asked(body))
             gathered = await self._exchange(question, sn, asked.cmd_type, body, path, patience, tuple(headers))
         assert isinstance(gathered, Gathered)
         return [part for part in gathered.parts if isinstance(part, bytes)]
@@ -289,10 +289,15 @@ class Link:
             question.refuse(PeerOffline(f"{self.code} went away before it answered: {reason}"))
 
     def _deliver_by_kind(self, value: Manscdp, body: bytes, now: float) -> bool:
-        """Some devices answer with an SN of their own. One part is enough to know then, when one such is awaited."""
-        if isinstance(value, Catalog):
+        """Some devices answer with an SN of their own. One part is enough to know then, when one such is awaited.
+
+        Where a thing is may be told at any time, and answers whoever asks about that thing. An alarm may be any alarm.
+        """
+        if isinstance(value, Catalog | Alarm):
             return False
         fitting = [question for question in self._questions.values() if question.wants(value)]
+        if value.root == "Notify":
+            fitting = [question for question in fitting if value.device in ("", question.about)]
         if len(fitting) != 1 or fitting[0].is_gathered:
             return False
         fitting[0].take(value, body, now)
@@ -376,12 +381,15 @@ class Link:
                 first, key = settings.records_patience_s, record_key
             case PresetQuery():
                 first, key = settings.ask_patience_s, preset_key
+            case AlarmQuery():
+                # Either says that there is none, or what there is.
+                return Question(Alarm | AlarmResponse, message.device, loop)
             case _:
-                return Question(wanted, loop)
+                return Question(wanted, message.device, loop)
         patience = Patience(timeout_s or first, settings.part_patience_s)
         limit = settings.catalog_items_limit
         gathering = Gathering(key, patience, loop.time(), limit=limit, keeps=to_whom is None)
-        return Collection(wanted, loop, gathering, progress, to_whom)
+        return Collection(wanted, message.device, loop, gathering, progress, to_whom)
 
     def _printed(self, message: Manscdp) -> bytes:
         manners = self._manners()

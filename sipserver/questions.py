@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable, Sequence
+from types import UnionType
 
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.config import Config
+from gb28181.manscdp.document import read
+from gb28181.manscdp.fields import Fields
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.preset import Preset, PresetList
 from gb28181.manscdp.record_info import RecordInfo, RecordItem
@@ -24,13 +27,18 @@ PartListener = Callable[[Catalog | RecordInfo], asyncio.Event | None]
 told to go on."""
 
 
+TOLD_BY_NOTIFY = frozenset(("mobileposition", "alarm", "ptzposition"))
+"""Kinds of question that a Notify may answer as well as a Response (GB/T 28181-2022 9.5, 9.11; signalling 4.2)."""
+
+
 class Question:
-    """Somebody waits for an answer of one part."""
+    """Somebody waits for an answer of one part; `about` is the code that was asked about."""
 
-    __slots__ = ("answer", "wanted")
+    __slots__ = ("about", "answer", "wanted")
 
-    def __init__(self, wanted: type, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, wanted: type | UnionType, about: str, loop: asyncio.AbstractEventLoop) -> None:
         self.wanted = wanted
+        self.about = about
         self.answer: asyncio.Future[object] = loop.create_future()
 
     @property
@@ -67,12 +75,13 @@ class Collection(Question):
     def __init__(
         self,
         wanted: type,
+        about: str,
         loop: asyncio.AbstractEventLoop,
         gathering: Gathering,
         progress: ProgressListener | None,
         to_whom: PartListener | None = None,
     ) -> None:
-        super().__init__(wanted, loop)
+        super().__init__(wanted, about, loop)
         self.gathering = gathering
         self.progress = progress
         self.to_whom = to_whom
@@ -130,33 +139,38 @@ class Collection(Question):
 class Handed(Collection):
     """Somebody waits for the raw answers to a question of any kind; `parts` of the `Gathered` are bodies.
 
-    `cmd_type` is the question's. Unless it may have `many` answers, the first one ends the wait. `kinds` is how many
-    kinds of configuration were asked for, for each is answered by itself.
+    `cmd_type` is the question's. An answer that names no SumNum is whole in itself. `kinds` is how many kinds of
+    configuration were asked for, for each is answered by itself.
     """
 
-    __slots__ = ("cmd_type", "kinds", "many")
+    __slots__ = ("cmd_type", "kinds")
 
     def __init__(
-        self, cmd_type: str, loop: asyncio.AbstractEventLoop, gathering: Gathering, *, many: bool, kinds: int = 1
+        self, cmd_type: str, about: str, loop: asyncio.AbstractEventLoop, gathering: Gathering, *, kinds: int = 1
     ) -> None:
-        super().__init__(object, loop, gathering, None)
+        super().__init__(object, about, loop, gathering, None)
         self.cmd_type = cmd_type.lower()
-        self.many = many
         self.kinds = kinds
 
     @property
     def is_gathered(self) -> bool:
-        return self.many
+        return self.cmd_type in LISTS or self.kinds > 1
 
     def wants(self, value: Manscdp) -> bool:
-        return value.root == "Response" and value.cmd_type.lower() == self.cmd_type
+        if value.cmd_type.lower() != self.cmd_type:
+            return False
+        return value.root == "Response" or (value.root == "Notify" and self.cmd_type in TOLD_BY_NOTIFY)
 
     def take(self, value: Manscdp, body: bytes, now: float) -> None:
-        total, keys, damaged = measure(value, self.kinds) if self.many else (1, [body], 0)
+        total, keys, damaged = measure(value, body, self.kinds)
         self.add(body, total, keys, damaged, now)
 
 
-def measure(value: Manscdp, kinds: int) -> tuple[int, list[Hashable], int]:
+LISTS = frozenset(("catalog", "recordinfo", "presetquery"))
+"""Kinds of question whose answer comes in several messages as a rule."""
+
+
+def measure(value: Manscdp, body: bytes, kinds: int) -> tuple[int, list[Hashable], int]:
     """Of one part: how many things the whole answer has, the names of those in this part, and how many are damaged."""
     match value:
         case Catalog():
@@ -168,7 +182,19 @@ def measure(value: Manscdp, kinds: int) -> tuple[int, list[Hashable], int]:
         case Config(ok=True):
             return kinds, [setting.name for setting in value.settings] or ["nothing"], 0
         case _:
-            return 1, ["answer"], 0
+            return measure_any(body)
+
+
+def measure_any(body: bytes) -> tuple[int, list[Hashable], int]:
+    """The same of a part of any kind: its list has the attribute Num, or things in it, and SumNum stands beside."""
+    document = read(body)
+    total = Fields(document.root).count("SumNum")
+    if total is None:
+        return 1, ["answer"], 0
+    lists = [child for child in document.root if "Num" in child.attrib] or list(document.root)
+    count = sum(map(len, lists))
+    # A cruise may come to one preset twice, so nothing in a thing names it: only a message said again is the same.
+    return max(total, count), [(body, number) for number in range(count)], document.damaged
 
 
 def item_key(item: object) -> Hashable:

@@ -38,7 +38,6 @@ from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
 
-MANY_PARTS = frozenset(("recordinfo", "catalog", "presetquery"))
 UNSUPPORTED = "not supported"
 MOST_SESSIONS = 1000
 
@@ -363,7 +362,6 @@ class Answers:
             return peer.relay(
                 lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
                 timeout_s=self._settings.hop_patience_s * min(tiers, self._settings.deepest),
-                many=comes_in_parts(value, wish.body),
                 answer=wish.wants_answer,
                 headers=((HEADER, identity),),
                 may_wait=command is None,
@@ -451,13 +449,3 @@ def steering(value: Manscdp) -> ptz.Command | None:
         return ptz.decode(value.ptz)
     except ValueError:
         return None
-
-
-def comes_in_parts(value: Manscdp, body: bytes) -> bool:
-    """Whether more than one message may answer: lists, and one message for each type of configuration asked for."""
-    kind = value.cmd_type.lower()
-    if kind in MANY_PARTS:
-        return True
-    if kind != "configdownload":
-        return False
-    return "/" in text_between(body, b"<ConfigType>", b"</")

@@ -107,7 +107,6 @@ class PeerBelow(Protocol):
         body_builder: Callable[[int], bytes],
         *,
         timeout_s: float | None = None,
-        many: bool = False,
         answer: bool = True,
         headers: Iterable[tuple[str, str]] = (),
         may_wait: bool = True,

@@ -141,6 +141,8 @@ class Inbox:
             kept.pop(code, None)
 
     def _read(self, value: Manscdp, body: bytes, code: str, at: float, *, is_notify: bool) -> None:
+        if isinstance(value, Alarm | MobilePosition | PtzPositionNotice) and not is_notify:
+            self._answer_perhaps(value, body, code)
         match value:
             case Keepalive():
                 self.tally.keepalives += 1
@@ -176,6 +178,12 @@ class Inbox:
             self._hear_news(code, tuple(item if item.event else replace(item, event="UPDATE") for item in value.items))
         else:
             self.tally.unread += 1
+
+    def _answer_perhaps(self, value: Manscdp, body: bytes, code: str) -> None:
+        """Alarms, places and looks answer a question by MESSAGE, too; they are news all the same."""
+        link = self._link(code)
+        if link is not None and link.deliver(value, body):
+            self.tally.answers += 1
 
     def _alarm(self, alarm: Alarm, code: str, at: float, *, is_notify: bool) -> None:
         minute, count = self._alarm_minutes.get(code, (0, 0))

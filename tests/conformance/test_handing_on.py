@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,57 @@ QUERIES = {
         '<SumNum>1</SumNum><SDCardStatusInfo Num="1"><Item><ID>1</ID><HddName>SD1</HddName><Status>ok</Status>'
         "<Capacity>122000</Capacity><FreeSpace>40100</FreeSpace></Item></SDCardStatusInfo>",
     ),
+}
+
+LISTS = {
+    "CruiseTrackListQuery": (
+        "",
+        tuple(
+            f'<SumNum>2</SumNum><CruiseTrackList Num="1"><CruiseTrack><Number>{n}</Number><Name>线{n}</Name>'
+            "</CruiseTrack></CruiseTrackList>"
+            for n in (0, 1)
+        ),
+    ),
+    "CruiseTrackQuery": (
+        "<Number>0</Number>",
+        # A cruise may come to one preset twice.
+        tuple(
+            f'<Number>0</Number><Name>夜间</Name><SumNum>4</SumNum><CruisePointList Num="{len(points)}">'
+            + "".join(
+                f"<CruisePoint><PresetIndex>{n}</PresetIndex><StayTime>15</StayTime><Speed>8</Speed></CruisePoint>"
+                for n in points
+            )
+            + "</CruisePointList>"
+            for points in ((1, 1, 2), (1,))
+        ),
+    ),
+    "SDCardStatus": (
+        "",
+        tuple(
+            f'<SumNum>3</SumNum><SDCardStatusInfo Num="1"><Item><ID>{n}</ID><HddName>SD{n}</HddName>'
+            "<Status>ok</Status><Capacity>122000</Capacity><FreeSpace>40100</FreeSpace></Item></SDCardStatusInfo>"
+            for n in (1, 2, 3)
+        ),
+    ),
+    "OfAMakersOwn": (
+        "",
+        tuple(f"<SumNum>2</SumNum><Things><Thing><Name>物{n}</Name></Thing></Things>" for n in (1, 2)),
+    ),
+}
+
+ANSWERED_BY_NOTIFY = {
+    "MobilePosition": (
+        "<Interval>5</Interval>",
+        f'<Time>2024-05-06T07:08:15</Time><SumNum>1</SumNum><DeviceList Num="1"><Item><DeviceID>{CAMERA}</DeviceID>'
+        "<CaptureTime>2024-05-06T07:08:14</CaptureTime><Longitude>117.283042</Longitude><Latitude>31.861190</Latitude>"
+        "<Speed>36.5</Speed><Direction>128.0</Direction></Item></DeviceList>",
+    ),
+    "Alarm": (
+        "<StartAlarmPriority>1</StartAlarmPriority><EndAlarmPriority>4</EndAlarmPriority><AlarmMethod>5</AlarmMethod>",
+        "<AlarmPriority>1</AlarmPriority><AlarmMethod>5</AlarmMethod><AlarmTime>2024-05-06T07:08:09</AlarmTime>"
+        "<Info><AlarmType>6</AlarmType><AlarmTypeParam><EventType>1</EventType></AlarmTypeParam></Info>",
+    ),
+    "PTZPosition": ("", "<Pan>90.00</Pan><Tilt>12.50</Tilt><Zoom>4.00</Zoom>"),
 }
 
 WITH_ANSWER = {
@@ -263,6 +314,69 @@ async def test_presets_in_several_messages_all_come_up(both: Both):
     assert [tree_of(body) for body in both.heard_above] == [
         tree_of(printed("Response", "PresetQuery", preset(n))) for n in (1, 2, 3)
     ]
+
+
+async def test_a_list_of_any_kind_in_several_messages_comes_up_whole(both: Both):
+    for cmd_type, (inner, parts) in LISTS.items():
+
+        def answers(asked: Any, cmd_type: str = cmd_type, parts: tuple[str, ...] = parts) -> list[Any]:
+            both.heard_below.append(both.lower.requests[-1].body)
+            return [Raw(printed("Response", cmd_type, part, asked.sn), cmd_type) for part in parts]
+
+        both.lower.answer = answers  # type: ignore[method-assign]
+        await both.ask("Query", cmd_type, inner)
+        await until(lambda parts=parts: len(both.heard_above) == len(parts))
+        assert [tree_of(body) for body in both.heard_above] == [
+            tree_of(printed("Response", cmd_type, part)) for part in parts
+        ], cmd_type
+        assert {sn_in(body) for body in both.heard_above} == {both.sn}
+
+
+async def test_an_empty_list_of_any_kind_comes_up_at_once(both: Both):
+    for cmd_type, (inner, _) in LISTS.items():
+        both.answer = cmd_type, "<SumNum>0</SumNum>"
+        await both.ask("Query", cmd_type, inner)
+        assert tree_of(await both.answered()) == tree_of(printed("Response", cmd_type, "<SumNum>0</SumNum>"))
+
+
+async def test_a_query_that_a_notify_answers_has_it_handed_up_as_its_answer(both: Both):
+    for cmd_type, (inner, notice) in ANSWERED_BY_NOTIFY.items():
+
+        def answers(asked: Any, cmd_type: str = cmd_type, notice: str = notice) -> list[Any]:
+            if asked.root != "Query":
+                return []  # the house has heard an alarm
+            body = both.lower.requests[-1].body
+            both.heard_below.append(body)
+            return [Raw(printed("Notify", cmd_type, notice, sn_in(body)), cmd_type)]
+
+        both.lower.answer = answers  # type: ignore[method-assign]
+        await both.ask("Query", cmd_type, inner)
+        await until(lambda: any(sn_in(body) == both.sn for body in both.heard_above))
+        (answer,) = [body for body in both.heard_above if sn_in(body) == both.sn]
+        assert tree_of(answer) == tree_of(printed("Notify", cmd_type, notice)), cmd_type
+
+
+async def test_a_place_told_under_a_number_of_its_own_answers_and_an_alarm_under_such_a_one_does_not(both: Both):
+    own_sn = 7
+
+    def tells(cmd_type: str) -> Callable[[Any], list[Any]]:
+        def answers(asked: Any) -> list[Any]:
+            if asked.root != "Query":
+                return []
+            both.heard_below.append(both.lower.requests[-1].body)
+            notice = ANSWERED_BY_NOTIFY[cmd_type][1]
+            return [Raw(printed("Notify", cmd_type, notice, own_sn), cmd_type)]
+
+        return answers
+
+    both.lower.answer = tells("MobilePosition")  # type: ignore[method-assign]
+    await both.ask("Query", "MobilePosition", "<Interval>5</Interval>")
+    assert parse(await both.answered()).cmd_type == "MobilePosition"
+
+    both.lower.answer = tells("Alarm")  # type: ignore[method-assign]
+    await both.ask("Query", "Alarm", ANSWERED_BY_NOTIFY["Alarm"][0])
+    await until(lambda: both.heard_above)  # pushed as the news that it is
+    assert [sn_in(body) == both.sn for body in both.heard_above] == [False]
 
 
 async def test_what_is_told_of_ordered_work_later_reaches_whoever_ordered_it(both: Both):

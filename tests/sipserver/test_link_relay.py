@@ -9,13 +9,16 @@ import pytest
 
 from gb28181.charset import Charset
 from gb28181.edition import Edition
+from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
 from gb28181.manscdp.config import Config, ConfigQuery, Setting
 from gb28181.manscdp.control import DeviceControl
-from gb28181.manscdp.message import Manscdp, Unknown, parse, serialise, sn_of
+from gb28181.manscdp.message import Manscdp, Unknown, parse, serialise, sn_of, with_sn
+from gb28181.manscdp.position import Fix, MobilePosition, MobilePositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.manscdp.relay import peek, recode
 from gb28181.peer import PeerOffline, PeerRefused, PeerSilent
+from registry.events import AlarmRaised, PositionReported
 
 CODE = "34020000001320000001"
 CHANNEL = "34020000001310000001"
@@ -70,7 +73,7 @@ async def test_parts_of_a_record_list_are_gathered_until_the_sum_is_there(make_h
 
     camera.answer = answer
     started = asyncio.get_running_loop().time()
-    bodies = await link.relay(asks(RecordInfoQuery(0, CHANNEL, 0.0, 9.0)), many=True)
+    bodies = await link.relay(asks(RecordInfoQuery(0, CHANNEL, 0.0, 9.0)))
     assert asyncio.get_running_loop().time() - started < 0.35, "the sum ends the wait, not silence"
     kept = [parse(body) for body in bodies]
     assert [part.items[0].name for part in kept if isinstance(part, RecordInfo)] == ["file 2", "file 0", "file 1"]
@@ -84,7 +87,7 @@ async def test_a_lost_part_ends_in_silence_and_what_came_is_handed_on(make_house
         await camera.say(RecordInfo(sn_of(asked), CHANNEL, "gate", 3, (record(1),)))
 
     camera.answer = answer
-    bodies = await link.relay(asks(RecordInfoQuery(0, CHANNEL, 0.0, 9.0)), many=True, between_s=0.1)
+    bodies = await link.relay(asks(RecordInfoQuery(0, CHANNEL, 0.0, 9.0)), between_s=0.1)
     assert [parse(body).sum_num for body in bodies] == [3]
 
 
@@ -98,7 +101,7 @@ async def test_qry_21_each_kind_of_configuration_is_waited_for(make_house, make_
             await camera.say(Config(asked.sn, asked.device, settings=(Setting(kind, within=(Setting("A", "1"),)),)))
 
     camera.answer = answer
-    bodies = await link.relay(asks(ConfigQuery(0, CODE, ("BasicParam", "VideoParamOpt"))), many=True)
+    bodies = await link.relay(asks(ConfigQuery(0, CODE, ("BasicParam", "VideoParamOpt"))))
     assert [parse(body).settings[0].name for body in bodies] == ["BasicParam", "VideoParamOpt"]
 
 
@@ -114,9 +117,7 @@ async def test_cas_14_two_questions_at_once_get_their_own_answers(make_house, ma
                 await camera.say(PresetList(each.sn, each.device, (Preset("1", f"of {each.device}"),), 1))
 
     camera.answer = answer
-    one, two = await asyncio.gather(
-        link.relay(asks(PresetQuery(7, CHANNEL))), link.relay(asks(PresetQuery(7, CODE)), many=True)
-    )
+    one, two = await asyncio.gather(link.relay(asks(PresetQuery(7, CHANNEL))), link.relay(asks(PresetQuery(7, CODE))))
     assert [parse(body).presets[0].name for body in (*one, *two)] == [f"of {CHANNEL}", f"of {CODE}"]
 
 
@@ -159,3 +160,29 @@ async def test_headers_of_the_asker_go_with_the_question(make_house, make_camera
         asks(DeviceControl(5, CHANNEL, i_frame=True)), answer=False, headers=(("Monitor-User-Identity", "a-b"),)
     )
     assert seen == ["a-b"]
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        (MobilePositionQuery(0, CHANNEL), MobilePosition(0, CHANNEL, 9.0, (Fix(CHANNEL, 9.0, 117.0, 31.0),))),
+        (AlarmQuery(0, CHANNEL), Alarm(0, CHANNEL, priority=1, method=5, at=9.0)),
+        (AlarmQuery(0, CHANNEL), AlarmResponse(0, CHANNEL)),
+    ],
+)
+async def test_an_operators_question_that_a_notify_answers_is_answered_and_the_notify_is_news_too(
+    make_house, make_camera, until_true, query: Manscdp, answer: Manscdp
+):
+    house, camera, link = await online(make_house, make_camera, until_true)
+    news: list[object] = []
+    house.directory.bus.listen(news.append)
+
+    async def say(asked: Manscdp) -> None:
+        await camera.say(with_sn(answer, sn_of(asked)))
+
+    camera.answer = say
+    told = await link.ask(query)
+    assert type(told) is type(answer)
+    kinds = {MobilePosition: PositionReported, Alarm: AlarmRaised}
+    if type(answer) in kinds:
+        await until_true(lambda: [event for event in news if isinstance(event, kinds[type(answer)])])

@@ -155,7 +155,6 @@ class Handed:
 
     body: bytes
     value: Manscdp
-    many: bool
     answer: bool
     headers: dict[str, str]
     timeout_s: float | None
@@ -189,7 +188,6 @@ class FakePeer:
         body_builder: Callable[[int], bytes],
         *,
         timeout_s: float | None = None,
-        many: bool = False,
         answer: bool = True,
         headers: Iterable[tuple[str, str]] = (),
         between_s: float | None = None,
@@ -199,7 +197,7 @@ class FakePeer:
         self.next_sn += 1
         body = body_builder(self.next_sn)
         value = parse(body)
-        self.handed.append(Handed(body, value, many, answer, dict(headers), timeout_s))
+        self.handed.append(Handed(body, value, answer, dict(headers), timeout_s))
         if self.gate is not None:
             await self.gate.wait()
         if self.error is not None:

@@ -224,7 +224,7 @@ async def test_a_record_list_of_many_parts_comes_up_with_its_codes_and_sum(joine
     parts = upper.told(RecordInfo)
     assert {(part.sn, part.device, part.sum_num) for part in parts} == {(60, ALIAS, 4)}
     assert {item.device for part in parts for item in part.items} == {ALIAS}
-    assert house.peer.handed[0].many and house.peer.handed[0].value.device == CAMERA
+    assert house.peer.handed[0].value.device == CAMERA
 
 
 async def test_patience_grows_with_the_tiers_below(joined, until_true):
