@@ -13,6 +13,7 @@ from gb28181.manscdp.position import MobilePosition, MobilePositionQuery, PtzPos
 from gb28181.manscdp.preset import PresetQuery
 from registry.device import Device, DeviceKind
 from registry.events import AlarmRaised, PositionReported, PtzPositionReported
+from sipserver.stack import Incoming
 
 UPPER_CODE = "34010000002000000001"
 OTHER_UPPER = "34000000002000000009"
@@ -317,6 +318,33 @@ async def test_the_whole_catalog_is_told_anew_on_order_to_those_who_follow_it(jo
     await until_true(lambda: sum(len(each.items) for each in catalogs(upper)) == 119)
     assert {item.event for each in catalogs(upper)[1:] for item in each.items} == {"UPDATE"}
     await until_true(lambda: (100, 119) in house.uppers.sent or len(house.exporter.sent.get(UPPER_CODE, ())) == 119)
+
+
+async def test_a_catalog_sent_anew_that_is_refused_without_a_subscription_is_not_taken_for_told(joined, until_true):
+    upper, house = await joined()
+    house.exporter.items = [camera(number) for number in range(1, 31)]
+    registers = len(upper.heard.registers)
+    tried: list[bytes] = []
+    take = upper.stack.on_request
+
+    def hear(incoming: Incoming) -> None:
+        if b"<CmdType>Catalog" in incoming.request.body:
+            tried.append(incoming.request.body)
+        take(incoming)
+
+    upper.stack.on_request = hear
+    upper.message_status = 403
+    house.above.resend_catalog(UPPER_CODE)
+    await until_true(lambda: tried)
+    upper.message_status = 200
+    house.above.resend_catalog(UPPER_CODE)
+    await until_true(lambda: len(house.exporter.sent.get(UPPER_CODE, ())) == 30)
+    # The page that was refused was the last of its catalog and is told again with the next.
+    told = [item.code for notice in upper.told(CatalogNotice) for item in notice.items]
+    assert told == [camera(number).code for number in range(1, 31)]
+    assert len(tried) == 1 + len(upper.told(CatalogNotice)) > 2
+    assert house.exporter.forgotten == [UPPER_CODE, UPPER_CODE]
+    assert len(upper.heard.registers) == registers, "a refusal is no loss"
 
 
 async def test_SUB_09_when_the_house_closes_subscribers_hear_farewell(joined, until_true):
