@@ -152,6 +152,20 @@ def decode(text: str) -> Command:
     return _read(data[3], data[4], data[5], data[6] >> 4)
 
 
+def doubled(text: str) -> str:
+    """The same command for a device that reads the pan speed from byte 6 as well (`Dialect.doubles_pan_speed`).
+
+    What is no mere pan comes back as it was given. ValueError as for `decode`.
+    """
+    command = decode(text)
+    if not isinstance(command, Move) or not command.pan or command.tilt:
+        return text
+    data = bytearray.fromhex(text.strip())
+    data[4] = data[5] = data[4] or data[5]
+    data[7] = sum(data[:7]) & 0xFF
+    return data.hex().upper()
+
+
 _FIRST, _SECOND = 0xA5, 0x0F
 _RIGHT, _LEFT, _DOWN, _UP, _TELE, _WIDE = 0x01, 0x02, 0x04, 0x08, 0x10, 0x20
 _FAR, _NEAR, _OPEN, _CLOSE, _LENS = 0x01, 0x02, 0x04, 0x08, 0x40

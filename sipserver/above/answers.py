@@ -357,6 +357,8 @@ class Answers:
         )
         identity = self._identity(wish)
         command = steering(value)
+        if command is not None and manners.dialect.doubles_pan_speed:
+            body = with_doubled_pan(body, value)
 
         def say() -> Awaitable[list[bytes]]:
             return peer.relay(
@@ -439,6 +441,12 @@ def text_between(body: bytes, start: bytes, end: bytes) -> str:
     """The ASCII text after `start` up to `end`; "" when there is none."""
     _, found, rest = body.partition(start)
     return rest.partition(end)[0][:128].decode("ascii", "replace").strip() if found else ""
+
+
+def with_doubled_pan(body: bytes, value: Manscdp) -> bytes:
+    """The control as a device needs it that wants the pan speed twice."""
+    digits = value.ptz if isinstance(value, DeviceControl) else None
+    return body.replace(digits.encode("ascii"), ptz.doubled(digits).encode("ascii"), 1) if digits else body
 
 
 def steering(value: Manscdp) -> ptz.Command | None:

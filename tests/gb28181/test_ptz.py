@@ -19,6 +19,7 @@ from gb28181.ptz import (
     ScanAction,
     Stop,
     decode,
+    doubled,
     encode,
 )
 
@@ -80,11 +81,21 @@ def test_an_address_is_written_and_read_over() -> None:
 
 
 def test_a_pan_whose_speed_stands_in_byte_6_is_understood() -> None:
-    doubled = encode(Move(pan=S40), doubled=True)
-    assert doubled[8:12] == "4040"
-    assert decode(doubled) == Move(pan=S40)
+    twice = encode(Move(pan=S40), doubled=True)
+    assert twice[8:12] == "4040"
+    assert decode(twice) == Move(pan=S40)
     misprinted = bytes.fromhex("A50F0002004000")
     assert decode((misprinted + bytes((sum(misprinted) & 0xFF,))).hex()) == Move(pan=-S40)
+
+
+def test_a_command_that_came_is_doubled_as_one_of_ours_would_be() -> None:
+    for command, digits in VECTORS:
+        assert doubled(digits) == encode(command, doubled=True)
+    assert doubled(encode(Move(pan=-S80), address=0x321)) == encode(Move(pan=-S80), address=0x321, doubled=True)
+    misprinted = bytes.fromhex("A50F0002004000")
+    assert doubled((misprinted + bytes((sum(misprinted) & 0xFF,))).hex()) == encode(Move(pan=-S40), doubled=True)
+    with pytest.raises(ValueError):
+        doubled("A50F000140000000")
 
 
 def test_a_motion_of_speed_zero_is_the_slowest_and_not_rest() -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from itertools import pairwise
 
 from gb28181 import ptz
+from gb28181.dialect import DIALECTS, STANDARD
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
@@ -305,6 +307,28 @@ async def test_a_camera_of_ours_that_an_upper_moves_stops_when_no_more_is_heard_
     assert house.peer.told[0] == stop
     assert [handed.value.ptz for handed in house.peer.handed] == [move.ptz]
     assert house.peer.names[0] == house.peer.handed[0].headers["Monitor-User-Identity"] == f"{OUR_CODE}-{who}"
+
+
+async def test_a_pan_from_above_is_doubled_for_a_device_that_wants_it_twice_and_for_no_other(joined, until_true):
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    pan, tilt, zoom = ptz.Move(pan=-0.5), ptz.Move(pan=0.5, tilt=0.2), ptz.Move(zoom=1.0)
+    addressed = DeviceControl(4, CAMERA, ptz=ptz.encode(pan, address=0x123))
+    said = [turn(1, pan), turn(2, tilt), turn(3, zoom), addressed]
+    for dialect in (STANDARD, DIALECTS["pan-speed-twice"]):
+        house.peer.handed.clear()
+        house.peer.manners = dataclasses.replace(house.peer.manners, dialect=dialect)
+        for number, control in enumerate(said, 1):
+            again = dataclasses.replace(control, sn=control.sn + (50 if dialect is STANDARD else 60))
+            assert (await upper.say(again)).status == 200
+            await until_true(lambda number=number: len(house.peer.handed) == number)
+        twice = dialect.doubles_pan_speed
+        assert [handed.value.ptz for handed in house.peer.handed] == [
+            ptz.encode(pan, doubled=twice),
+            ptz.encode(tilt),
+            ptz.encode(zoom),
+            ptz.encode(pan, address=0x123, doubled=twice),
+        ]
 
 
 async def test_a_stop_from_above_lets_the_lever_go(joined, until_true):
