@@ -44,10 +44,14 @@ async def browser() -> AsyncIterator[Browser]:
 
 
 async def log_in(browser: Browser, estate: Estate) -> Page:
+    return await log_in_at(browser, estate.house.console_url, estate.password)
+
+
+async def log_in_at(browser: Browser, url: str, password: str) -> Page:
     page = await browser.new_page(viewport={"width": 1600, "height": 900}, locale="zh-CN")
-    await page.goto(estate.house.console_url)
+    await page.goto(url)
     await page.get_by_test_id("login-name").locator("input").fill("admin")
-    await page.get_by_test_id("login-password").locator("input").fill(estate.password)
+    await page.get_by_test_id("login-password").locator("input").fill(password)
     await page.get_by_test_id("login-submit").click()
     await page.get_by_test_id("tree").wait_for()
     later = page.get_by_role("button", name="稍后修改")
