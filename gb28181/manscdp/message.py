@@ -172,6 +172,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("response", "devicecontrol"): control.read_control_response,
     ("response", "deviceconfig"): control.read_control_response,
     ("response", "broadcast"): control.read_control_response,
+    ("response", "mobileposition"): control.read_control_response,  # a refusal: places are told by Notify
     ("notify", "mediastatus"): status.read_media_status,
 }
 

@@ -11,7 +11,7 @@ from gb28181.charset import Charset
 from gb28181.edition import Edition
 from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
 from gb28181.manscdp.config import Config, ConfigQuery, Setting
-from gb28181.manscdp.control import DeviceControl
+from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.message import Manscdp, Unknown, parse, serialise, sn_of, with_sn
 from gb28181.manscdp.position import Fix, MobilePosition, MobilePositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
@@ -186,3 +186,17 @@ async def test_an_operators_question_that_a_notify_answers_is_answered_and_the_n
     kinds = {MobilePosition: PositionReported, Alarm: AlarmRaised}
     if type(answer) in kinds:
         await until_true(lambda: [event for event in news if isinstance(event, kinds[type(answer)])])
+
+
+async def test_a_place_that_is_refused_is_not_waited_for(make_house, make_camera, until_true):
+    _, camera, link = await online(make_house, make_camera, until_true)
+
+    async def answer(asked: Manscdp) -> None:
+        await camera.say(ControlResponse(sn_of(asked), CHANNEL, False, "not supported", "MobilePosition"))
+
+    camera.answer = answer
+    with pytest.raises(PeerRefused) as refused:
+        await link.ask(MobilePositionQuery(0, CHANNEL), timeout_s=60.0)
+    assert refused.value.reason == "not supported"
+    (body,) = await link.relay(asks(MobilePositionQuery(0, CHANNEL)), timeout_s=60.0)
+    assert b"not supported" in body

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 import pytest
 from msgspec.structs import replace
 
 from broker.levers import Levers
+from gb28181.charset import Charset
 from gb28181.code import is_group
+from gb28181.edition import Edition
+from gb28181.manscdp.alarm import Alarm, AlarmQuery
 from gb28181.manscdp.catalog import Item
+from gb28181.manscdp.message import parse, serialise, with_sn
+from gb28181.manscdp.position import Fix, MobilePosition, MobilePositionQuery
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.events import Bus
@@ -238,3 +244,28 @@ async def test_CAS_13_two_that_register_with_each_other_return_nothing_to_its_or
     assert camera(1).code not in shown and RECORDER not in shown
     await same_above(county, city)
     assert camera(1).code not in await county.held_of(CITY)
+
+
+@pytest.mark.parametrize("kind", ["position", "alarm"])
+async def test_an_operator_at_the_top_is_answered_by_the_notice_of_a_device_at_the_bottom(three, kind: str):
+    province, city, county = three
+    await same_above(county, city)
+    await same_above(city, province)
+    code = camera(1).code
+    place = MobilePosition(0, code, 1_714_950_495.0, (Fix(code, 1_714_950_495.0, 117.25, 31.5, speed=36.5),))
+    query, notice = {
+        "position": (MobilePositionQuery(0, code), place),
+        "alarm": (AlarmQuery(0, code), Alarm(0, code, priority=1, method=5, at=1_714_950_495.0, alarm_type=6)),
+    }[kind]
+    recorder = county.below.peer(RECORDER)
+
+    async def relay(body_builder: Callable[[int], bytes], **more: object) -> list[bytes]:
+        asked = parse(body_builder(77))
+        assert isinstance(asked, type(query)) and asked.device == code
+        return [serialise(with_sn(notice, 77), Charset.GB18030, Edition.V2022)]
+
+    recorder._is_online, recorder.relay = (lambda: True), relay
+    peer = province.below.peer(CITY)
+    answer = await peer.ask(query, timeout_s=20.0)
+    assert isinstance(answer, type(notice))
+    assert with_sn(answer, 0) == notice
