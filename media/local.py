@@ -57,7 +57,8 @@ from media.rates import Counted
 from media.signing import Signer
 from media.sources.file import FilePull, files_within
 from media.sources.pull import Pull
-from media.sources.pulled import PulledReceiver, PulledSession
+from media.sources.pulled import PulledSession
+from media.sources.pulled_receiver import PulledReceiver
 from media.sources.rtsp_session import RtspPace, RtspPull
 
 log = logging.getLogger(__name__)

@@ -8,47 +8,12 @@ from collections.abc import Callable
 from typing import Any
 
 from media.frame import Frame
-from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Phase, Session
 from media.plane import Aim, Seen, Verdict
 from media.sources.pull import Ended, Pull
+from media.sources.pulled_receiver import PulledReceiver
 
 log = logging.getLogger(__name__)
-
-
-class PulledReceiver(RtpReceiver):
-    """Where the counts of an inlet are. Whoever fetches unpacks by itself, so frames are given to it as they are."""
-
-    def __init__(self, *of_receiver: Any, **more: Any) -> None:
-        super().__init__(*of_receiver, **more)
-        self.has_sound = False
-        self.lost_here = 0
-
-    @property
-    def announces_audio(self) -> bool:
-        return self.has_sound
-
-    @property
-    def is_understood(self) -> bool:
-        return self.witness.packets > 0
-
-    @property
-    def need_key(self) -> bool:
-        """Nobody whom we fetch from takes a wish for a key frame."""
-        return False
-
-    @property
-    def lost(self) -> int:
-        return self.lost_here
-
-    def came(self, packets: int, size: int, now: float) -> None:
-        """Something came."""
-        self.packet_at = now
-        self.witness.packets += packets
-        self.witness.bytes += size
-
-    def give(self, frame: Frame, now: float) -> None:
-        self._give(frame, now)
 
 
 class PulledSession(Session):

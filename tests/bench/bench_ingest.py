@@ -209,15 +209,15 @@ def totals(plane: LocalPlane) -> tuple[int, int]:
 
 
 def note_ages(session: Any, ages: list[float]) -> None:
-    put = session.fanout.put
+    came = session.frame_came
 
-    def noting(frame: Frame, now: float, **more: Any) -> None:
+    def noting(frame: Frame, now: float) -> None:
         if frame.codec.is_video:
             at = frame.data.find(MARK, 0, 200) + len(MARK)
             ages.append(time.monotonic() - int(frame.data[at : at + 16], 16) / 1e9)
-        put(frame, now, **more)
+        came(frame, now)
 
-    session.fanout.put = noting
+    session.frame_came = noting
 
 
 # --- the table --------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The compiled format modules are the plain ones: the same tests pass, and damaged streams get the same answers."""
+"""The compiled modules are the plain ones: the same tests pass, and damaged streams get the same answers."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ from media import compiled
 HOUSE = Path(__file__).resolve().parent.parent.parent
 FORMATS = (
     "aac annexb clock demux es flv fmp4 framing g711 mux pack reorder rtcp rtp run sniff strangers timeline unpack"
+)
+PATH = (
+    "fanout inlet_order inlet_rtp_receiver inlet_scoop inlet_source_lock outlet_numbering passage local_plane sources"
 )
 CASES, LONG = 1200, 60_000
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -48,8 +51,8 @@ def run(*words: str, **environment: str) -> str:
     return done.stdout
 
 
-def test_the_tests_of_the_formats_pass_on_the_compiled_ones(folder: Path) -> None:
-    files = [f"tests/media/test_{name}.py" for name in FORMATS.split()]
+def test_the_tests_of_formats_and_packet_path_pass_on_the_compiled_ones(folder: Path) -> None:
+    files = [f"tests/media/test_{name}.py" for name in f"{FORMATS} {PATH}".split()]
     shown = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, LIANWANG_COMPILED=str(folder))
     assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc)" in shown
 

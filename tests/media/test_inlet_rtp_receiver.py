@@ -269,17 +269,23 @@ def test_a_flood_of_a_stranger_takes_nothing_from_a_live_stream(h264):
 def test_a_picture_that_came_at_once_is_one_run(h264):
     got: list[Run] = []
 
-    class Keeping(Passage):
-        def run(self, run: Run, now: float) -> None:
+    class Taking:
+        is_congested = False
+
+        def take(self, run: Run, is_key: bool, now: float) -> None:
             got.append(run)
 
+        def rejoin(self) -> None: ...
+
+    passage = Passage(keep_bytes=1, keep_s=1)
+    passage.join(Taking())
     receiver = RtpReceiver(
         1,
         Transport.UDP,
         window=128,
         hold_s=0.2,
         on_frame=lambda frame, now: None,
-        passage=Keeping(keep_bytes=1, keep_s=1),
+        passage=passage,
     )
     muxer, packetiser = Muxer(Codec.H264), Packetiser(1, 96, payload_limit=100)
     for frame in h264:
