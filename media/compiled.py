@@ -87,13 +87,14 @@ def stamp() -> str:
     return digest.hexdigest()
 
 
-def use(folder: Path = FOLDER) -> Form:
+def use(folder: Path | None = None) -> Form:
     """Have the format modules imported in their compiled form when it is there and fits. Call before they are.
 
-    Never raises: what cannot be used is left, and the reason told. `LIANWANG_PLAIN=1` leaves it in any case.
+    Never raises: what cannot be used is left, and the reason told. `LIANWANG_PLAIN=1` leaves it in any case, and
+    `LIANWANG_COMPILED` names another folder than ours; processes that we start have both from us.
     """
     global _form
-    _form = _choose(folder)
+    _form = _choose(folder or Path(os.environ.get("LIANWANG_COMPILED", FOLDER)))
     return _form
 
 

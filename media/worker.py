@@ -1,6 +1,6 @@
 """The media worker: a process of its own with a plane in it, for one server, over the socket it inherited.
 
-    python -m media.worker --socket FD
+    python -m media.start --socket FD
 
 It is told its name and settings by the server, so that one can stand ready before anybody knows whom it will replace.
 It dies with the server: at the end of the socket, and by the kernel's hand when it stands still just then.
@@ -153,7 +153,3 @@ def _prctl(option: int, value: int | bytes) -> None:
     # Only Linux has it; elsewhere the end of the socket has to do.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None).prctl(option, value, 0, 0, 0)
-
-
-if __name__ == "__main__":
-    main()

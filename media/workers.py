@@ -287,7 +287,7 @@ async def _launch() -> _Process:
     ours, theirs = socket.socketpair()
     try:
         child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "media.worker", "--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
+            *(sys.executable, "-m", "media.start", "--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),

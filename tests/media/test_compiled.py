@@ -65,6 +65,22 @@ def test_damaged_streams_get_the_same_answers_from_both(folder: Path) -> None:
     assert [pair for pair in zip(plain, machine, strict=True) if pair[0] != pair[1]] == []
 
 
+STARTED = """
+import sys
+sys.argv = ["worker", "--help"]
+try:
+    import media.start
+except SystemExit:
+    pass
+print(sys.modules["media.inlets.rtp_receiver"].__file__)
+"""
+
+
+def test_a_media_worker_runs_the_form_that_the_server_runs(folder: Path) -> None:
+    assert run("-c", STARTED, LIANWANG_COMPILED=str(folder)).rstrip().endswith(".so")
+    assert run("-c", STARTED, LIANWANG_COMPILED=str(folder), LIANWANG_PLAIN="1").rstrip().endswith("rtp_receiver.py")
+
+
 def test_compiled_files_of_other_sources_are_not_used(folder: Path, tmp_path: Path) -> None:
     (tmp_path / compiled.STAMP).write_text("0" * 64)
     said = run("-c", f"from media import compiled; print(compiled.use(__import__('pathlib').Path({str(tmp_path)!r})))")
