@@ -6,138 +6,23 @@ import asyncio
 import socket
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
 from gb28181 import ptz
-from gb28181.charset import Charset
-from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.keepalive import Keepalive
-from gb28181.manscdp.message import parse
-from gb28181.manscdp.message import serialise as write
 from gb28181.manscdp.preset import PresetList, PresetQuery
-from gb28181.sdp import live_offer, parse_answer, serialise
+from gb28181.sdp import live_offer, parse_answer
 from media.frame import Codec, Frame
 from media.framing import Framer
 from media.ps.demux import Demuxer
 from media.rtp import parse as parse_rtp
-from simulator.camera import Camera, CameraSettings, ChannelSettings
+from simulator.camera import ChannelSettings
 from simulator.speaker import SpeakerSettings
-from simulator.video import VideoSettings
-from sipserver.sip.digest import Challenge, Credentials
-from sipserver.stack import Incoming, Path, Stack, StackSettings
-
-SERVER = "34020000002000000001"
-CAMERA = "34020000001320000001"
-
-
-class Platform:
-    """Registers whoever knows the password and keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.stack = Stack(StackSettings(host="127.0.0.1", port=0))
-        self.stack.on_request = self.take
-        self.path: Path | None = None
-        self.registers: list[Any] = []
-        self.heard: asyncio.Queue[Any] = asyncio.Queue()
-        self.refuse_keepalives = False
-
-    def take(self, incoming: Incoming) -> None:
-        request = incoming.request
-        if request.method == "REGISTER":
-            self.registers.append(request)
-            credentials = request.headers.get("Authorization")
-            if credentials is None:
-                challenge = Challenge(realm="3402000000", nonce="n1")
-                incoming.respond(401, headers=[("WWW-Authenticate", str(challenge))])
-            elif Credentials.parse(credentials).is_right("secret", "REGISTER"):
-                self.path = incoming.path
-                incoming.respond(200, headers=[("Expires", "3600"), ("Date", "2024-05-06T07:08:09.123")])
-            else:
-                incoming.respond(403)
-            return
-        value = parse(request.body)
-        incoming.respond(403 if self.refuse_keepalives and isinstance(value, Keepalive) else 200)
-        self.heard.put_nowait(value)
-
-    async def registered(self) -> None:
-        async with asyncio.timeout(5):
-            while self.path is None:
-                await asyncio.sleep(0.01)
-
-    async def hear(self, kind: type) -> Any:
-        async with asyncio.timeout(5):
-            while True:
-                value = await self.heard.get()
-                if isinstance(value, kind):
-                    return value
-
-    async def say(self, value: Any) -> int:
-        assert self.path is not None
-        request = self.stack.new_request(
-            "MESSAGE",
-            f"sip:{CAMERA}@127.0.0.1",
-            from_uri=f"sip:{SERVER}@3402000000",
-            to_uri=f"sip:{CAMERA}@3402000000",
-            path=self.path,
-            contact_user=SERVER,
-            body=write(value, Charset.GB2312, Edition.V2016),
-            content_type="Application/MANSCDP+xml",
-        )
-        return (await self.stack.ask(request, self.path, timeout_s=5)).status
-
-    async def invite(self, channel: str, offer: Any) -> tuple[Any, Any]:
-        assert self.path is not None
-        request = self.stack.new_request(
-            "INVITE",
-            f"sip:{channel}@127.0.0.1",
-            from_uri=f"sip:{SERVER}@3402000000",
-            to_uri=f"sip:{channel}@3402000000",
-            path=self.path,
-            contact_user=SERVER,
-            body=serialise(offer),
-            content_type="application/sdp",
-        )
-        return await self.stack.invite(request, self.path, timeout_s=5)
-
-
-def settings(platform: Platform, **changes: Any) -> CameraSettings:
-    speaker = SpeakerSettings(
-        code=CAMERA,
-        password="secret",
-        server_host="127.0.0.1",
-        server_port=platform.stack.port,
-        server_code=SERVER,
-        keepalive_s=0.2,
-        retry_s=0.05,
-    )
-    return replace(
-        CameraSettings(
-            speaker=speaker,
-            name="北门",
-            channels=(ChannelSettings(CAMERA, "北门"),),
-            video=VideoSettings(width=320, height=180, fps=20, gop_s=1.0),
-        ),
-        **changes,
-    )
-
-
-@asynccontextmanager
-async def at_work(platform: Platform, made: CameraSettings) -> AsyncIterator[Camera]:
-    camera = Camera(made)
-    running = asyncio.create_task(camera.run())
-    try:
-        await platform.registered()
-        yield camera
-    finally:
-        running.cancel()
-        await asyncio.gather(running, return_exceptions=True)
-        await camera.close()
+from tests.conformance.bare import CAMERA, SERVER, Platform, at_work, settings
 
 
 @pytest.fixture
