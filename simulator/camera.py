@@ -13,7 +13,7 @@ from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
-from gb28181.manscdp.message import Manscdp, Unknown
+from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.sdp import Offer, parse_offer
@@ -120,7 +120,7 @@ class Camera:
                 return listed(asked, self.settings.name, self.settings.recordings, self.settings.items_a_part)
             case DeviceControl():
                 return self._obey(asked)
-            case Unknown(root=root) if root in ("Control", "Query"):
+            case _ if asked.root in ("Control", "Query"):
                 return [
                     ControlResponse(asked.sn, asked.device, ok=False, reason="unsupported", cmd_type=asked.cmd_type)
                 ]

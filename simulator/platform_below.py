@@ -17,7 +17,7 @@ from gb28181.manscdp.config import Config, ConfigQuery, Setting
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
-from gb28181.manscdp.message import Manscdp, Unknown, parse
+from gb28181.manscdp.message import Manscdp, parse
 from gb28181.manscdp.message import serialise as write
 from gb28181.manscdp.position import Fix, Look, MobilePosition, PtzPosition, PtzPositionNotice, PtzPositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
@@ -198,7 +198,7 @@ class Lower:
                 return [PtzPosition(asked.sn, asked.device, Look(90.0, 10.0, 2.0))]
             case DeviceControl():
                 return self._obey(asked)
-            case Unknown(root=root) if root in ("Control", "Query"):
+            case _ if asked.root in ("Control", "Query"):
                 return [ControlResponse(asked.sn, asked.device, False, "unsupported", asked.cmd_type)]
         return []
 

@@ -19,10 +19,12 @@ from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.config import ConfigQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.cruise import CruiseTrackListQuery, CruiseTrackQuery
 from gb28181.manscdp.message import Manscdp, parse, serialise, with_sn
 from gb28181.manscdp.preset import PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.manscdp.relay import peek
+from gb28181.manscdp.sd_card import SdCardStatusQuery
 from gb28181.peer import Call, Gathered, Hop, PeerOffline, PeerRefused, PeerSilent
 from gb28181.sdp import Offer
 from sipserver.below.calls import CallBook, place_call
@@ -381,6 +383,10 @@ class Link:
                 first, key = settings.records_patience_s, record_key
             case PresetQuery():
                 first, key = settings.ask_patience_s, preset_key
+            case CruiseTrackListQuery() | CruiseTrackQuery() | SdCardStatusQuery():
+                first, key = settings.ask_patience_s, same_key
+            case ConfigQuery() if len(message.kinds) > 1:
+                first, key = settings.ask_patience_s, same_key
             case AlarmQuery():
                 # Either says that there is none, or what there is.
                 return Question(Alarm | AlarmResponse, message.device, loop)
@@ -389,7 +395,8 @@ class Link:
         patience = Patience(timeout_s or first, settings.part_patience_s)
         limit = settings.catalog_items_limit
         gathering = Gathering(key, patience, loop.time(), limit=limit, keeps=to_whom is None)
-        return Collection(wanted, message.device, loop, gathering, progress, to_whom)
+        kinds = len(message.kinds) if isinstance(message, ConfigQuery) else 1
+        return Collection(wanted, message.device, loop, gathering, progress, to_whom, kinds=kinds)
 
     def _printed(self, message: Manscdp) -> bytes:
         manners = self._manners()

@@ -11,11 +11,13 @@ from types import UnionType
 
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.config import Config
+from gb28181.manscdp.cruise import CruisePoints, CruiseTrackList
 from gb28181.manscdp.document import read
 from gb28181.manscdp.fields import Fields
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.preset import Preset, PresetList
 from gb28181.manscdp.record_info import RecordInfo, RecordItem
+from gb28181.manscdp.sd_card import SdCardStatus
 from gb28181.peer import PeerError
 from sipserver.gathering import Gathering, Progress
 
@@ -68,9 +70,12 @@ class Question:
 
 
 class Collection(Question):
-    """Somebody waits for an answer of many parts; a `Gathered` of them is the answer."""
+    """Somebody waits for an answer of many parts; a `Gathered` of them is the answer.
 
-    __slots__ = ("gathering", "hold_back", "progress", "timer", "to_whom")
+    `kinds` is how many kinds of configuration were asked for, for each is answered by itself.
+    """
+
+    __slots__ = ("gathering", "hold_back", "kinds", "progress", "timer", "to_whom")
 
     def __init__(
         self,
@@ -80,8 +85,11 @@ class Collection(Question):
         gathering: Gathering,
         progress: ProgressListener | None,
         to_whom: PartListener | None = None,
+        *,
+        kinds: int = 1,
     ) -> None:
         super().__init__(wanted, about, loop)
+        self.kinds = kinds
         self.gathering = gathering
         self.progress = progress
         self.to_whom = to_whom
@@ -101,10 +109,14 @@ class Collection(Question):
             if self.to_whom is not None and not self.answer.done():
                 self.hold_back = self.to_whom(value)
             self.add(value, value.sum_num, value.items, value.damaged, now)
-        elif isinstance(value, PresetList):
+        elif isinstance(value, Config):
+            names = [setting.name for setting in value.settings]
+            self.add(value, self.kinds, names or [value], 0, now)
+        elif isinstance(value, PresetList | CruiseTrackList | CruisePoints | SdCardStatus):
+            things = named_in(value)
             # Without SumNum, as in 2016, one message says all.
-            total = len(value.presets) if value.sum_num is None else value.sum_num
-            self.add(value, total if value.ok else 0, value.presets, value.damaged, now)
+            total = len(things) if value.sum_num is None else value.sum_num
+            self.add(value, total if value.ok else 0, things, value.damaged, now)
 
     def add(self, part: object, sum_num: int, items: Sequence[object], damaged: int, now: float) -> None:
         """One part more."""
@@ -139,18 +151,16 @@ class Collection(Question):
 class Handed(Collection):
     """Somebody waits for the raw answers to a question of any kind; `parts` of the `Gathered` are bodies.
 
-    `cmd_type` is the question's. An answer that names no SumNum is whole in itself. `kinds` is how many kinds of
-    configuration were asked for, for each is answered by itself.
+    `cmd_type` is the question's. An answer that names no SumNum is whole in itself.
     """
 
-    __slots__ = ("cmd_type", "kinds")
+    __slots__ = ("cmd_type",)
 
     def __init__(
         self, cmd_type: str, about: str, loop: asyncio.AbstractEventLoop, gathering: Gathering, *, kinds: int = 1
     ) -> None:
-        super().__init__(object, about, loop, gathering, None)
+        super().__init__(object, about, loop, gathering, None, kinds=kinds)
         self.cmd_type = cmd_type.lower()
-        self.kinds = kinds
 
     @property
     def is_gathered(self) -> bool:
@@ -195,6 +205,19 @@ def measure_any(body: bytes) -> tuple[int, list[Hashable], int]:
     count = sum(map(len, lists))
     # A cruise may come to one preset twice, so nothing in a thing names it: only a message said again is the same.
     return max(total, count), [(body, number) for number in range(count)], document.damaged
+
+
+def named_in(value: PresetList | CruiseTrackList | CruisePoints | SdCardStatus) -> Sequence[object]:
+    """What makes each thing of a list the same in two parts."""
+    match value:
+        case PresetList():
+            return value.presets
+        case CruiseTrackList():
+            return [track.number for track in value.tracks]
+        case SdCardStatus():
+            return [card.number for card in value.cards]
+    # A cruise may come to one preset twice, so nothing in a point names it: only a part said again is the same.
+    return [(value.points, number) for number in range(len(value.points))]
 
 
 def item_key(item: object) -> Hashable:

@@ -1,7 +1,8 @@
-"""ConfigDownload: how a device is set (GB/T 28181-2022 A.2.4.7, A.2.6.9), its answers kept as trees.
+"""ConfigDownload and DeviceConfig: how a device is set, and setting it (GB/T 28181-2022 A.2.3.2, A.2.4.7, A.2.6.9).
 
 A question names one or several kinds of configuration, and each is answered by a message of its own. Their contents
-are many and differ between makers, so they are kept as they were said: names, texts and attributes, nested.
+are many and differ between makers, so here they are kept as they were said: names, texts and attributes, nested. What
+they mean stands in `gb28181.settings`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 from xml.etree.ElementTree import Element
 
+from gb28181.manscdp.control import ControlResponse
 from gb28181.manscdp.fields import Fields, local_name, multiple, text_of
 from gb28181.manscdp.spelling import SPELLING
 from gb28181.manscdp.writing import Sheet, escaped
@@ -76,6 +78,20 @@ class ConfigQuery:
     kinds: tuple[str, ...] = ("BasicParam",)
 
 
+@dataclass(frozen=True, slots=True)
+class DeviceConfig:
+    """Sets a device. One element a message: there is one Result for all of them, and nobody says which one failed."""
+
+    root: ClassVar[str] = "Control"
+    cmd_type: ClassVar[str] = "DeviceConfig"
+    answer_type: ClassVar[type] = ControlResponse
+    in_parts: ClassVar[bool] = False
+
+    sn: int
+    device: str
+    settings: tuple[Setting, ...] = ()
+
+
 def read_config_query(sn: int, device: str, fields: Fields, damaged: int) -> ConfigQuery:
     return ConfigQuery(sn, device, multiple(fields.text("ConfigType")))
 
@@ -85,9 +101,17 @@ def write_config_query(said: ConfigQuery, sheet: Sheet) -> None:
 
 
 def read_config(sn: int, device: str, fields: Fields, damaged: int) -> Config:
-    room = iter(range(MOST_BRANCHES))
-    settings = tuple(_setting(child, room) for child in fields.element if local_name(child) not in _HEAD)
+    settings = _settings(fields)
     return Config(sn, device, fields.switch("Result") is not False, fields.text("Reason"), settings)
+
+
+def read_device_config(sn: int, device: str, fields: Fields, damaged: int) -> DeviceConfig:
+    return DeviceConfig(sn, device, _settings(fields))
+
+
+def _settings(fields: Fields) -> tuple[Setting, ...]:
+    room = iter(range(MOST_BRANCHES))
+    return tuple(_setting(child, room) for child in fields.element if local_name(child) not in _HEAD)
 
 
 def _setting(element: Element, room: Iterator[int]) -> Setting:
@@ -101,6 +125,11 @@ def _setting(element: Element, room: Iterator[int]) -> Setting:
 def write_config(said: Config, sheet: Sheet) -> None:
     sheet.result(said.ok)
     sheet.may("Reason", said.reason)
+    for setting in said.settings:
+        sheet.row(_printed(setting))
+
+
+def write_device_config(said: DeviceConfig, sheet: Sheet) -> None:
     for setting in said.settings:
         sheet.row(_printed(setting))
 

@@ -134,7 +134,7 @@ def read_control(sn: int, device: str, fields: Fields, damaged: int) -> DeviceCo
         i_frame=fields.text("IFrameCmd", "IFameCmd").casefold() == "send",
         zoom_in=_read_box(fields.inside("DragZoomIn")),
         zoom_out=_read_box(fields.inside("DragZoomOut")),
-        home_position=_read_home(fields.inside("HomePosition")),
+        home_position=read_home(fields.inside("HomePosition")),
         precise=_read_precise(fields.inside("PTZPreciseCtrl")),
         upgrade=_read_upgrade(fields.inside("DeviceUpgrade")),
         format_card=fields.count("FormatSDCard"),
@@ -160,7 +160,8 @@ def _read_box(fields: Fields | None) -> Box | None:
     return Box(*sides) if len(sides) == len(_BOX) else None
 
 
-def _read_home(fields: Fields | None) -> HomePosition | None:
+def read_home(fields: Fields | None) -> HomePosition | None:
+    """A home position; None when it does not say whether it is on."""
     if fields is None:
         return None
     enabled = switch(fields.text("Enabled"))
@@ -202,7 +203,7 @@ def write_control(said: DeviceControl, sheet: Sheet) -> None:
     _write_i_frame(said, sheet)
     _write_box("DragZoomIn", said.zoom_in, sheet)
     _write_box("DragZoomOut", said.zoom_out, sheet)
-    _write_home(said.home_position, sheet)
+    write_home(said.home_position, sheet)
     _write_precise(said.precise, sheet)
     _write_upgrade(said.upgrade, sheet)
     sheet.may("FormatSDCard", said.format_card)
@@ -243,7 +244,8 @@ def _write_box(name: str, box: Box | None, sheet: Sheet) -> None:
         sheet.close(name)
 
 
-def _write_home(home: HomePosition | None, sheet: Sheet) -> None:
+def write_home(home: HomePosition | None, sheet: Sheet) -> None:
+    """Its element, where there is one."""
     if home is not None:
         sheet.open("HomePosition")
         sheet.must("Enabled", home.enabled)

@@ -14,13 +14,16 @@ from gb28181.manscdp import (
     catalog,
     config,
     control,
+    cruise,
     device_info,
     device_status,
     document,
+    home_position,
     keepalive,
     position,
     preset,
     record_info,
+    sd_card,
     status,
 )
 from gb28181.manscdp.fields import Fields, local_name
@@ -52,6 +55,10 @@ Query = (
     | config.ConfigQuery
     | position.MobilePositionQuery
     | position.PtzPositionQuery
+    | home_position.HomePositionQuery
+    | cruise.CruiseTrackListQuery
+    | cruise.CruiseTrackQuery
+    | sd_card.SdCardStatusQuery
 )
 """What asks for a typed answer; each names its `answer_type` and whether the answer comes `in_parts`."""
 
@@ -69,6 +76,11 @@ Manscdp = (
     | control.ControlResponse
     | preset.PresetList
     | config.Config
+    | config.DeviceConfig
+    | home_position.HomePositionAnswer
+    | cruise.CruiseTrackList
+    | cruise.CruisePoints
+    | sd_card.SdCardStatus
     | position.MobilePosition
     | position.PtzPosition
     | position.PtzPositionNotice
@@ -168,7 +180,17 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("query", "ptzposition"): position.read_ptz_position_query,
     ("response", "ptzposition"): position.read_ptz_position,
     ("notify", "ptzposition"): position.read_ptz_position_notice,
+    ("query", "homepositionquery"): home_position.read_home_position_query,
+    ("response", "homepositionquery"): home_position.read_home_position,
+    ("query", "cruisetracklistquery"): cruise.read_cruise_list_query,
+    ("response", "cruisetracklistquery"): cruise.read_cruise_list,
+    ("query", "cruisetrackquery"): cruise.read_cruise_query,
+    ("response", "cruisetrackquery"): cruise.read_cruise_points,
+    ("query", "sdcardstatus"): sd_card.read_sd_card_query,
+    ("response", "sdcardstatus"): sd_card.read_sd_cards,
+    ("response", "storagecardstatusquery"): sd_card.read_sd_cards,  # so called in drafts of 2022
     ("control", "devicecontrol"): control.read_control,
+    ("control", "deviceconfig"): config.read_device_config,
     ("response", "devicecontrol"): control.read_control_response,
     ("response", "deviceconfig"): control.read_control_response,
     ("response", "broadcast"): control.read_control_response,
@@ -200,6 +222,15 @@ _WRITERS: dict[type, Callable[[Any, Sheet], None]] = {
     position.PtzPositionQuery: lambda query, sheet: None,
     position.PtzPosition: position.write_ptz_position,
     position.PtzPositionNotice: position.write_ptz_position,
+    home_position.HomePositionQuery: lambda query, sheet: None,
+    home_position.HomePositionAnswer: home_position.write_home_position,
+    cruise.CruiseTrackListQuery: lambda query, sheet: None,
+    cruise.CruiseTrackList: cruise.write_cruise_list,
+    cruise.CruiseTrackQuery: cruise.write_cruise_query,
+    cruise.CruisePoints: cruise.write_cruise_points,
+    sd_card.SdCardStatusQuery: lambda query, sheet: None,
+    sd_card.SdCardStatus: sd_card.write_sd_cards,
+    config.DeviceConfig: config.write_device_config,
     control.DeviceControl: control.write_control,
     control.ControlResponse: control.write_control_response,
     status.MediaStatus: status.write_media_status,

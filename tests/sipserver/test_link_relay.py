@@ -50,18 +50,18 @@ async def online(make_house, make_camera, until_true):
 
 async def test_an_answer_of_a_kind_nobody_reads_comes_back_as_it_was_sent(make_house, make_camera, until_true):
     _, camera, link = await online(make_house, make_camera, until_true)
-    kind = "CruiseTrackQuery"
+    kind = "ConfigDefence"
 
     async def answer(asked: Manscdp) -> None:
         assert isinstance(asked, Unknown) and asked.cmd_type == kind
-        body = f"<Response><CmdType>{kind}</CmdType><SN>{asked.sn}</SN><Odd a='1'>巡航</Odd></Response>"
+        body = f"<Response><CmdType>{kind}</CmdType><SN>{asked.sn}</SN><Odd a='1'>布防</Odd></Response>"
         await camera.send("MESSAGE", body.encode("gb18030"))
 
     camera.answer = answer
     query = f"<Query><CmdType>{kind}</CmdType><SN>{{}}</SN><DeviceID>{CHANNEL}</DeviceID></Query>"
     bodies = await link.relay(lambda sn: query.format(sn).encode())
     assert len(bodies) == 1
-    assert "<Odd a='1'>巡航</Odd>".encode("gb18030") in bodies[0]
+    assert "<Odd a='1'>布防</Odd>".encode("gb18030") in bodies[0]
 
 
 async def test_parts_of_a_record_list_are_gathered_until_the_sum_is_there(make_house, make_camera, until_true):
