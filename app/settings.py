@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from broker.arbitration import SteeringSettings
 from broker.broker import BrokerSettings
 from broker.sources import SourceSettings
 from gb28181.code import GbCode
@@ -68,6 +69,7 @@ class Settings:
     media_hosts: MediaHostsSettings = field(default_factory=MediaHostsSettings)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
+    steering: SteeringSettings = field(default_factory=SteeringSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
+from broker.arbitration import Arbitration
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
@@ -102,7 +103,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     with needing(f"SIP 地址 {sip} ", f"the SIP address {sip}", cure):
         await stack.start()
     taken.push_async_callback(broker.close)
-    levers = Levers(below)
+    levers = Levers(below, arbitration=Arbitration(settings.steering, bus.tell))
     taken.push_async_callback(levers.close)
     await keeper.start()
     taken.push_async_callback(keeper.close)

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple, TypeVar
 
+from broker.arbitration import Arbitration
 from gb28181 import ptz
 from gb28181.manscdp.control import DeviceControl
 from gb28181.peer import Neighbours, PeerError
@@ -43,9 +44,13 @@ class _Hand(NamedTuple):
 
 class Levers:
     """Whoever steers says so again in time, or the motion ends: a browser that died cannot say stop, and neither can a
-    platform above whose line is cut. Operators here and platforms above share the levers; the last hand counts."""
+    platform above whose line is cut. Operators here and platforms above share the levers; `arbitration` says whose
+    hand counts."""
 
-    def __init__(self, neighbours: Neighbours, *, again_s: float = AGAIN_S) -> None:
+    def __init__(
+        self, neighbours: Neighbours, *, again_s: float = AGAIN_S, arbitration: Arbitration | None = None
+    ) -> None:
+        self.arbitration = arbitration or Arbitration()
         self._neighbours = neighbours
         self._again_s = again_s
         self._held: dict[_Lever, _Hand] = {}
@@ -77,6 +82,12 @@ class Levers:
         if ends and self._held.get(lever) is held:
             self._let_go(lever)
         return said
+
+    def drop(self, owner: str, code: str) -> None:
+        """A camera changed hands: what the former one set in motion ends now."""
+        for lever in [lever for lever in self._held if (lever.owner, lever.code) == (owner, code)]:
+            self._held[lever].timer.cancel()
+            self._expire(lever)
 
     async def close(self) -> None:
         """Stop whatever still moves: when we are gone nobody will."""

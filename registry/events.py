@@ -136,6 +136,23 @@ class NoticeHeard:
 
 
 @dataclass(frozen=True, slots=True)
+class SteeringChanged:
+    """A camera of `owner` is in another hand, held longer, or free (`holder` "").
+
+    `until` is UNIX time. `lost_by` is whom it was taken from before its time, and `taken_by` who did.
+    """
+
+    owner: str
+    code: str
+    holder: str = ""
+    name: str = ""
+    until: float = 0.0
+    on_purpose: bool = False
+    lost_by: str = ""
+    taken_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class StreamChanged:
     """A stream began, failed or ended; `state` is broker.stream's word."""
 
@@ -198,6 +215,7 @@ Event = (
     | PositionReported
     | PtzPositionReported
     | NoticeHeard
+    | SteeringChanged
     | StreamChanged
     | UpperChanged
     | UpperStateChanged

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from broker.arbitration import SteeringHeld
 from broker.watch import WatchFailed
 from gb28181.peer import Hop, PeerError, PeerOffline, PeerRefused, PeerSilent
 
@@ -127,9 +128,16 @@ def _unforeseen(error: Exception) -> Problem:
     return Problem(500, "internal", "Something failed on our side; the log has it.")
 
 
+def _steering_held(error: SteeringHeld) -> Problem:
+    hold = error.hold
+    details = {"holder": hold.steerer.name, "until": hold.until, "on_purpose": hold.on_purpose}
+    return Problem(409, "steering-held", str(error), details)
+
+
 # In order: the first kind that fits speaks.
 TRANSLATIONS: tuple[tuple[type[Exception], Any], ...] = (
     (WatchFailed, _watch_failed),
+    (SteeringHeld, _steering_held),
     (PeerOffline, _peer_failed(409, "device-offline")),
     (PeerSilent, _peer_failed(504, "device-silent")),
     (PeerRefused, _peer_failed(502, "device-refused")),

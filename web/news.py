@@ -18,6 +18,7 @@ from registry.events import (
     RecordingChanged,
     RegistrationRefused,
     SharingChanged,
+    SteeringChanged,
     StreamChanged,
     UpperChanged,
     UpperStateChanged,
@@ -82,6 +83,10 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
                 "note": event.note,
             }
             return [News("recording", (recording, state == "segment"), lambda: told_as, Role.OPERATOR)]
+        case SteeringChanged(owner=owner, code=code):
+            # Who lost a camera is told so even when it changes hands again at once.
+            about = (owner, code, event.lost_by)
+            return [News("steering", about, lambda: event, Role.OPERATOR)]
         case AlarmRaised():
             return [News("alarm", object(), lambda: event)]
         case _:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Iterable
 import msgspec
 from aiohttp import web
 
+from broker.arbitration import Arbitration
 from broker.levers import Levers
 from web.api.table import ROUTES
 from web.auth import Gate, Proof, Who
@@ -84,7 +85,7 @@ def make_app(
         throttle=Throttle(),
         feed=feed,
         leases=leases,
-        levers=services.levers if services.levers is not None else Levers(services.neighbours),
+        levers=_levers(services),
         lobby=lobby,
         openapi=msgspec.json.encode(document(services.system().version)),
         catalogs=catalogs,
@@ -157,3 +158,9 @@ async def _lives(desk: Desk, who: Who) -> bool:
         return await desk.gate.by_token(who.token) is not None
     keys = desk.services.accounts.keys()
     return any(f"key:{key.id}" == who.id and (key.expires is None or key.expires > time.time()) for key in keys)
+
+
+def _levers(services: Services) -> Levers:
+    if services.levers is not None:  # one that holds nothing is false
+        return services.levers
+    return Levers(services.neighbours, arbitration=Arbitration(tell=services.bus.tell))

@@ -11,8 +11,10 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 
+from broker.arbitration import Grip, Steerer, SteeringHeld, grip_of
 from broker.levers import Levers
 from gb28181 import ptz
+from gb28181.hops import write_warnings
 from gb28181.identity import HEADER
 from gb28181.manscdp.alarm import AlarmResponse
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
@@ -21,7 +23,7 @@ from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp, Unknown, parse
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
-from gb28181.peer import PeerError, PeerOffline
+from gb28181.peer import Hop, PeerError, PeerOffline
 from registry.events import NoticeHeard
 from registry.platform import Upper
 from sipserver.above.codes import recoded, with_other_sn
@@ -55,6 +57,8 @@ class AnswersTally:
     catalogs: int = 0
     catalog_items: int = 0
     refused: int = 0
+    held: int = 0
+    """Commands for cameras that others steered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +176,36 @@ class Answers:
         except Exception:
             incoming.respond(500)
             raise
+        held = None if shared is None else self._held(wish, shared)
         if shared is None:
             self.tally.unshared += 1
             incoming.respond(404)
+        elif held is not None:
+            self.tally.held += 1
+            hop = Hop(self._settings.code, "MESSAGE DeviceControl", 403, str(held))
+            incoming.respond(403, headers=[("Warning", text) for text in write_warnings(self._settings.code, (hop,))])
         elif self._begin(wish, shared):
             incoming.respond(200)
         else:
             self._busy(incoming)
+
+    def _held(self, wish: _Wish, shared: Shared) -> SteeringHeld | None:
+        """Who keeps this upper from steering the camera (signalling 9.7)."""
+        value = wish.value
+        if not isinstance(value, DeviceControl):
+            return None
+        owner, _ = self._reachable(shared)
+        try:
+            self._levers.arbitration.check(owner, shared.code, self._steerer(wish), grip_of(value))
+        except SteeringHeld as held:
+            return held
+        return None
+
+    def _steerer(self, wish: _Wish) -> Steerer:
+        upper = wish.liaison.upper
+        rank = self._levers.arbitration.settings.rank_of_upper(upper.code)
+        priority = wish.value.priority if isinstance(wish.value, DeviceControl) else None
+        return Steerer(f"upper:{upper.code}", upper.shown_name, rank, priority or 0)
 
     def _begin(self, wish: _Wish, shared: Shared) -> bool:
         """Put the work in its queue; false when there is no room."""
@@ -288,7 +315,7 @@ class Answers:
             self._remember_session(wish)
         try:
             answers = await self._ask_below(wish, shared)
-        except PeerError as failed:
+        except (PeerError, SteeringHeld) as failed:
             self.tally.failed_below += 1
             log.info(
                 "%s about %s for %s failed below: %s", value.cmd_type, value.device, wish.liaison.upper.code, failed
@@ -369,10 +396,12 @@ class Answers:
                 may_wait=command is None,
             )
 
-        if command is None or tiers > 1:
-            return await say()  # a platform below watches over its own cameras
-        hold_s = self._settings.ptz_hold_s
-        return await self._levers.steer(owner, shared.code, command, say, hold_s=hold_s, identity=identity)
+        grip = grip_of(value) if isinstance(value, DeviceControl) else Grip.NONE
+        with self._levers.arbitration.turn(owner, shared.code, self._steerer(wish), grip):
+            if command is None or tiers > 1:
+                return await say()  # a platform below watches over its own cameras
+            hold_s = self._settings.ptz_hold_s
+            return await self._levers.steer(owner, shared.code, command, say, hold_s=hold_s, identity=identity)
 
     def _reachable(self, shared: Shared) -> tuple[str, PeerBelow | None]:
         """The first neighbour online of those that have it, else the first that is expected after our restart."""

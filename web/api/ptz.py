@@ -9,9 +9,9 @@ import msgspec
 from msgspec import Meta
 
 from gb28181 import ptz
-from gb28181.manscdp.control import DeviceControl
 from gb28181.manscdp.preset import PresetList, PresetQuery
-from gb28181.peer import Gathered, Peer, PeerOffline
+from gb28181.peer import Gathered
+from web.api.reach import patience, peer_of, turn_lever
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -60,8 +60,6 @@ class Presets(msgspec.Struct, frozen=True):
     complete: bool
 
 
-EACH_TIER_S = 10.0
-"""How long each tier on the way to a camera may take for its answer."""
 PRESET_ACTIONS = {"set": ptz.PresetAction.SET, "call": ptz.PresetAction.CALL, "delete": ptz.PresetAction.DELETE}
 
 
@@ -74,20 +72,10 @@ PRESET_ACTIONS = {"set": ptz.PresetAction.SET, "call": ptz.PresetAction.CALL, "d
     body_example=Steering(pan=0.5, tilt=-0.25),
 )
 async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
-    """Steer a camera."""
+    """Steer a camera; it is then yours for some seconds, see `holds`."""
     command = command_of(body)
-    peer = await _peer_of(visit, owner, code)
-    digits = ptz.encode(command, doubled=peer.dialect.doubles_pan_speed)
     name = body.preset.name if body.preset is not None and body.preset.action == "set" else ""
-    control = DeviceControl(sn=0, device=code, ptz=digits, preset_name=name)
-    await visit.desk.levers.steer(
-        owner,
-        code,
-        command,
-        lambda: peer.tell(control),
-        hold_s=visit.desk.settings.ptz_hold_s,
-        identity=_identity(visit, owner),
-    )
+    await turn_lever(visit, owner, code, command, preset_name=name)
 
 
 @route(
@@ -99,8 +87,8 @@ async def steer(visit: Visit, owner: Code, code: Code, body: Steering) -> None:
 )
 async def presets(visit: Visit, owner: Code, code: Code) -> Presets:
     """The presets a camera knows."""
-    peer = await _peer_of(visit, owner, code)
-    answer = await peer.ask(PresetQuery(sn=0, device=code), timeout_s=await _patience(visit, owner, code))
+    peer = await peer_of(visit, owner, code)
+    answer = await peer.ask(PresetQuery(sn=0, device=code), timeout_s=await patience(visit, owner, code))
     parts = answer.parts if isinstance(answer, Gathered) else (answer,)
     lists = [part for part in parts if isinstance(part, PresetList)]
     if any(not part.ok for part in lists):
@@ -138,29 +126,3 @@ def command_of(wish: Steering) -> ptz.Command:
     if lens or (is_of_lens and still):
         return ptz.FocusIris(focus=wish.focus or 0.0, iris=wish.iris or 0.0)
     return ptz.Stop()
-
-
-async def _peer_of(visit: Visit, owner: str, code: str) -> Peer:
-    directory = visit.services.directory
-    # A camera that has told no catalog yet is its own channel.
-    is_itself = code == owner and directory.device(owner) is not None
-    if not is_itself and await directory.channel(owner, code) is None:
-        raise Problem(404, "unknown-channel", f"{owner} has no channel {code}.")
-    peer = visit.services.neighbours.peer(owner)
-    if peer is None:
-        raise PeerOffline(f"{owner} is not online")
-    identity = _identity(visit, owner)
-    return peer.in_name_of(identity) if identity else peer
-
-
-def _identity(visit: Visit, owner: str) -> str:
-    """Only what leaves our realm says who asks; a camera of ours has no use for it."""
-    device = visit.services.directory.device(owner)
-    return visit.identity if device is not None and device.is_platform else ""
-
-
-async def _patience(visit: Visit, owner: str, code: str) -> float | None:
-    """Each platform on the way waits for the next one down; a device of our own gets the usual patience."""
-    channel = await visit.services.directory.channel(owner, code)
-    platforms = visit.services.directory.platforms_to(channel) if channel is not None else ()
-    return EACH_TIER_S * (1 + len(platforms)) if platforms else None

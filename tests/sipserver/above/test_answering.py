@@ -6,8 +6,10 @@ import asyncio
 import dataclasses
 from itertools import pairwise
 
+from broker.arbitration import Steerer
 from gb28181 import ptz
 from gb28181.dialect import DIALECTS, STANDARD
+from gb28181.hops import read_warnings
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
@@ -410,3 +412,21 @@ async def test_a_catalog_of_another_edition_has_that_editions_elements(make_uppe
     await until_true(lambda: new.told(Catalog) and old.told(Catalog))
     assert b"<Owner>" in old.heard.bodies[-1] and b"<Owner>" not in new.heard.bodies[-1]
     assert new.catalog(9)[0].items[0].name == old.catalog(9)[0].items[0].name == "门口"
+
+
+async def test_an_upper_that_steers_what_an_operator_steers_is_refused_and_told_who_holds_it(joined, until_true):
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    arbitration = house.levers.arbitration
+    arbitration.hold(DEVICE, CAMERA, Steerer("user:wang", "wang", 200), 60)
+    refused = await upper.say(turn(1, ptz.Move(pan=1.0)))
+    assert refused.status == 403
+    (hop,) = read_warnings(refused.headers.all("Warning"))
+    assert (hop.who, hop.status) == (OUR_CODE, 403) and "steered by wang until" in hop.reason
+    # What does not steer is nobody's to refuse, and the upper's own motion goes down when the camera is free again.
+    assert (await upper.say(DeviceControl(2, CAMERA, guard=True))).status == 200
+    arbitration.give_back(DEVICE, CAMERA, Steerer("user:wang", "wang", 200))
+    assert (await upper.say(turn(3, ptz.Move(pan=1.0)))).status == 200
+    await until_true(lambda: len(house.peer.handed) == 2)
+    hold = arbitration.of(DEVICE, CAMERA)
+    assert hold is not None and hold.steerer.key == f"upper:{UPPER_CODE}"
