@@ -12,9 +12,11 @@ import msgspec
 
 from broker.arbitration import SteeringSettings
 from broker.broker import BrokerSettings
+from broker.snapshots import SnapshotSettings
 from broker.sources import SourceSettings
 from gb28181.code import GbCode
 from media.gatehouse import MediaHostsSettings
+from media.kitchen.kitchen import KitchenSettings
 from media.local import PlaneSettings
 from registry.store.migrate import driver_url
 from sipserver.above.settings import AboveSettings
@@ -68,6 +70,8 @@ class Settings:
     media: PlaneSettings = field(default_factory=PlaneSettings)
     media_hosts: MediaHostsSettings = field(default_factory=MediaHostsSettings)
     broker: BrokerSettings = field(default_factory=BrokerSettings)
+    kitchen: KitchenSettings = field(default_factory=KitchenSettings)
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     web: WebSettings = field(default_factory=WebSettings)

@@ -14,15 +14,18 @@ from typing import Any
 
 from aiohttp import web
 
-from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, CannotStart, media_key, move_in, needing
+from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, SNAPSHOTS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
 from broker.arbitration import Arbitration
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.recordings import Recordings
+from broker.snapshot_plans import SnapshotPlans
+from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
 from media.gatehouse import Gatehouse
+from media.kitchen.kitchen import Kitchen
 from media.local import LocalPlane
 from media.outlets.segment import recover
 from media.workers import Workers, together
@@ -111,6 +114,14 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     kept = Recordings(broker, bus, recordings, broker.recorder_statistics)
     taken.push_async_callback(kept.close)
 
+    kitchen = Kitchen(settings.kitchen)
+    taken.push_async_callback(kitchen.close)
+    snapshots = Snapshots(broker, kitchen, data / SNAPSHOTS, settings.snapshots)
+    taken.push_async_callback(snapshots.close)
+    snapshot_plans = SnapshotPlans(snapshots, data / SNAPSHOTS / "plans.json")
+    await snapshot_plans.start()
+    taken.push_async_callback(snapshot_plans.close)
+
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
     above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
@@ -161,6 +172,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         media_admit=gatehouse.admit if gatehouse is not None else _nobody,
         sources=keeper,
         recordings=kept,
+        snapshots=snapshots,
+        snapshot_plans=snapshot_plans,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

@@ -20,6 +20,7 @@ from broker.stream import FINISHED, Detour, Errand, Pace, Stream, StreamKey
 from broker.watch import (
     InletStatistics,
     Lease,
+    Peek,
     RecorderStatistics,
     RecordTo,
     RtpTo,
@@ -34,6 +35,7 @@ from gb28181.peer import Hop, Neighbours, PeerError, PeerRefused, PeerSilent
 from media.plane import (
     FirstFrame,
     Inlet,
+    KeyFrame,
     MediaPlane,
     NoCapacity,
     OutletClosed,
@@ -179,6 +181,12 @@ class Broker:
         held = self._leases.get(lease_id)
         if held is not None and held.sends:
             held.plane.begin(held.outlet)
+
+    async def key_frame(self, lease_id: str, within_s: float) -> KeyFrame:
+        """The kept picture of the stream of a lease, or its next key frame. Raises KeyError when the lease or its
+        stream is gone, NoCapacity when none came `within_s`."""
+        held = self._leases[lease_id]
+        return await held.plane.key_frame(held.inlet, within_s)
 
     def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None:
         """Call `listener(reason)` once, when the lease ends by itself and not by `release`; at once when it has.
@@ -369,6 +377,8 @@ class Broker:
                 elif isinstance(watch.outlet, RecordTo):
                     wish = RecordingWish(watch.outlet.recording, watch.outlet.form)
                     outlet, address = (await plane.attach_recording(inlet.id, wish)).outlet, ""
+                elif isinstance(watch.outlet, Peek):
+                    outlet, address = f"peek-{claim}", ""
                 else:
                     outlet, address = await plane.attach(inlet.id, watch.outlet, audio=watch.audio)
             except (NoCapacity, NoNumber) as error:

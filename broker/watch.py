@@ -26,6 +26,7 @@ __all__ = [
     "InletStatistics",
     "Lease",
     "OutletKind",
+    "Peek",
     "RecordTo",
     "RecorderStatistics",
     "RecordingForm",
@@ -80,6 +81,11 @@ class RecordTo:
 
 
 @dataclass(frozen=True, slots=True)
+class Peek:
+    """No outlet: somebody who asks for a single picture now and then, see `Broker.key_frame`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """Somebody wants to see `channel`, a channel of the peer `owner`, through `outlet`.
 
@@ -89,7 +95,7 @@ class Watch:
 
     owner: str
     channel: str
-    outlet: OutletKind | RtpTo | RecordTo
+    outlet: OutletKind | RtpTo | RecordTo | Peek
     kind: WatchKind = WatchKind.LIVE
     stream_number: int = 0
     audio: bool = True

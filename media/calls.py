@@ -24,6 +24,7 @@ ASKED = (
     "attach_recording",
     "detach",
     "drain",
+    "key_frame",
     "close",
 )
 """Calls of MediaPlane that have an answer."""

@@ -81,6 +81,16 @@ class Fanout:
         return tuple(self._kept)
 
     @property
+    def kept_since(self) -> float:
+        """When that key frame came."""
+        return self._kept_since
+
+    @property
+    def parameter_sets(self) -> tuple[bytes, ...]:
+        """What a decoder must know before any picture; without start codes."""
+        return self._parameters.sets if self._parameters is not None else ()
+
+    @property
     def viewers(self) -> int:
         return sum(rendition.viewers for rendition in self._renditions.values())
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from media.annexb import START_CODE, parameter_sets
 from media.fanout import Fanout, KeepLimits
 from media.frame import Codec, Frame
 from media.inlets.rounds import Rounds
@@ -36,6 +37,7 @@ from media.plane import (
     Aim,
     Inlet,
     InletStatistics,
+    KeyFrame,
     KeyFrameWanted,
     NoCapacity,
     OutletKind,
@@ -209,6 +211,7 @@ class LocalPlane:
     ) -> None:
         self.settings = settings or PlaneSettings()
         self._clock = clock
+        self._wall = wall
         self._signer = Signer(self.settings.secret or secrets.token_bytes(32))
         self._doors = Doors(self.settings.prefix, self._signer, self, wall)
         self._ports = Ports(
@@ -548,6 +551,31 @@ class LocalPlane:
         # What the network still carries, and what waits to be put in order, is not in any queue of ours yet.
         await asyncio.sleep(min(self.settings.reorder_hold_s + 2 * TICK_S, within_s))
         await self._senders.drained(inlet, until)
+
+    async def key_frame(self, inlet: str, within_s: float) -> KeyFrame:
+        session = self._sessions[inlet]
+        until = self._clock() + within_s
+        session.look()
+        try:
+            if not session.fanout.has_kept:
+                self._tell(KeyFrameWanted(inlet, "a still picture is wanted and none is kept"))
+            while not session.fanout.has_kept:
+                if self._clock() >= until:
+                    raise NoCapacity(f"no key frame came in {within_s:g} s")
+                await asyncio.sleep(TICK_S)
+                if self._sessions.get(inlet) is not session:
+                    raise KeyError(inlet)
+            return self._kept_picture(session.fanout)
+        finally:
+            session.look_away()
+
+    def _kept_picture(self, fanout: Fanout) -> KeyFrame:
+        first = fanout.kept[0]
+        sets = fanout.parameter_sets
+        # A key frame may come without its parameter sets where they were told before.
+        known = parameter_sets(first.codec, first.data)
+        told = b"" if known else b"".join(b"\0" + START_CODE + each for each in sets)
+        return KeyFrame(first.codec, told + first.data, self._wall() - (self._clock() - fanout.kept_since))
 
     def _tolerance(self) -> Tolerance:
         settings = self.settings

@@ -327,6 +327,25 @@ class RecordingResumed:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyFrame:
+    """A picture that stands by itself, as it came: Annex-B with its parameter sets. `at` is UNIX seconds."""
+
+    codec: Codec
+    data: bytes = field(repr=False)
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Photograph:
+    """A picture for people: a JPEG, and a small one to leaf through."""
+
+    jpeg: bytes = field(repr=False)
+    thumb: bytes = field(repr=False)
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class OutletClosed:
     """A viewer left, was cut, or never came to its address in time; or a sender's receiver is gone or too slow."""
 
@@ -502,6 +521,10 @@ class MediaPlane(Protocol):
 
     async def drain(self, inlet: str, within_s: float) -> None:
         """Wait until what came in has gone out to every sender, `within_s` at the longest."""
+
+    async def key_frame(self, inlet: str, within_s: float) -> KeyFrame:
+        """The picture that is kept, or the next that stands by itself. Raises KeyError for an inlet that is gone, and
+        NoCapacity when none came `within_s`."""
 
     async def close(self, inlet: str) -> None:
         """Cut all viewers, give the port back; harmless when closed."""

@@ -19,6 +19,7 @@ from media.plane import (
     Aim,
     Inlet,
     InletStatistics,
+    KeyFrame,
     NoCapacity,
     OutletClosed,
     OutletKind,
@@ -241,6 +242,10 @@ class RemotePlane:
 
     async def drain(self, inlet: str, within_s: float) -> None:
         await self._ask_kindly("drain", inlet, within_s, patience_s=within_s)
+
+    async def key_frame(self, inlet: str, within_s: float) -> KeyFrame:
+        picture: KeyFrame = await self._ask("key_frame", KeyError, inlet, within_s, patience_s=within_s)
+        return picture
 
     async def close(self, inlet: str) -> None:
         self._inlets.pop(inlet, None)

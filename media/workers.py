@@ -8,15 +8,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
 import secrets
 import signal
 import socket
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from aiohttp import web
@@ -25,6 +22,7 @@ from media.local import PlaneSettings
 from media.outlets.doors import Doors
 from media.plane import MediaHost, OutletKind, PlaneEvent, Seating, WorkerStatistics
 from media.ports import slice_of
+from media.process import Process, launch, say_goodbye
 from media.remote import RemotePlane
 from media.signing import Signer
 from media.watching import watch
@@ -42,27 +40,7 @@ STEADY_S = 30.0
 """One that lived so long begins at the first pause again."""
 SPARE_AFTER_S = 10.0
 """A spare one is made so long after a worker was started, when there is nothing more urgent."""
-GOODBYE_S = 3.0
 DYING_S = 0.3
-HOUSE = str(Path(__file__).resolve().parent.parent)
-
-
-@dataclass(slots=True)
-class _Process:
-    """A process that was started, and our end of its socket."""
-
-    child: asyncio.subprocess.Process
-    sock: socket.socket
-    is_fresh: bool = True
-
-    @property
-    def pid(self) -> int:
-        return self.child.pid
-
-    async def kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            self.child.kill()  # one that was stopped obeys this, too
-        await self.child.wait()
 
 
 SINCE_START = (
@@ -85,7 +63,7 @@ class _Post:
 
     name: str
     settings: PlaneSettings
-    process: _Process | None = None
+    process: Process | None = None
     plane: RemotePlane | None = None
     restarts: int = 0
     last_end: str = ""
@@ -107,7 +85,7 @@ class Workers:
         self._listeners: list[Callable[[PlaneEvent], None]] = []
         self._has_spare = settings.worker_spare
         self._spare: asyncio.Task[None] | None = None
-        self._ready: _Process | None = None
+        self._ready: Process | None = None
         self._are_up = asyncio.Event()
         self._past: dict[str, Any] = {}
         """What workers that are gone had counted since their start."""
@@ -136,7 +114,7 @@ class Workers:
             if post.plane is not None:
                 post.plane.order("stop")
         processes = [post.process for post in self._posts if post.process is not None]
-        await asyncio.gather(*(_say_goodbye(process) for process in processes))
+        await asyncio.gather(*(say_goodbye(process) for process in processes))
         for post in self._posts:
             if post.keeping is not None:
                 post.keeping.cancel()
@@ -240,7 +218,7 @@ class Workers:
             post.plane = post.process = None
             await process.kill()
 
-    async def _take_process(self) -> _Process:
+    async def _take_process(self) -> Process:
         """The spare one, or a fresh one; a new spare is made later."""
         ready, self._ready = self._ready, None
         if self._has_spare and (self._spare is None or self._spare.done()):
@@ -249,12 +227,12 @@ class Workers:
             return ready
         if ready is not None:
             ready.sock.close()
-        return await _launch()
+        return await launch("media.start")
 
     async def _make_spare(self) -> None:
         await asyncio.sleep(SPARE_AFTER_S)
         try:
-            self._ready = await _launch()
+            self._ready = await launch("media.start")
         except OSError as error:
             log.warning("no spare media worker could be started: %s", error)
         else:
@@ -264,7 +242,7 @@ class Workers:
         if len(self.hosts()) == len(self._posts):
             self._are_up.set()
 
-    async def _reason(self, plane: RemotePlane, process: _Process) -> str:
+    async def _reason(self, plane: RemotePlane, process: Process) -> str:
         """What is to be said of its end: how the process died says more than that its socket closed."""
         if plane.was_given_up:
             return plane.over.result()
@@ -282,25 +260,6 @@ class Workers:
         return f"<Workers {', '.join(repr(post.plane) for post in self._posts)}>"
 
 
-async def _launch() -> _Process:
-    """A process that waits for its orders. Raises OSError."""
-    ours, theirs = socket.socketpair()
-    try:
-        child = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "media.start", "--socket", str(theirs.fileno()), "--parent", str(os.getpid())),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            pass_fds=(theirs.fileno(),),
-            env={**os.environ, "PYTHONPATH": os.pathsep.join((HOUSE, os.environ.get("PYTHONPATH", "")))},
-        )
-    except BaseException:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    return _Process(child, ours)
-
-
 def is_running(pid: int) -> bool:
     """Whether a process works or waits for its turn, as against sleeping, being stopped or dead; False where nobody
     can say."""
@@ -309,13 +268,6 @@ def is_running(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] == "R"
     except (OSError, IndexError):
         return False
-
-
-async def _say_goodbye(process: _Process) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(GOODBYE_S):
-            await process.child.wait()
-    await process.kill()
 
 
 def _settings_of(settings: PlaneSettings, number: int) -> PlaneSettings:

@@ -170,6 +170,8 @@ def estate_settings(**changes: Any) -> Settings:
             media_hosts=replace(defaults.media_hosts, **({"host": "127.0.0.1"} | changes.get("media_hosts", {}))),
             broker=replace(defaults.broker, **({"linger_s": 0.5} | changes.get("broker", {}))),
             sources=replace(defaults.sources, **({"ask_every_s": 1.0} | changes.get("sources", {}))),
+            snapshots=replace(defaults.snapshots, **({"keep_free_bytes": 0} | changes.get("snapshots", {}))),
+            kitchen=replace(defaults.kitchen, **changes.get("kitchen", {})),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 
 from broker.levers import Levers
 from broker.recordings import Recordings
+from broker.snapshot_plans import SnapshotPlans
+from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
@@ -201,6 +203,9 @@ class Services:
     """Sources of our own; None where there may be none."""
     recordings: Recordings | None = None
     """None where nothing is recorded."""
+    snapshots: Snapshots | None = None
+    """None where no photographs are taken."""
+    snapshot_plans: SnapshotPlans | None = None
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple
