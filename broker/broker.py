@@ -375,7 +375,8 @@ class Broker:
                     sender = await self._attach_sender(watch, watch.outlet, plane, inlet, taken)
                     outlet, address = sender.outlet, ""
                 elif isinstance(watch.outlet, RecordTo):
-                    wish = RecordingWish(watch.outlet.recording, watch.outlet.form)
+                    to = watch.outlet
+                    wish = RecordingWish(to.recording, to.form, to.with_kept, to.began_ms)
                     outlet, address = (await plane.attach_recording(inlet.id, wish)).outlet, ""
                 elif isinstance(watch.outlet, Peek):
                     outlet, address = f"peek-{claim}", ""

@@ -1,5 +1,5 @@
-"""Recordings that people begin and end: each a lease that is taken anew whenever it ends by itself, and a shelf of what
-is on disk.
+"""Recordings that people or plans begin and end: each a lease that is taken anew whenever it ends by itself, and a
+shelf of what is on disk. Those that nobody ended go on after our restart.
 
 A recording is a folder under its id: `about.json` says what it is of, the media plane writes segments and their index.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,16 +27,20 @@ from registry.events import Bus, Event, RecordingChanged
 log = logging.getLogger(__name__)
 
 ABOUT, INDEX = "about.json", "index.jsonl"
-MOST_RUNNING = 200
+MOST_RUNNING = 2_000
 MOST_LISTED = 200
 AGAIN_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 """The pauses before a recording that cannot be had is asked for again."""
+MANUAL = "manual"
 STEADY_S = 60.0
 """A recording that went on for so long begins with the first pause again."""
 
 
 class About(msgspec.Struct, frozen=True):
-    """What a recording is of. Times are UNIX seconds; `ended_at` is None while it runs, and after a crash."""
+    """What a recording is of. Times are UNIX seconds; `ended_at` is None while it runs, and after a crash.
+
+    `kind` says who wanted it: manual, time or alarm; filled is what was fetched from a device later.
+    """
 
     id: str
     owner: str
@@ -45,6 +50,7 @@ class About(msgspec.Struct, frozen=True):
     by: str
     started_at: float
     ended_at: float | None = None
+    kind: str = MANUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +63,16 @@ class RecordingView:
     segments: int = 0
     bytes: int = 0
     seconds: float = 0.0
+
+
+class OpenBook(Protocol):
+    """Where it is written what is being recorded; `registry.archive.Archive` keeps this."""
+
+    def open_recordings(self) -> Sequence[Mapping[str, object]]: ...
+
+    async def opened(self, row: dict[str, object]) -> None: ...
+
+    async def ended(self, recording: str) -> None: ...
 
 
 class TooMany(Exception):
@@ -92,7 +108,9 @@ class Recordings:
         folder: Path,
         statistics: Callable[[str], RecorderStatistics | None] = lambda recording: None,
         wall: Callable[[], float] = time.time,
+        book: OpenBook | None = None,
     ) -> None:
+        self._book = book
         self._broker = broker
         self._bus = bus
         self._folder = folder
@@ -103,23 +121,50 @@ class Recordings:
 
     # --- beginning and ending --------------------------------------------------------------------------------
 
+    async def resume(self) -> None:
+        """After a restart: what people began goes on in its folder; what plans began ends, they will begin anew."""
+        if self._book is None:
+            return
+        for row in self._book.open_recordings():
+            about = msgspec.convert(dict(row), About)
+            if about.kind == MANUAL and len(self._running) < MOST_RUNNING:
+                running = self._running[about.id] = _Running(about)
+                running.task = asyncio.create_task(self._keep(running), name=f"recording {about.id}")
+                self._tell(running, "asking")
+            else:
+                await self._close_book(about)
+
     async def start(
-        self, owner: str, channel: str, stream: int, by: str, form: RecordingForm = RecordingForm.MP4
+        self,
+        owner: str,
+        channel: str,
+        stream: int,
+        by: str,
+        form: RecordingForm = RecordingForm.MP4,
+        *,
+        kind: str = MANUAL,
+        is_fresh: bool = False,
     ) -> RecordingView:
-        """Record a channel from now on; the one that runs already when there is one. Raises TooMany, OSError."""
+        """Record a channel from now on; the one of this kind that runs already when there is one, unless a fresh one
+        is wanted. Raises TooMany, OSError."""
         for running in self._running.values():
             about = running.about
-            if (about.owner, about.channel, about.stream) == (owner, channel, stream):
+            if (about.owner, about.channel, about.stream, about.kind) == (
+                owner,
+                channel,
+                stream,
+                kind,
+            ) and not is_fresh:
                 return self._view(running)
         if len(self._running) >= MOST_RUNNING:
             raise TooMany(f"all {MOST_RUNNING} recordings are running")
         now = self._wall()
-        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
-        about = About(f"{stamp}-{secrets.token_hex(4)}", owner, channel, stream, str(form), by, now)
+        about = About(new_id(now), owner, channel, stream, str(form), by, now, kind=kind)
         # Before the first wait: two who begin at once begin one.
         running = self._running[about.id] = _Running(about)
         try:
-            await asyncio.to_thread(self._write_about, about)
+            await asyncio.to_thread(self.write_about, about)
+            await self._open_book(about)
         except BaseException:
             del self._running[about.id]
             raise
@@ -138,21 +183,34 @@ class Recordings:
         return ended
 
     async def close(self) -> None:
-        """End all; harmless when closed."""
+        """Let all go, without an end: `resume` goes on with them. Harmless when closed."""
         self._deafen()
-        await asyncio.gather(*(self._end(running) for running in tuple(self._running.values())))
+        await asyncio.gather(*(self._let_go(running) for running in tuple(self._running.values())))
 
-    async def _end(self, running: _Running) -> None:
+    async def _let_go(self, running: _Running) -> bool:
         if running.task is not None:
             running.task.cancel()
             await asyncio.gather(running.task, return_exceptions=True)
-        if self._running.pop(running.about.id, None) is None:
-            return
-        running.about = msgspec.structs.replace(running.about, ended_at=self._wall())
+        return self._running.pop(running.about.id, None) is not None
+
+    async def _end(self, running: _Running) -> None:
+        if await self._let_go(running):
+            await self._close_book(running.about)
+
+    async def _open_book(self, about: About) -> None:
+        if self._book is not None:
+            row = msgspec.structs.asdict(about)
+            del row["ended_at"]
+            await self._book.opened(row)
+
+    async def _close_book(self, about: About) -> None:
+        about = msgspec.structs.replace(about, ended_at=self._wall())
         try:
-            await asyncio.to_thread(self._write_about, running.about)
+            await asyncio.to_thread(self.write_about, about)
         except OSError as error:
-            log.warning("the end of recording %s could not be written down: %s", running.about.id, error)
+            log.warning("the end of recording %s could not be written down: %s", about.id, error)
+        if self._book is not None:
+            await self._book.ended(about.id)
 
     async def remove(self, recording: str) -> bool:
         """Delete one that has ended; false when there is none. Raises ValueError when it runs."""
@@ -171,22 +229,23 @@ class Recordings:
         failures = 0
         while True:
             began = asyncio.get_running_loop().time()
+            code = ""
             try:
                 note = await self._record_once(running)
             except WatchFailed as failed:
-                note = str(failed)
+                note, code = str(failed), failed.code
             except Exception:
                 log.exception("recording %s failed in a way nobody foresaw; it is tried again", running.about.id)
                 note = "internal"
             failures = 0 if asyncio.get_running_loop().time() - began > STEADY_S else failures + 1
-            self._tell(running, "waiting", note)
+            self._tell(running, "waiting", note, code)
             await asyncio.sleep(AGAIN_S[min(max(failures - 1, 0), len(AGAIN_S) - 1)])
 
     async def _record_once(self, running: _Running) -> str:
         """Until the lease ends by itself; why comes back. Raises WatchFailed."""
         about = running.about
         self._tell(running, "asking")
-        to = RecordTo(about.id, RecordingForm(about.form))
+        to = RecordTo(about.id, RecordingForm(about.form), with_kept=about.kind != MANUAL)
         watch = Watch(about.owner, about.channel, to, stream_number=about.stream, viewer=f"recording:{about.by}")
         lease = await self._broker.watch(watch)
         try:
@@ -209,16 +268,25 @@ class Recordings:
         elif event.state in ("recording", "troubled"):
             running.state, running.note = event.state, event.note
 
-    def _tell(self, running: _Running, state: str, note: str = "") -> None:
+    def _tell(self, running: _Running, state: str, note: str = "", code: str = "") -> None:
         running.state, running.note = state, note
         about = running.about
-        self._bus.tell(RecordingChanged(about.id, about.owner, about.channel, state, note, told_by_us=True))
+        self._bus.tell(RecordingChanged(about.id, about.owner, about.channel, state, note, told_by_us=True, code=code))
 
     # --- the shelf -------------------------------------------------------------------------------------------
 
     def running(self) -> list[RecordingView]:
         """Those that run, oldest first."""
         return [self._view(running) for running in self._running.values()]
+
+    def view(self, recording: str) -> RecordingView | None:
+        """One that runs."""
+        running = self._running.get(recording)
+        return self._view(running) if running is not None else None
+
+    def counted(self, recording: str) -> RecorderStatistics | None:
+        """What the media plane counts on one that runs."""
+        return self._statistics(recording)
 
     async def shelf(self, channel: str = "", limit: int = 100) -> list[RecordingView]:
         """Newest first, running ones included; of one channel or of all."""
@@ -231,7 +299,7 @@ class Recordings:
         folder = self._folder_of(recording)
         if folder is None or not await asyncio.to_thread(folder.is_dir):
             return None
-        return await asyncio.to_thread(read_segments, folder)
+        return await asyncio.to_thread(_there, folder)
 
     async def file(self, recording: str, name: str) -> Path | None:
         """Where a whole segment lies; None unless its name stands in the index."""
@@ -253,7 +321,7 @@ class Recordings:
         views = []
         for about in self._abouts():
             if about.id not in running and channel in ("", about.channel):
-                segments = read_segments(self._folder / about.id)
+                segments = _there(self._folder / about.id)
                 views.append(
                     RecordingView(
                         about,
@@ -276,7 +344,7 @@ class Recordings:
             return
         for name in names:
             with suppress(OSError, ValueError, msgspec.MsgspecError):
-                about = msgspec.json.decode((self._folder / name / ABOUT).read_bytes(), type=About)
+                about = read_about(self._folder / name)
                 if about.id == name:
                     yield about
 
@@ -286,12 +354,23 @@ class Recordings:
         is_ours = dash and stamp.replace("T", "", 1).isdigit() and token.isalnum() and recording.isascii()
         return self._folder / recording if is_ours and len(recording) <= 40 else None
 
-    def _write_about(self, about: About) -> None:
+    def write_about(self, about: About) -> None:
+        """Blocks. Raises OSError."""
         folder = self._folder / about.id
         folder.mkdir(mode=0o750, parents=True, exist_ok=True)
         fresh = folder / f"{ABOUT}.new"
         fresh.write_bytes(msgspec.json.encode(about))
         fresh.replace(folder / ABOUT)
+
+
+def new_id(now: float) -> str:
+    """A name for a recording that begins now; names sort as their beginnings do."""
+    return f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime(now))}-{secrets.token_hex(4)}"
+
+
+def read_about(folder: Path) -> About:
+    """What a folder says of itself. Raises OSError, ValueError."""
+    return msgspec.json.decode((folder / ABOUT).read_bytes(), type=About)
 
 
 def read_segments(folder: Path) -> list[Segment]:
@@ -303,6 +382,12 @@ def read_segments(folder: Path) -> list[Segment]:
                 segment = msgspec.json.decode(line, type=Segment)
                 found[segment.name] = segment
     return [found[name] for name in sorted(found)]
+
+
+def _there(folder: Path) -> list[Segment]:
+    """Those of the index that have not been deleted since."""
+    names = {each.name for each in os.scandir(folder)}
+    return [segment for segment in read_segments(folder) if segment.name in names]
 
 
 def _is_plain(path: Path) -> bool:

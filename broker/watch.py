@@ -78,6 +78,10 @@ class RecordTo:
 
     recording: str
     form: RecordingForm = RecordingForm.MP4
+    with_kept: bool = False
+    """Begin with what is kept since the last key frame."""
+    began_ms: int = 0
+    """Of a download: when its first picture was taken, UNIX milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)

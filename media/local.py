@@ -524,9 +524,15 @@ class LocalPlane:
             heard = session.fanout.sound
             return Sound(heard[0], heard[1] if heard[0] is Codec.AAC else None) if heard is not None else None
 
-        recorder = self._recorders.attach(inlet, wish, sound)
-        session.look()
-        self._tell(KeyFrameWanted(inlet, "a recording begins at a key frame"))
+        session.look()  # which unpacks what is kept
+        kept = session.fanout.kept if wish.with_kept else ()
+        try:
+            recorder = self._recorders.attach(inlet, wish, sound, kept, self._clock())
+        except BaseException:
+            session.look_away()
+            raise
+        if not kept:
+            self._tell(KeyFrameWanted(inlet, "a recording begins at a key frame"))
         return recorder
 
     def begin(self, outlet: str) -> None:

@@ -250,6 +250,11 @@ class RecordingWish:
 
     recording: str
     form: RecordingForm = RecordingForm.MP4
+    with_kept: bool = False
+    """Begin with the pictures that are kept since the last key frame, where some are."""
+    began_ms: int = 0
+    """Of a recording that comes from elsewhere: when its first picture was taken, UNIX milliseconds; its times go on
+    from there by the stream's own clock. 0 is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,6 +299,10 @@ class RecorderStatistics:
     dropped: int
     failures: int
     queued_bytes: int
+    open_from_ms: int = 0
+    """When the file began that is being written, 0 when there is none."""
+    open_to_ms: int = 0
+    """Up to when it is on disk."""
 
 
 @dataclass(frozen=True, slots=True)

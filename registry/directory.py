@@ -16,6 +16,7 @@ import msgspec
 from gb28181.manscdp.catalog import Item
 from gb28181.slim_set import SlimSet
 from registry.accounts import Accounts
+from registry.archive import Archive
 from registry.branch import Branch, channel_id, device_id
 from registry.catalog import LONGEST_CODE, Diff, Directories, as_item, search_keys, search_line
 from registry.channel import Channel
@@ -86,6 +87,7 @@ class Directory:
     """
 
     accounts: Accounts
+    archive: Archive
 
     def __init__(self, bus: Bus, *, clock: Callable[[], float] = time.time, divisions: Divisions | None = None) -> None:
         self.bus = bus
@@ -109,6 +111,7 @@ class Directory:
         self._tasks: set[asyncio.Task[Any]] = set()  # whatever they give goes to whoever awaits them
         self._store: Store = MemoryStore()
         self.accounts = Accounts(self._store, clock=clock)
+        self.archive = Archive(self._store)
 
     def __repr__(self) -> str:
         whole = sum((self._forest.held_by(owner).cameras for owner in self._forest.holdings), 0)
@@ -125,6 +128,8 @@ class Directory:
         await self._store.open()
         self.accounts = Accounts(self._store, clock=self._clock)
         await self.accounts.open()
+        self.archive = Archive(self._store)
+        await self.archive.open()
         self._book.load(await self._store.load(Shelf.DEVICES), await self._store.load(Shelf.REFUSALS))
         self._above.load(
             await self._store.load(Shelf.UPPERS),

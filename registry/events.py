@@ -199,6 +199,21 @@ class RecordingChanged:
     note: str = ""
     segment: object | None = None
     told_by_us: bool = False
+    code: str = ""
+    """Of a failure, `WatchFailed.code`."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingMissed:
+    """Something that should have been recorded was not. Times are UNIX seconds; `reason` is one of
+    broker.reasons.Reason."""
+
+    owner: str
+    channel: str
+    stream: int
+    start: float
+    end: float
+    reason: str
 
 
 Event = (
@@ -221,6 +236,7 @@ Event = (
     | UpperStateChanged
     | SharingChanged
     | RecordingChanged
+    | RecordingMissed
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from media.frame import Frame
@@ -45,8 +45,16 @@ class Recorders:
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
 
-    def attach(self, inlet: str, wish: RecordingWish, sound: Callable[[], Sound | None]) -> Place:
-        """Begin at the next key frame. Raises NoCapacity, and ValueError for a name that is none."""
+    def attach(
+        self,
+        inlet: str,
+        wish: RecordingWish,
+        sound: Callable[[], Sound | None],
+        kept: Sequence[Frame] = (),
+        now: float = 0.0,
+    ) -> Place:
+        """Begin at the key frame that is kept, or at the next one. Raises NoCapacity, and ValueError for a name that
+        is none."""
         if not self._root:
             raise NoCapacity("no folder for recordings is set here")
         if len(self) >= self._most:
@@ -71,6 +79,7 @@ class Recorders:
             wall=self._wall,
         )
         self._of.setdefault(inlet, {})[recorder.name] = recorder
+        recorder.catch_up(kept, now)
         return Place(recorder.name, wish.recording)
 
     def frame(self, inlet: str, frame: Frame, now: float) -> None:

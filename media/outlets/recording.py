@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -126,6 +126,9 @@ class Recorder:
         self._retry_at = float("-inf")
         self._last_start_ms = 0
         self._now = 0.0
+        self._first_90k: int | None = None
+        self._late_ms = 0
+        self._open_ms = (0, 0)
 
     # --- what comes in ---------------------------------------------------------------------------------------
 
@@ -153,6 +156,14 @@ class Recorder:
             self._gathered_frames += 1
             self.frames += 1
         self._gather(body, now)
+
+    def catch_up(self, kept: Sequence[Frame], now: float) -> None:
+        """Pictures that came before we did; the last of them is of now."""
+        pictures = [frame for frame in kept if frame.codec.is_video]
+        for frame in pictures:
+            self._late_ms = max(0, pictures[-1].dts_90k - frame.dts_90k) // 90
+            self.frame(frame, now)
+        self._late_ms = 0
 
     def tick(self, now: float) -> None:
         """A few times a second: what has been gathered for long goes to the writer."""
@@ -187,6 +198,8 @@ class Recorder:
             dropped=self.dropped,
             failures=self.failures,
             queued_bytes=self._waiting_bytes + self._gathered_bytes,
+            open_from_ms=self._open_ms[0],
+            open_to_ms=self._open_ms[1],
         )
 
     # --- segments --------------------------------------------------------------------------------------------
@@ -218,7 +231,7 @@ class Recorder:
         self._written = 0
         self._container = _Mp4(video, heard) if self.wish.form is RecordingForm.MP4 else _Program(video, heard)
         # Two segments never have one name, however short the first was or the clock was put back.
-        self._last_start_ms = max(int(self._wall() * 1000), self._last_start_ms + 1)
+        self._last_start_ms = max(self._taken_ms(frame), self._last_start_ms + 1)
         self._file = SegmentFile(
             self._folder,
             self.wish.form,
@@ -231,6 +244,14 @@ class Recorder:
         head = self._container.head()
         if head:
             self._gather(head, now)
+
+    def _taken_ms(self, frame: Frame) -> int:
+        """When a picture was taken."""
+        if self._first_90k is None:
+            self._first_90k = frame.dts_90k
+        if self.wish.began_ms:
+            return self.wish.began_ms + max(0, frame.dts_90k - self._first_90k) // 90
+        return int(self._wall() * 1000) - self._late_ms
 
     def _end_segment(self) -> None:
         file, self._file, self._container = self._file, None, None
@@ -262,7 +283,7 @@ class Recorder:
         self._written += size
         self._pen.give(
             lambda: file.write(parts, frames, end_ms),
-            lambda was_written, failure: self._wrote(file, size, frames, bool(was_written), failure),
+            lambda was_written, failure: self._wrote(file, size, frames, end_ms, bool(was_written), failure),
         )
 
     def _overflow(self) -> None:
@@ -275,10 +296,13 @@ class Recorder:
         waiting = self._waiting_bytes
         self._be_troubled(Trouble.TOO_SLOW, f"{waiting} bytes wait for a disk that is slower than the stream")
 
-    def _wrote(self, file: SegmentFile, size: int, frames: int, was_written: bool, failure: OSError | None) -> None:
+    def _wrote(
+        self, file: SegmentFile, size: int, frames: int, end_ms: int, was_written: bool, failure: OSError | None
+    ) -> None:
         self._waiting_bytes -= size
         if was_written:
             self.bytes += size
+            self._open_ms = (file.start_ms, end_ms)
             if self._trouble is Trouble.TOO_SLOW and self._waiting_bytes > self._habits.queue_bytes // 2:
                 return  # it is still behind
             self._be_well()
@@ -300,6 +324,8 @@ class Recorder:
         self._ending -= 1
         if segment is not None:
             self.segments += 1
+            if self._open_ms[0] == segment.start_ms:
+                self._open_ms = (0, 0)
             self._tell(SegmentWritten(self.inlet, self.name, self.wish.recording, segment))
 
     # --- trouble ---------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from media.plane import RecordingForm, Segment
 log = logging.getLogger(__name__)
 
 INDEX = "index.jsonl"
+ABOUT = "about.json"
+WHOLE = "whole"
 PACK_CODE, PICTURE_CODE = b"\x00\x00\x01\xba", b"\x00\x00\x01\xe0"
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 
@@ -153,10 +155,32 @@ def read_index(folder: Path) -> list[Segment]:
 # ---- after a crash
 
 
-def recover(root: Path) -> int:
-    """Give every segment without its line one, cut to what is whole in it; how many were mended. Never raises."""
-    folders = sorted(each for each in _entries(root) if each.is_dir() and not each.is_symlink())
-    return sum(map(recover_folder, folders))
+def recover(root: Path, mended_in: list[str] | None = None) -> int:
+    """Give every segment without its line one, cut to what is whole in it; how many were mended. Never raises.
+
+    `mended_in` is given the folders in which there were such. What was whole when its recording had ended is not
+    looked at again.
+    """
+    mended = 0
+    for folder in sorted(each for each in _entries(root) if each.is_dir() and not each.is_symlink()):
+        if (folder / WHOLE).exists():
+            continue
+        here = recover_folder(folder)
+        mended += here
+        if here and mended_in is not None:
+            mended_in.append(folder.name)
+        if _has_ended(folder):
+            with contextlib.suppress(OSError):
+                (folder / WHOLE).touch(FILE_MODE)
+    return mended
+
+
+def _has_ended(folder: Path) -> bool:
+    """Whether whoever began it wrote down its end: nobody writes there any more."""
+    try:
+        return bool(json.loads((folder / ABOUT).read_bytes()).get("ended_at"))
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def recover_folder(folder: Path) -> int:

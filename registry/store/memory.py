@@ -11,7 +11,7 @@ from heapq import nsmallest
 from typing import TypeVar
 
 from gb28181.code import is_system
-from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
+from registry.store.promise import ChannelRow, Row, SearchLine, SegmentRow, SegmentSum, SentRow, Shelf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -31,6 +31,10 @@ KEYS: Mapping[Shelf, tuple[str, ...]] = {
     Shelf.SHARE_NAMES: ("upper", "owner", "code"),
     Shelf.NAMES_KEPT: ("owner", "code"),
     Shelf.SOURCES: ("code",),
+    Shelf.RECORD_PLANS: ("owner", "channel", "stream"),
+    Shelf.RECORD_GAPS: ("owner", "channel", "stream", "start_ms"),
+    Shelf.RECORD_CALLS: ("owner", "channel", "start_ms"),
+    Shelf.RECORDINGS_OPEN: ("id",),
 }
 """The key columns of each shelf."""
 
@@ -41,6 +45,7 @@ class MemoryStore:
         self._channels: dict[str, dict[str, ChannelRow]] = {}
         self._audits: list[Row] = []
         self._sent: dict[str, dict[str, SentRow]] = {}
+        self._segments: dict[tuple[str, str], SegmentRow] = {}
         self._one_at_a_time = asyncio.Lock()
 
     async def open(self) -> None:
@@ -52,7 +57,7 @@ class MemoryStore:
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[MemoryWriting]:
         async with self._one_at_a_time:
-            writing = MemoryWriting(self._shelves, self._channels, self._audits, self._sent)
+            writing = MemoryWriting(self._shelves, self._channels, self._audits, self._sent, self._segments)
             try:
                 yield writing
             except BaseException:
@@ -108,6 +113,34 @@ class MemoryStore:
     async def sent_count(self, upper: str) -> int:
         return len(self._sent.get(upper, {}))
 
+    async def segments(self, owner: str, channel: str, start_ms: int, end_ms: int, limit: int) -> list[SegmentRow]:
+        found = (row for row in self._segments.values() if _overlaps(row, owner, channel, start_ms, end_ms))
+        return nsmallest(limit, found, key=lambda row: (row.start_ms, row.recording, row.name))
+
+    async def segments_of(self, recording: str) -> list[SegmentRow]:
+        return sorted(row for row in self._segments.values() if row.recording == recording)
+
+    async def oldest_segments(self, owner: str, channel: str, limit: int) -> list[SegmentRow]:
+        is_any = not (owner or channel)
+        free = (row for row in self._segments.values() if not row.locked)
+        found = (row for row in free if is_any or (row.owner, row.channel) == (owner, channel))
+        return nsmallest(limit, found, key=lambda row: row.start_ms)
+
+    async def segment_sums(self) -> list[SegmentSum]:
+        by_channel: dict[tuple[str, str], list[SegmentRow]] = {}
+        for row in self._segments.values():
+            by_channel.setdefault((row.owner, row.channel), []).append(row)
+        return [
+            SegmentSum(
+                *key,
+                len(rows),
+                sum(row.bytes for row in rows),
+                min(row.start_ms for row in rows),
+                max(row.end_ms for row in rows),
+            )
+            for key, rows in by_channel.items()
+        ]
+
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         end = len(self._audits) if before is None else max(0, min(before - 1, len(self._audits)))
         return [dict(row) for row in reversed(self._audits[max(0, end - limit) : end])]
@@ -125,7 +158,9 @@ class MemoryWriting:
         channels: dict[str, dict[str, ChannelRow]],
         audits: list[Row],
         sent: dict[str, dict[str, SentRow]],
+        segments: dict[tuple[str, str], SegmentRow],
     ) -> None:
+        self._segments = segments
         self._sent = sent
         self._shelves = shelves
         self._channels = channels
@@ -212,6 +247,20 @@ class MemoryWriting:
         self._remember(self._sent, upper)
         self._sent.pop(upper, None)
 
+    async def put_segments(self, rows: Sequence[SegmentRow]) -> None:
+        for row in rows:
+            self._remember(self._segments, (row.recording, row.name))
+            self._segments[row.recording, row.name] = row
+
+    async def drop_segments(self, keys: Sequence[tuple[str, str]]) -> None:
+        for key in keys:
+            self._remember(self._segments, key)
+            self._segments.pop(key, None)
+
+    async def lock_segments(self, owner: str, channel: str, start_ms: int, end_ms: int, locked: bool) -> None:
+        rows = [row for row in self._segments.values() if _overlaps(row, owner, channel, start_ms, end_ms)]
+        await self.put_segments([row._replace(locked=locked) for row in rows])
+
     def _remember(self, kept: dict[K, V], key: K) -> None:
         if key in kept:
             before = kept[key]
@@ -224,3 +273,7 @@ def _page(mine: Mapping[str, ChannelRow], after: str, limit: int) -> list[Channe
     codes = sorted(mine)
     start = bisect_right(codes, after)
     return [mine[code] for code in codes[start : start + limit]]
+
+
+def _overlaps(row: SegmentRow, owner: str, channel: str, start_ms: int, end_ms: int) -> bool:
+    return (row.owner, row.channel) == (owner, channel) and row.start_ms < end_ms and row.end_ms > start_ms

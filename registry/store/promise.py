@@ -30,6 +30,10 @@ class Shelf(StrEnum):
     SHARE_NAMES = "share_names"
     NAMES_KEPT = "names_kept"
     SOURCES = "sources"
+    RECORD_PLANS = "record_plans"
+    RECORD_GAPS = "record_gaps"
+    RECORD_CALLS = "record_calls"
+    RECORDINGS_OPEN = "recordings_open"
 
 
 class ChannelRow(NamedTuple):
@@ -72,6 +76,37 @@ class SentRow(NamedTuple):
     name: str
     digest: str
     online: bool
+
+
+LONGEST_SEGMENT_MS = 2 * 3_600_000
+"""No file of a recording lasts longer: what overlaps a moment began no earlier than this before it."""
+
+
+class SegmentRow(NamedTuple):
+    """A whole file of a recording. Times are UNIX milliseconds; `kind` is time, alarm, manual or filled."""
+
+    recording: str
+    name: str
+    owner: str
+    channel: str
+    stream: int
+    start_ms: int
+    end_ms: int
+    bytes: int
+    frames: int
+    kind: str
+    locked: bool
+
+
+class SegmentSum(NamedTuple):
+    """All files of one channel together."""
+
+    owner: str
+    channel: str
+    files: int
+    bytes: int
+    first_ms: int
+    last_ms: int
 
 
 class Writing(Protocol):
@@ -118,6 +153,15 @@ class Writing(Protocol):
 
     async def forget_sent(self, upper: str) -> None:
         """All of one platform above."""
+
+    async def put_segments(self, rows: Sequence[SegmentRow]) -> None:
+        """Insert or replace by (recording, name)."""
+
+    async def drop_segments(self, keys: Sequence[tuple[str, str]]) -> None:
+        """By (recording, name)."""
+
+    async def lock_segments(self, owner: str, channel: str, start_ms: int, end_ms: int, locked: bool) -> None:
+        """Those that overlap a span."""
 
 
 class Store(Protocol):
@@ -166,6 +210,18 @@ class Store(Protocol):
         """The same of these codes (ours), in any order."""
 
     async def sent_count(self, upper: str) -> int: ...
+
+    async def segments(self, owner: str, channel: str, start_ms: int, end_ms: int, limit: int) -> list[SegmentRow]:
+        """Files of a channel that overlap a span, in order of their beginning; of every stream of it."""
+
+    async def segments_of(self, recording: str) -> list[SegmentRow]:
+        """All of one recording, in order of name."""
+
+    async def oldest_segments(self, owner: str, channel: str, limit: int) -> list[SegmentRow]:
+        """Those that are not locked, the oldest first; with "" and "" of all channels."""
+
+    async def segment_sums(self) -> list[SegmentSum]:
+        """Every channel that has any, in any order."""
 
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         """Newest first, those with an id below `before`."""

@@ -39,7 +39,16 @@ from gb28181.code import Kind
 from registry.store import tables
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
-from registry.store.promise import ChannelRow, Row, SearchLine, SentRow, Shelf
+from registry.store.promise import (
+    LONGEST_SEGMENT_MS,
+    ChannelRow,
+    Row,
+    SearchLine,
+    SegmentRow,
+    SegmentSum,
+    SentRow,
+    Shelf,
+)
 
 COPY_FROM = 1_000
 """Rows from which PostgreSQL takes them by COPY."""
@@ -53,10 +62,12 @@ BUSY_MS = 10_000
 _channels = tables.channels
 _members = tables.memberships
 _sent = tables.upper_sent
+_segments = tables.segments
 _columns = tuple(column.name for column in _channels.columns)
 _incoming = Table("incoming", MetaData(), *(Column(column.name, column.type) for column in _channels.columns))
 _in_order = select(*(_channels.c[name] for name in ChannelRow._fields))
 _sent_rows = select(*(_sent.c[name] for name in SentRow._fields))
+_segment_rows = select(*(_segments.c[name] for name in SegmentRow._fields))
 
 
 class SqlStore:
@@ -234,6 +245,47 @@ class SqlStore:
         counted = await self._read_mappings(select(func.count().label("n")).where(_sent.c.upper == upper))
         return int(str(counted[0]["n"]))
 
+    async def segments(self, owner: str, channel: str, start_ms: int, end_ms: int, limit: int) -> list[SegmentRow]:
+        columns = _segments.c
+        statement = (
+            _segment_rows.where(
+                columns.owner == owner,
+                columns.channel == channel,
+                columns.start_ms > start_ms - LONGEST_SEGMENT_MS,
+                columns.start_ms < end_ms,
+                columns.end_ms > start_ms,
+            )
+            .order_by(columns.start_ms, columns.recording, columns.name)
+            .limit(limit)
+        )
+        return await self._read_segments(statement)
+
+    async def segments_of(self, recording: str) -> list[SegmentRow]:
+        return await self._read_segments(
+            _segment_rows.where(_segments.c.recording == recording).order_by(_segments.c.name)
+        )
+
+    async def oldest_segments(self, owner: str, channel: str, limit: int) -> list[SegmentRow]:
+        statement = _segment_rows.where(_segments.c.locked.is_(False))
+        if owner or channel:
+            statement = statement.where(_segments.c.owner == owner, _segments.c.channel == channel)
+        return await self._read_segments(statement.order_by(_segments.c.start_ms).limit(limit))
+
+    async def segment_sums(self) -> list[SegmentSum]:
+        columns = _segments.c
+        statement = select(
+            columns.owner,
+            columns.channel,
+            func.count().label("files"),
+            func.sum(columns.bytes).label("bytes"),
+            func.min(columns.start_ms).label("first_ms"),
+            func.max(columns.end_ms).label("last_ms"),
+        ).group_by(columns.owner, columns.channel)
+        rows = await self._read_mappings(statement)
+        return [
+            SegmentSum(str(row["owner"]), str(row["channel"]), *(int(str(row[name])) for name in _SUMS)) for row in rows
+        ]
+
     async def audits(self, before: int | None, limit: int) -> list[Row]:
         statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)
         if before is not None:
@@ -260,6 +312,13 @@ class SqlStore:
         async def read() -> list[SentRow]:
             async with self._ready.connect() as connection:
                 return [SentRow._make(row) for row in (await connection.execute(statement)).all()]
+
+        return await self._thread.run(read())
+
+    async def _read_segments(self, statement: Select[Any]) -> list[SegmentRow]:
+        async def read() -> list[SegmentRow]:
+            async with self._ready.connect() as connection:
+                return [SegmentRow._make(row) for row in (await connection.execute(statement)).all()]
 
         return await self._thread.run(read())
 
@@ -369,6 +428,35 @@ class SqlWriting:
     async def forget_sent(self, upper: str) -> None:
         await self._run(self._execute(delete(_sent).where(_sent.c.upper == upper)))
 
+    async def put_segments(self, rows: Sequence[SegmentRow]) -> None:
+        if rows and self._is_postgresql:
+            await self._run(self._execute_many(_upsert(_segments, True), [row._asdict() for row in rows]))
+        elif rows:
+            await self._run(self._execute_raw(_SQLITE_SEGMENTS, rows))
+
+    async def drop_segments(self, keys: Sequence[tuple[str, str]]) -> None:
+        if keys:
+            rows: list[Row] = [{"key_recording": recording, "key_name": name} for recording, name in keys]
+            statement = delete(_segments).where(
+                _segments.c.recording == bindparam("key_recording"), _segments.c.name == bindparam("key_name")
+            )
+            await self._run(self._execute_many(statement, rows))
+
+    async def lock_segments(self, owner: str, channel: str, start_ms: int, end_ms: int, locked: bool) -> None:
+        columns = _segments.c
+        statement = (
+            update(_segments)
+            .where(
+                columns.owner == owner,
+                columns.channel == channel,
+                columns.start_ms > start_ms - LONGEST_SEGMENT_MS,
+                columns.start_ms < end_ms,
+                columns.end_ms > start_ms,
+            )
+            .values(locked=bindparam("key_locked"))
+        )
+        await self._run(self._execute_many(statement, [{"key_locked": locked}]))
+
     async def _execute_raw(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         # The driver takes the rows as they are; through Core each would become a dictionary first.
         await self._connection.exec_driver_sql(statement, list(rows))
@@ -460,6 +548,8 @@ def _tune_sqlite(connection: Any, _record: object) -> None:  # a DBAPI connectio
 
 _SQLITE_UPSERT = str(_upsert(_channels, False).compile(dialect=sqlite.dialect()))
 _SQLITE_SENT = str(_upsert(_sent, False).compile(dialect=sqlite.dialect()))
+_SQLITE_SEGMENTS = str(_upsert(_segments, False).compile(dialect=sqlite.dialect()))
+_SUMS = SegmentSum._fields[2:]
 _SENT_KEY = (
     _sent.c.upper == bindparam("key_upper"),
     _sent.c.code_there == bindparam("key_there"),

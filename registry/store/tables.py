@@ -285,4 +285,80 @@ sources = Table(
     Column("added_at", Float(53)),
 )
 
+record_plans = Table(
+    "record_plans",
+    metadata,
+    _key("owner"),
+    _key("channel"),
+    Column("stream", Integer, primary_key=True),
+    Column("always", Boolean, nullable=False),
+    Column("week", Text, nullable=False),
+    Column("on_alarm", Boolean, nullable=False),
+    Column("post_s", Integer, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("quota_bytes", BigInteger),
+    Column("keep_days", Integer),
+    Column("fills", Boolean, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("settled_at", Float(53), nullable=False),
+)
+
+record_gaps = Table(
+    "record_gaps",
+    metadata,
+    _key("owner"),
+    _key("channel"),
+    Column("stream", Integer, primary_key=True),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("next_at", Float(53), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+# Spans that alarms called for.
+record_calls = Table(
+    "record_calls",
+    metadata,
+    _key("owner"),
+    _key("channel"),
+    Column("start_ms", BigInteger, primary_key=True),
+    Column("end_ms", BigInteger, nullable=False),
+)
+
+# What is being recorded now; whoever starts after a crash goes on with these.
+recordings_open = Table(
+    "recordings_open",
+    metadata,
+    _key("id"),
+    Column("owner", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("stream", Integer, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("by", Text, nullable=False),
+    Column("started_at", Float(53), nullable=False),
+)
+
+# Every whole file of every recording; there may be millions, so they are asked for by span and never held.
+segments = Table(
+    "segments",
+    metadata,
+    _key("recording"),
+    _key("name"),
+    Column("owner", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("stream", Integer, nullable=False),
+    Column("start_ms", BigInteger, nullable=False),
+    Column("end_ms", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    Column("frames", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("locked", Boolean, nullable=False),
+    Index(None, "owner", "channel", "start_ms"),
+    Index(None, "start_ms"),
+)
+
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

@@ -209,6 +209,33 @@ def test_a_clock_put_back_gives_no_two_segments_one_name(tmp_path, h264):
     assert len({each.name for each in read_index(tmp_path)}) == 3
 
 
+def test_what_was_kept_before_the_recording_began_is_in_it_at_its_own_time(tmp_path, h264):
+    desk = Desk(tmp_path, Habits(60.0, 1 << 30, 1 << 20, 0, 0))
+    desk.recorder.catch_up(copies(h264)[:25], 100.0)
+    desk.feed(copies(h264)[25:], start_s=100.04)
+    desk.recorder.close()
+    (only,) = read_index(tmp_path)
+    assert only.frames == len(h264) and only.start_ms == AT_MS - 24 * 40
+
+
+def test_what_was_taken_elsewhere_has_the_times_of_then(tmp_path, h264):
+    desk = Desk(tmp_path)
+    desk.recorder.wish = RecordingWish("r1", began_ms=1_700_000_000_000)
+    for frame in long(h264, 2):
+        desk.recorder.frame(frame, 100.0)  # all at once, as a download comes
+    desk.recorder.close()
+    assert [each.start_ms for each in read_index(tmp_path)] == [1_700_000_000_000 + step for step in (0, 1200, 2400)]
+
+
+def test_the_file_that_is_being_written_says_from_when_until_when_it_is_on_disk(tmp_path, h264):
+    desk = Desk(tmp_path, Habits(60.0, 1 << 30, 1 << 20, 0, 0))
+    desk.feed(long(h264, 2))
+    said = desk.recorder.statistics()
+    assert said.open_from_ms == AT_MS and 2000 <= said.open_to_ms - AT_MS <= 3200
+    desk.recorder.close()
+    assert desk.recorder.statistics().open_from_ms == 0
+
+
 # ---- trouble
 
 
@@ -348,6 +375,21 @@ def test_a_torn_segment_is_mended_to_its_last_whole_picture(tmp_path, h264, form
     assert decodes(path) == "" and pictures(path) == mended.frames
     assert mended.end_ms - mended.start_ms == pytest.approx(40 * mended.frames, abs=80)
     assert recover(tmp_path) == 0, "once is enough"
+
+
+def test_what_was_whole_at_its_end_is_not_looked_at_again(tmp_path, h264):
+    desk = Desk(tmp_path / "r1")
+    desk.feed(copies(h264))
+    desk.recorder.close()
+    (tmp_path / "r1" / "about.json").write_text('{"id":"r1","ended_at":null}')
+    (tmp_path / "r1" / "index.jsonl").unlink()
+    where: list[str] = []
+    assert recover(tmp_path, where) == 2 and where == ["r1"]
+    assert not (tmp_path / "r1" / "whole").exists(), "it may go on"
+    (tmp_path / "r1" / "about.json").write_text('{"id":"r1","ended_at":1795946200.0}')
+    assert recover(tmp_path) == 0 and (tmp_path / "r1" / "whole").exists()
+    (tmp_path / "r1" / "index.jsonl").unlink()
+    assert recover(tmp_path) == 0
 
 
 def test_what_holds_no_picture_is_taken_away(tmp_path):
