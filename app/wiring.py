@@ -17,6 +17,7 @@ from aiohttp import web
 from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, SNAPSHOTS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
 from broker.arbitration import Arbitration
+from broker.archives import Archives
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
@@ -174,6 +175,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         recordings=kept,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
+        archives=Archives(below, directory.device),
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

@@ -1,6 +1,7 @@
-"""MANSRTSP, the control of a recording that flows: read as far as whoever passes it on must know it (2022 annex B).
+"""MANSRTSP, the control of a recording that flows (2022 annex B): written by who plays it, and read as far as whoever
+passes it on must know it.
 
-The body itself goes on byte for byte (media.md 6.5).
+A body that is passed on goes on byte for byte (media.md 6.5).
 """
 
 from __future__ import annotations
@@ -52,6 +53,31 @@ def read_control(body: bytes) -> Control | None:
     return Control(
         method, _number(headers.get("scale", "")), method is Method.PLAY and _jumps(headers.get("range", ""))
     )
+
+
+def pause(cseq: int) -> bytes:
+    """Stand still where it is."""
+    return _written("PAUSE", cseq, "PauseTime: now")
+
+
+def resume(cseq: int) -> bytes:
+    """Go on from where it stands, at the speed it had: no Scale (media.md 6.2)."""
+    return _written("PLAY", cseq, "Range: npt=now-")
+
+
+def scale(cseq: int, speed: float) -> bytes:
+    """Another speed from where it stands: no Range. Negative plays backwards (2022 B.2.8)."""
+    return _written("PLAY", cseq, f"Scale: {float(speed)!r}")
+
+
+def seek(cseq: int, npt_s: float) -> bytes:
+    """Go on elsewhere, seconds from the beginning of what was asked for: no Scale, the speed stays."""
+    return _written("PLAY", cseq, f"Range: npt={max(0.0, npt_s):.3f}".rstrip("0").rstrip(".") + "-")
+
+
+def _written(method: str, cseq: int, line: str) -> bytes:
+    # 2016 samples print MANSRTSP/1.0; RTSP/1.0 is what devices of either edition take (media.md 6.1).
+    return f"{method} RTSP/1.0\r\nCSeq: {cseq}\r\n{line}\r\n\r\n".encode()
 
 
 def _jumps(wanted: str) -> bool:

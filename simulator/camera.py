@@ -16,10 +16,11 @@ from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
-from gb28181.sdp import Offer, parse_offer
+from gb28181.sdp import parse_offer
 from simulator.faults import Faults
 from simulator.head import Head
-from simulator.recording import Recording, listed
+from simulator.recorder import Recorder, RecorderSettings
+from simulator.recording import Recording
 from simulator.speaker import Speaker, SpeakerSettings
 from simulator.studio import Studio, StudioCall, StudioSettings
 from simulator.video import VideoSettings
@@ -68,6 +69,8 @@ class CameraSettings:
     """Send another SSRC than the one asked for, as some makers do."""
     recordings: tuple[Recording, ...] = ()
     """What it claims to have kept; it is played and downloaded like a recorder's."""
+    recorder: RecorderSettings = field(default_factory=RecorderSettings)
+    """How it keeps its pictures."""
 
 
 MOST_OBEYED = 1_000
@@ -82,7 +85,10 @@ class Camera:
         self.settings = settings
         self.speaker = Speaker(settings.speaker, self)
         faults = Faults(silent_media=settings.silent_media, foreign_ssrc=settings.foreign_ssrc)
-        self._studio = Studio(self.speaker, StudioSettings(settings.video, settings.sound, settings.most_calls), faults)
+        codes = [channel.code for channel in settings.channels]
+        self.recorder = Recorder(settings.recorder, codes, settings.recordings)
+        studio = StudioSettings(settings.video, settings.sound, settings.most_calls)
+        self._studio = Studio(self.speaker, studio, faults, self.recorder)
         self.obeyed: deque[DeviceControl] = deque(maxlen=MOST_OBEYED)
         """The controls it was given last, oldest first."""
         self.heads = self._studio.heads
@@ -117,7 +123,7 @@ class Camera:
             case PresetQuery():
                 return [self._presets(asked)]
             case RecordInfoQuery():
-                return listed(asked, self.settings.name, self.settings.recordings, self.settings.items_a_part)
+                return self.recorder.answer(asked, self.settings.name)
             case DeviceControl():
                 return self._obey(asked)
             case _ if asked.root in ("Control", "Query"):
@@ -138,16 +144,10 @@ class Camera:
         channel = next((channel for channel in self.settings.channels if channel.code == code), None)
         if channel is None:
             incoming.respond(404)
-        elif not offer.is_live and not self._has_recorded(code, offer):
+        elif not offer.is_live and not self.recorder.has(code, offer):
             incoming.respond(488)
         else:
             self._studio.take(incoming, offer, code, channel.name)
-
-    def _has_recorded(self, channel: str, offer: Offer) -> bool:
-        return any(
-            each.channel == channel and each.start < offer.stop and each.stop > offer.start
-            for each in self.settings.recordings
-        )
 
     def _catalog(self, asked: CatalogQuery) -> list[Manscdp]:
         settings = self.settings

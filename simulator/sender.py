@@ -42,6 +42,11 @@ class Sender:
         self.port: int = self._socket.getsockname()[1]
         self.is_open = False
 
+    @property
+    def sequence(self) -> int:
+        """The number of the next packet."""
+        return self._packetiser.sequence
+
     async def listen(self) -> None:
         """Be ready before the answer leaves: a receiver that connects to us may come at once."""
         if self._offer.transport == TCP_ACTIVE:

@@ -17,6 +17,7 @@ from simulator.faults import Faults
 from simulator.head import Head
 from simulator.player import Player
 from simulator.pump import Pump
+from simulator.recorder import Recorder, RecorderSettings
 from simulator.sender import Sender
 from simulator.speaker import MANSCDP, Speaker
 from simulator.video import VideoSettings, VideoSource
@@ -40,9 +41,16 @@ class StudioSettings:
 class Studio:
     """The calls of one thing. `heads` are its cameras' motors by code; `calls_taken` counts since the start."""
 
-    def __init__(self, speaker: Speaker, settings: StudioSettings, faults: Faults = Faults()) -> None:
+    def __init__(
+        self,
+        speaker: Speaker,
+        settings: StudioSettings,
+        faults: Faults = Faults(),
+        recorder: Recorder | None = None,
+    ) -> None:
         self._speaker = speaker
         self._settings = settings
+        self._recorder = recorder or Recorder(RecorderSettings(), ())
         self.faults = faults
         self.heads: dict[str, Head] = {}
         self.calls: set[StudioCall] = set()
@@ -99,6 +107,7 @@ class Studio:
             payload=(96, "PS", 90000),
             ssrc=agreed,
             f=MediaFormat(video_codec=_F_CODEC[self._settings.video.codec]),
+            filesize=None if offer.is_live else self._recorder.filesize(offer),
         )
         if self.faults.no_y:
             answer = replace(answer, ssrc=None)
@@ -137,9 +146,22 @@ class Studio:
 
     async def _play(self, call: StudioCall, name: str, ended: asyncio.Event) -> None:
         offer = call.offer
-        speed = float(offer.downloadspeed or 4) if offer.session.casefold() == "download" else 1.0
+        is_download = offer.session.casefold() == "download"
+        # Without the attribute a download runs at the speed of time (2022 annex G).
+        speed = float(offer.downloadspeed or 1) if is_download else 1.0
         source = self._source(self._settings.video, call.channel, name)
-        call.player = player = Player(source, call.sender, max(0.0, offer.stop - offer.start), speed)
+        recorder = self._recorder
+        call.player = player = Player(
+            source,
+            call.sender,
+            max(0.0, offer.stop - offer.start),
+            speed,
+            begins_at=float(offer.start),
+            is_whole=is_download,
+            ignores_speed=recorder.settings.ignores_speed,
+            backwards_at_most=1.0 if recorder.settings.only_backwards_once else 4.0,
+            breaks=recorder.break_now,
+        )
         call.dialog.on_request = call.hear
         playing = asyncio.create_task(player.run())
         ending = asyncio.create_task(ended.wait())
@@ -147,7 +169,10 @@ class Studio:
             await asyncio.wait((playing, ending), return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
                 playing.result()
-                await self._tell_end(call)
+                if player.has_broken:
+                    await call.sender.close()
+                elif not recorder.settings.no_end:
+                    await self._tell_end(call)
                 await ended.wait()
         finally:
             playing.cancel()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 
 import av
@@ -14,6 +14,7 @@ from media.frame import Codec, Frame
 from simulator.head import Head
 from simulator.scene import Picture, Town, write
 
+BEIJING = timezone(timedelta(hours=8))
 _ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265"}
 
 
@@ -50,10 +51,10 @@ class VideoSource:
         self._index = 0
         self._encoder = self._open_encoder()
 
-    def next_frame(self, *, key: bool = False) -> Frame:
-        """The next picture, as seen and dated now; `key` asks for a key frame out of turn."""
+    def next_frame(self, *, key: bool = False, at: float | None = None) -> Frame:
+        """The next picture, as seen and dated now, or at the UNIX time `at`; `key` asks for a key frame out of turn."""
         settings = self.settings
-        image = self._draw(time.monotonic())
+        image = self._draw(time.monotonic(), datetime.now()) if at is None else self._draw(at, dated(at))
         image.pts = self._index
         image.time_base = Fraction(1, settings.fps)
         if key:
@@ -64,7 +65,7 @@ class VideoSource:
         data = b"".join(bytes(packet) for packet in packets)
         return Frame(settings.codec, data, pts_90k, pts_90k, key=any(packet.is_keyframe for packet in packets))
 
-    def _draw(self, now: float) -> av.VideoFrame:
+    def _draw(self, now: float, clock: datetime) -> av.VideoFrame:
         settings = self.settings
         picture = self._town.view(self._head.at(now), now)
         if (picture.width, picture.height) != (settings.width, settings.height):
@@ -72,9 +73,9 @@ class VideoSource:
             planes = [_bytes(plane) for plane in scaled.planes]
             picture = Picture(settings.width, settings.height, *planes)
         scale = max(1, settings.height // 180)
-        clock = datetime.now().strftime("%Y-%m-%d %H:%M:%S.%f")[:-4]
+        shown = clock.strftime("%Y-%m-%d %H:%M:%S.%f")[:-4]
         write(picture, self._title, 4 * scale, 3 * scale, scale)
-        write(picture, clock, 4 * scale, settings.height - 11 * scale, scale)
+        write(picture, shown, 4 * scale, settings.height - 11 * scale, scale)
         return _frame(picture)
 
     def _open_encoder(self) -> av.VideoCodecContext:
@@ -95,6 +96,11 @@ class VideoSource:
             encoder.options |= {"forced-idr": "1", "x265-params": "log-level=error:scenecut=0:repeat-headers=1:pools=1"}
         encoder.open()
         return encoder
+
+
+def dated(at: float) -> datetime:
+    """The clock of a recording, in Beijing as recorders have it; to the hundredth, so that every picture differs."""
+    return datetime.fromtimestamp(round(at, 2) + 0.001, BEIJING)
 
 
 def title(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.archives import Archives
 from broker.levers import Levers
 from broker.recordings import Recordings
 from broker.snapshot_plans import SnapshotPlans
@@ -206,6 +207,8 @@ class Services:
     snapshots: Snapshots | None = None
     """None where no photographs are taken."""
     snapshot_plans: SnapshotPlans | None = None
+    archives: Archives | None = None
+    """What devices have recorded; None where nobody is asked."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

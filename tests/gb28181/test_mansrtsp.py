@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gb28181.mansrtsp import Control, Method, read_control
+from gb28181.mansrtsp import Control, Method, pause, read_control, resume, scale, seek
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,21 @@ def test_a_control_is_read(body, control):
 def test_no_body_is_fatal(body):
     read_control(body)
     read_control(b"PLAY RTSP/1.0\r\n" + body)
+
+
+def test_what_we_write_is_what_the_standard_prints():
+    assert pause(1) == b"PAUSE RTSP/1.0\r\nCSeq: 1\r\nPauseTime: now\r\n\r\n"
+    assert resume(2) == b"PLAY RTSP/1.0\r\nCSeq: 2\r\nRange: npt=now-\r\n\r\n"
+    assert scale(3, 2) == b"PLAY RTSP/1.0\r\nCSeq: 3\r\nScale: 2.0\r\n\r\n"
+    assert scale(4, 0.125) == b"PLAY RTSP/1.0\r\nCSeq: 4\r\nScale: 0.125\r\n\r\n"
+    assert scale(5, -1) == b"PLAY RTSP/1.0\r\nCSeq: 5\r\nScale: -1.0\r\n\r\n"
+    assert seek(6, 100) == b"PLAY RTSP/1.0\r\nCSeq: 6\r\nRange: npt=100-\r\n\r\n"
+    assert seek(7, 12.3456) == b"PLAY RTSP/1.0\r\nCSeq: 7\r\nRange: npt=12.346-\r\n\r\n"
+    assert seek(8, 0) == b"PLAY RTSP/1.0\r\nCSeq: 8\r\nRange: npt=0-\r\n\r\n"
+
+
+def test_what_we_write_is_what_we_read():
+    assert read_control(seek(1, 100)) == Control(Method.PLAY, None, True)
+    assert read_control(scale(2, 4)) == Control(Method.PLAY, 4.0, False)
+    assert read_control(resume(3)) == Control(Method.PLAY, None, False)
+    assert read_control(pause(4)) == Control(Method.PAUSE)
