@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from gb28181 import ptz
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
-from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
+from gb28181.manscdp.device_status import DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
+from gb28181.manscdp.upgrade import UpgradeResult
 from gb28181.sdp import parse_offer
+from simulator.duty import Duties
 from simulator.faults import Faults
 from simulator.head import Head
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
 from simulator.speaker import Speaker, SpeakerSettings
+from simulator.steering import steer, take_home
+from simulator.storage import Storage, StorageSettings
 from simulator.studio import Studio, StudioCall, StudioSettings
+from simulator.upgrade import Upgrader
 from simulator.video import VideoSettings
 from sipserver.stack import Incoming
 
@@ -43,6 +48,15 @@ class ChannelSettings:
     address: str = ""
     longitude: float | None = None
     latitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """What is in the box: software, cards, and how fast it fetches (0 is as fast as it comes)."""
+
+    firmware: str = FIRMWARE
+    storage: StorageSettings = field(default_factory=StorageSettings)
+    fetch_bytes_a_second: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +85,7 @@ class CameraSettings:
     """What it claims to have kept; it is played and downloaded like a recorder's."""
     recorder: RecorderSettings = field(default_factory=RecorderSettings)
     """How it keeps its pictures."""
+    hardware: Hardware = field(default_factory=Hardware)
 
 
 MOST_OBEYED = 1_000
@@ -93,6 +108,15 @@ class Camera:
         """The controls it was given last, oldest first."""
         self.heads = self._studio.heads
         self.heads.update({channel.code: Head() for channel in settings.channels})
+        self.duties = Duties(settings.speaker.code)
+        self.storage = Storage(settings.hardware.storage, time.monotonic)
+        self.upgrader = Upgrader(
+            settings.hardware.firmware,
+            device=settings.speaker.code,
+            reboot=self.speaker.reboot,
+            tell=self._tell_upgrade,
+            bytes_a_second=settings.hardware.fetch_bytes_a_second,
+        )
 
     @property
     def calls(self) -> set[StudioCall]:
@@ -108,6 +132,7 @@ class Camera:
 
     async def close(self, *, deregister: bool = True) -> None:
         """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
+        await self.upgrader.close()
         await self._studio.close(goodbye=deregister)
         await self.speaker.close(deregister=deregister)
 
@@ -119,7 +144,7 @@ class Camera:
             case DeviceInfoQuery():
                 return [self._info(asked)]
             case DeviceStatusQuery():
-                return [DeviceStatus(sn=asked.sn, device=asked.device, at=time.time(), encoding=True, recording=False)]
+                return [self.duties.status(asked, time.time())]
             case PresetQuery():
                 return [self._presets(asked)]
             case RecordInfoQuery():
@@ -192,7 +217,7 @@ class Camera:
             name=self.settings.name,
             manufacturer=MAKER,
             model=MODEL,
-            firmware=FIRMWARE,
+            firmware=self.upgrader.firmware,
             channels=len(self.settings.channels),
         )
 
@@ -204,39 +229,27 @@ class Camera:
 
     def _obey(self, asked: DeviceControl) -> list[Manscdp]:
         self.obeyed.append(asked)
-        if asked.ptz is not None:
-            self._turn(asked)
+        now = time.monotonic()
+        reasons = [self.duties.obey(asked)]
+        head = self.heads.get(asked.device)
+        if head is not None:
+            steer(head, asked, now)
+            reasons.append(take_home(head, asked, now))
         if asked.i_frame:
             self._studio.want_key_frame(asked.device, self.speaker.settings.code)
+        if asked.format_card is not None:
+            self.storage.format(asked.format_card)
+        if asked.upgrade is not None:
+            reasons.append(self.upgrader.begin(asked.upgrade))
         if asked.teleboot:
             self.speaker.start_over()
-        wants_answer = (
-            asked.record is not None
-            or asked.guard is not None
-            or asked.alarm_reset
-            or asked.home_position is not None
-            or asked.upgrade is not None
-        )
-        return [ControlResponse(asked.sn, asked.device)] if wants_answer else []
+        reason = "; ".join(filter(None, reasons))
+        return [ControlResponse(asked.sn, asked.device, not reason, reason)] if asked.wants_answer else []
 
-    def _turn(self, asked: DeviceControl) -> None:
-        head = self.heads.get(asked.device)
-        if head is None or asked.ptz is None:
-            return
-        now = time.monotonic()
-        try:
-            command = ptz.decode(asked.ptz)
-        except ValueError as error:
-            log.info("%s ignores a PTZ command: %s", asked.device, error)
-            return
-        match command:
-            case ptz.Move():
-                head.turn(command.pan, command.tilt, command.zoom, now)
-            case ptz.Stop():
-                head.stop(now)
-            case ptz.Preset(action=ptz.PresetAction.SET):
-                head.set_preset(command.number, now, asked.preset_name)
-            case ptz.Preset(action=ptz.PresetAction.CALL):
-                head.call_preset(command.number, now)
-            case ptz.Preset(action=ptz.PresetAction.DELETE):
-                head.delete_preset(command.number)
+    async def _tell_upgrade(self, result: UpgradeResult) -> None:
+        """As often as it takes: the platform may still be busy with our registration."""
+        for pause_s in (0.2, 1.0, 3.0):
+            response = await self.speaker.tell(replace(result, sn=self.speaker.next_sn()))
+            if response.status < 300:
+                return
+            await asyncio.sleep(pause_s)

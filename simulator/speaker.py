@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 MANSCDP = "Application/MANSCDP+xml"
 _BEIJING = timezone(timedelta(hours=8))
 _GOODBYE_S = 2.0
+_REBOOT = "told to start over"
+_REBOOT_S = 2.0
+_BACK_AGAIN_S = 300.0
 _MOST_UNSAID = 2000
 
 
@@ -106,6 +109,7 @@ class Speaker:
         self._sn = random.randint(1, 1000)
         self._path: Path | None = None
         self._start_over = asyncio.Event()
+        self._came_back = asyncio.Event()
         self._unsaid: asyncio.Queue[Manscdp] = asyncio.Queue(_MOST_UNSAID)
         self._speaking: asyncio.Task[None] | None = None
 
@@ -124,7 +128,8 @@ class Speaker:
             except (RequestTimedOut, TransportLost, Refused, OSError) as error:
                 reason = str(error) or type(error).__name__
             self._set_registered(False)
-            pause_s = settings.retry_s * random.uniform(1.0, 1.2)
+            longest_s = _REBOOT_S if reason == _REBOOT else settings.retry_s
+            pause_s = min(settings.retry_s, longest_s) * random.uniform(1.0, 1.2)
             log.info("%s is not registered: %s; next try in %.0f s", settings.code, reason, pause_s)
             await asyncio.sleep(pause_s)
 
@@ -142,8 +147,15 @@ class Speaker:
         await self.stack.close()
 
     def start_over(self) -> None:
-        """Register anew at once, as after a reboot."""
+        """Register anew soon, as after a reboot."""
         self._start_over.set()
+
+    async def reboot(self) -> None:
+        """Go away and come back registered; TimeoutError when nobody takes us back in time."""
+        self._came_back.clear()
+        self.start_over()
+        async with asyncio.timeout(_BACK_AGAIN_S):
+            await self._came_back.wait()
 
     async def tell(self, value: Manscdp) -> Response:
         """Send one MANSCDP value and wait for the SIP answer. RequestTimedOut, TransportLost, OSError."""
@@ -179,6 +191,7 @@ class Speaker:
         self._set_registered(expires_s > 0)
         if expires_s:
             self.registrations += 1
+            self._came_back.set()
         granted_s = response.expires
         return granted_s if granted_s is not None else expires_s
 
@@ -231,7 +244,7 @@ class Speaker:
             try:
                 async with asyncio.timeout(min(settings.keepalive_s, max(0.1, refresh_at - time.monotonic()))):
                     await self._start_over.wait()
-                return "told to start over"
+                return _REBOOT
             except TimeoutError:
                 pass
             if time.monotonic() >= refresh_at:

@@ -25,6 +25,7 @@ from gb28181.manscdp import (
     record_info,
     sd_card,
     status,
+    upgrade,
 )
 from gb28181.manscdp.fields import Fields, local_name
 from gb28181.manscdp.writing import Sheet
@@ -85,6 +86,7 @@ Manscdp = (
     | position.PtzPosition
     | position.PtzPositionNotice
     | status.MediaStatus
+    | upgrade.UpgradeResult
     | Unknown
 )
 
@@ -196,6 +198,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("response", "broadcast"): control.read_control_response,
     ("response", "mobileposition"): control.read_control_response,  # a refusal: places are told by Notify
     ("notify", "mediastatus"): status.read_media_status,
+    ("notify", "deviceupgraderesult"): upgrade.read_upgrade_result,
 }
 
 # Any: each writer takes the type that stands beside it, which a dict cannot say.
@@ -234,4 +237,5 @@ _WRITERS: dict[type, Callable[[Any, Sheet], None]] = {
     control.DeviceControl: control.write_control,
     control.ControlResponse: control.write_control_response,
     status.MediaStatus: status.write_media_status,
+    upgrade.UpgradeResult: upgrade.write_upgrade_result,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,7 +10,11 @@ import pytest
 import pytest_asyncio
 
 from gb28181.edition import Edition
-from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.control import ControlResponse, DeviceControl, HomePosition
+from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
+from simulator.aim import MAX_ZOOM, Aim
+from simulator.camera import Hardware
+from simulator.storage import StorageSettings
 from tests.conformance.bare import CAMERA, bare
 from tests.conformance.pair import Estate, Pair, house, joined
 
@@ -55,22 +60,65 @@ async def test_CTL_01_a_ptz_request_goes_out_as_sixteen_hex_digits_with_a_right_
     assert sum(data[:7]) % 256 == data[7]
 
 
+BOX = "<Length>800</Length><Width>600</Width><MidPointX>600</MidPointX><MidPointY>300</MidPointY>"
+BOX += "<LengthX>400</LengthX><LengthY>300</LengthY>"
+
+
+async def told_nothing_but_200(order: str) -> None:
+    """What is said to an order that has no Response: a later one is answered, it has not been."""
+    async with bare() as (platform, _):
+        response = await platform.order(order, sn=77)
+        assert (response.status, response.body) == (200, b"")
+        await platform.registered(2 if "TeleBoot" in order else 1)
+        await platform.order("<GuardCmd>SetGuard</GuardCmd>", sn=78)
+        assert (await platform.hear(ControlResponse)).sn == 78
+
+
 @pytest.mark.parametrize(
     "order",
     [
         "<PTZCmd>A50F0001400000F5</PTZCmd>",
-        "<TeleBoot>Boot</TeleBoot>",
         "<IFameCmd>Send</IFameCmd>",
         "<IFrameCmd>Send</IFrameCmd>",
+        f"<DragZoomIn>{BOX}</DragZoomIn>",
+        f"<DragZoomOut>{BOX}</DragZoomOut>",
+        "<TeleBoot>Boot</TeleBoot>",
     ],
 )
-async def test_CTL_02_ptz_reboot_and_key_frame_are_answered_with_200_alone(order: str):
-    async with bare() as (platform, _):
-        response = await platform.order(order, sn=77)
-        assert (response.status, response.body) == (200, b"")
-        # What is asked next is answered; what would have come before it has not.
-        await platform.order("<GuardCmd>SetGuard</GuardCmd>", sn=78)
-        assert (await platform.hear(ControlResponse)).sn == 78
+async def test_CTL_02_ptz_reboot_key_frame_and_drag_zoom_are_answered_with_200_alone(order: str):
+    await told_nothing_but_200(order)
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        "<PTZPreciseCtrl><Pan>90.00</Pan><Tilt>12.50</Tilt><Zoom>2.00</Zoom></PTZPreciseCtrl>",
+        "<FormatSDCard>1</FormatSDCard>",
+        f"<TargetTrack>Manual</TargetTrack><DeviceID2>34020000001320000009</DeviceID2><TargetArea>{BOX}</TargetArea>",
+    ],
+)
+async def test_CTL_03_precise_position_format_and_tracking_are_answered_with_200_alone(order: str):
+    await told_nothing_but_200(order)
+
+
+@pytest.mark.parametrize("edition", [Edition.V2016, Edition.V2022])
+async def test_CTL_04_record_guard_reset_and_home_have_200_at_once_and_a_response_with_their_sn(edition: Edition):
+    orders = [
+        "<RecordCmd>Record</RecordCmd>",
+        "<GuardCmd>SetGuard</GuardCmd>",
+        "<AlarmCmd>ResetAlarm</AlarmCmd>",
+        "<HomePosition><Enabled>1</Enabled><ResetTime>120</ResetTime><PresetIndex>0</PresetIndex></HomePosition>",
+    ]
+    async with bare(edition) as (platform, camera):
+        for sn, order in enumerate(orders, 41):
+            assert (await platform.order(order, sn=sn)).status == 200
+            answer = await platform.hear(ControlResponse)
+            assert (answer.sn, answer.device, answer.ok, answer.cmd_type) == (sn, CAMERA, True, "DeviceControl")
+        # And it did so: what it says of itself has changed.
+        assert await platform.say(DeviceStatusQuery(50, CAMERA)) == 200
+        status = await platform.hear(DeviceStatus)
+        assert status.recording and [each.duty for each in status.duties] == ["ONDUTY"]
+        assert camera.duties.resets == 1 and camera.heads[CAMERA].home == HomePosition(True, 120, 0)
 
 
 async def test_CTL_05_the_response_goes_to_whom_the_request_came_from():
@@ -85,3 +133,19 @@ async def test_CTL_05_the_response_goes_to_whom_the_request_came_from():
 async def test_CTL_07_letting_go_says_stop(new: Pair):
     await steer(new, pan=1.0)
     assert await steer(new, stop=True) == "A50F0000000000B4"
+
+
+async def test_CTL_16_a_position_beyond_the_limits_is_the_limit():
+    async with bare() as (platform, camera):
+        order = "<PTZPreciseCtrl><Pan>359.00</Pan><Tilt>-80</Tilt><Zoom>72</Zoom></PTZPreciseCtrl>"
+        assert (await platform.order(order)).status == 200
+        assert camera.heads[CAMERA].at(time.monotonic()) == Aim(1.0, 0.0, MAX_ZOOM)
+
+
+async def test_CTL_17_card_zero_formats_all_cards():
+    hardware = Hardware(storage=StorageSettings(format_s=3600))
+    async with bare(hardware=hardware) as (platform, camera):
+        assert (await platform.order("<FormatSDCard>2</FormatSDCard>")).status == 200
+        assert [card.state for card in camera.storage.cards] == ["ok", "formatting"]
+        assert (await platform.order("<FormatSDCard>0</FormatSDCard>")).status == 200
+        assert [card.state for card in camera.storage.cards] == ["formatting"] * 2

@@ -27,6 +27,7 @@ from gb28181.manscdp.message import Manscdp, parse, serialise
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.manscdp.status import MediaStatus
+from gb28181.manscdp.upgrade import UpgradeResult
 
 CHINESE = "东门西南北路口枪球机号楼龙镕㐀䶿𠀀𠮷𪛖𰻝，。（）１Ａ"
 ASCII = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -221,6 +222,8 @@ def messages(edition: Edition) -> st.SearchStrategy[Manscdp]:
         st.builds(PresetQuery, **device),
         st.builds(PresetList, **device, presets=several(st.builds(Preset, word, word)), sum_num=small),
         st.builds(MediaStatus, **device, notify_type=word),
+        st.builds(UpgradeResult, **device, session_id=word, ok=st.just(True), firmware=text),
+        st.builds(UpgradeResult, **device, session_id=word, ok=st.just(False), firmware=text, failure=word),
         st.builds(
             ControlResponse,
             **device,

@@ -28,6 +28,7 @@ from gb28181.manscdp.message import Unknown, answers, expected, parse, serialise
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.manscdp.status import MediaStatus
+from gb28181.manscdp.upgrade import UpgradeResult
 
 CAMERA = "34010200001320000001"
 NVR = "34010200001180000001"
@@ -117,6 +118,12 @@ SAMPLES = [
         f"<Notify><CmdType>MediaStatus</CmdType><SN>8</SN><DeviceID>{CAMERA}</DeviceID><NotifyType>121</NotifyType>"
         "</Notify>",
         MediaStatus(8, CAMERA),
+    ),
+    (
+        f"<Notify><CmdType>DeviceUpgradeResult</CmdType><SN>33</SN><DeviceID>{CAMERA}</DeviceID>"
+        "<SessionID>0f7c2a54c1b84a2f9d1e66b0a3c4d5e7</SessionID><UpgradeResult>ERROR</UpgradeResult>"
+        "<Firmware>2.4.1</Firmware><UpgradeFailedReason>02</UpgradeFailedReason></Notify>",
+        UpgradeResult(33, CAMERA, "0f7c2a54c1b84a2f9d1e66b0a3c4d5e7", False, "2.4.1", "02"),
     ),
     (
         f"<Response><CmdType>DeviceControl</CmdType><SN>51</SN><DeviceID>{CAMERA}</DeviceID><Result>ERROR</Result>"
