@@ -6,7 +6,7 @@ from broker.arbitration import Grip, Steerer, grip_of
 from gb28181 import ptz
 from gb28181.edition import parse_edition
 from gb28181.manscdp.control import ControlResponse, DeviceControl
-from gb28181.peer import Peer, PeerOffline
+from gb28181.peer import Hop, Peer, PeerOffline, PeerRefused
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -80,20 +80,23 @@ async def turn_lever(
         )
 
 
-async def order(visit: Visit, owner: str, code: str, control: DeviceControl) -> None:
-    """Send a control; of one that has an answer, the answer is waited for.
+async def order(visit: Visit, owner: str, code: str, control: DeviceControl) -> bool:
+    """Send a control; true when the device said that it has done it, false when the standard has it say no more than
+    that it was heard.
 
-    Raises PeerRefused with the device's reason, PeerSilent when its answer does not come, SteeringHeld.
+    Raises PeerRefused with the device's reason, PeerSilent when its answer does not come in time, SteeringHeld.
     """
     peer = await peer_of(visit, owner, code)
-    grip = grip_of(control)
-    steerer = steerer_of(visit)
-    with visit.desk.levers.arbitration.turn(owner, code, steerer, grip):
+    levers, steerer, grip = visit.desk.levers, steerer_of(visit), grip_of(control)
+    with levers.arbitration.turn(owner, code, steerer, grip):
         if grip is Grip.TAKES:
-            visit.desk.levers.drop(owner, code)
+            levers.drop(owner, code)
         if not control.wants_answer:
             await peer.tell(control)
-            return
+            return False
         answer = await peer.ask(control, timeout_s=await patience(visit, owner, code))
-        if not isinstance(answer, ControlResponse):
-            raise TypeError(f"{code} answered a control with {type(answer).__name__}")
+        if isinstance(answer, ControlResponse) and not answer.ok:
+            reason = answer.reason or "Result ERROR"
+            hops = (Hop(code, "DeviceControl", 200, reason),)
+            raise PeerRefused(f"{code} refused: {reason}", status=200, reason=reason, hops=hops)
+        return True
