@@ -14,6 +14,7 @@ from broker.arbitration import SteeringSettings
 from broker.broker import BrokerSettings
 from broker.snapshots import SnapshotSettings
 from broker.sources import SourceSettings
+from broker.voice import VoiceSettings
 from gb28181.code import GbCode
 from media.gatehouse import MediaHostsSettings
 from media.kitchen.kitchen import KitchenSettings
@@ -74,6 +75,7 @@ class Settings:
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
+    voice: VoiceSettings = field(default_factory=VoiceSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

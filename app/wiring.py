@@ -25,10 +25,12 @@ from broker.recordings import Recordings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
+from broker.voice import Voices
 from media.gatehouse import Gatehouse
 from media.kitchen.kitchen import Kitchen
 from media.local import LocalPlane
 from media.outlets.segment import recover
+from media.voice.local import LocalVoice
 from media.workers import Workers, together
 from registry.directory import Directory
 from registry.divisions import Divisions
@@ -59,6 +61,7 @@ class House:
     plane: LocalPlane | Workers
     stack: Stack
     gatehouse: Gatehouse | None
+    voices: Voices
     console_url: str
     first_password: str | None = None
 
@@ -108,6 +111,23 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         await stack.start()
     taken.push_async_callback(broker.close)
     levers = Levers(below, arbitration=Arbitration(settings.steering, bus.tell))
+    voices = Voices(
+        below,
+        directory,
+        LocalVoice(
+            media.host,
+            media.first_port,
+            media.last_port,
+            quarantine_s=media.quarantine_s,
+            announce_host=media.announce_host,
+        ),
+        broker.live_numbers,
+        settings.voice,
+        our_code=settings.platform.code,
+    )
+    below.rings.on_ring = voices.ring
+    voices.start()
+    taken.push_async_callback(voices.close)
     taken.push_async_callback(levers.close)
     await keeper.start()
     taken.push_async_callback(keeper.close)
@@ -198,7 +218,17 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
     return House(
-        settings, directory, below, above, broker, plane, stack, gatehouse, f"http://{shown}:{port}", first_password
+        settings,
+        directory,
+        below,
+        above,
+        broker,
+        plane,
+        stack,
+        gatehouse,
+        voices,
+        f"http://{shown}:{port}",
+        first_password,
     )
 
 

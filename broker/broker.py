@@ -454,6 +454,11 @@ class Broker:
         stream = self._named(stream_id)
         return stream.counted() if stream is not None else None
 
+    @property
+    def live_numbers(self) -> SsrcPool:
+        """Whence streams of this realm have their SSRCs; a voice is one of them."""
+        return self._ssrcs
+
     def statistics(self) -> BrokerStatistics:
         return BrokerStatistics(
             streams=len(self._streams),

@@ -34,6 +34,10 @@ class Dialect:
     """Opens its TCP media connection after its 200 and before our ACK."""
     platform_first_subject: bool = False
     """Writes the platform first in the Subject of its own INVITE."""
+    talks_by_invite: bool = False
+    """Knows no broadcast: it is called with s=Talk, and hears on the path on which it speaks."""
+    voice_form: str = ""
+    """The form our voice must have whatever it says, PCMA or PCMU; "" is what it asks for."""
 
     both_iframe_names: bool = False
     """Ignores the edition's spelling of the key frame command: send IFameCmd and IFrameCmd."""
@@ -125,6 +129,8 @@ DIALECTS: dict[str, Dialect] = {
         Dialect("mobile", changes_address=True, keepalive_is_enough=True),
         Dialect("both-key-frame-names", both_iframe_names=True),
         Dialect("pan-speed-twice", doubles_pan_speed=True),
+        Dialect("talk-by-invite", talks_by_invite=True),
+        Dialect("voice-mu-law", voice_form="PCMU"),
     )
 }
 

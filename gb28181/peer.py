@@ -149,3 +149,52 @@ class Silence:
 
     waited_s: float
     heard: tuple[str, ...] = field(default=())
+
+
+class VoiceCall(Protocol):
+    """A call in which a neighbour hears a voice of ours."""
+
+    @property
+    def call_id(self) -> str: ...
+
+    async def hang_up(self, reason: str = "") -> None:
+        """End the session with BYE; harmless when it has ended."""
+
+
+class Ring(Protocol):
+    """A neighbour calls us, for it wants to hear a voice (2022 clause 9.12). Accept or refuse it, once.
+
+    `owner` is the neighbour, `source` whose voice it wants, `names` the codes it calls itself by: the listener's, its
+    device's, in no order, for devices write them as they like. `host` is our address as it knows us, `peer_host` its.
+    """
+
+    @property
+    def owner(self) -> str: ...
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    @property
+    def offer(self) -> Offer: ...
+
+    @property
+    def host(self) -> str: ...
+
+    @property
+    def peer_host(self) -> str: ...
+
+    @property
+    def call_id(self) -> str: ...
+
+    def accept(self, answer: Answer, *, on_ack: Callable[[], None], on_end: Callable[[str], None]) -> VoiceCall:
+        """Answer 200. `on_ack` and `on_end(reason)` are called once each; ValueError when the caller has given up."""
+
+    def refuse(self, status: int, reason: str | None = None) -> None:
+        """Answer with an error; harmless when it has an answer."""
+
+
+Doorbell = Callable[[Ring], bool]
+"""Told of every ring; false when nobody expects it, and then it is refused. Must not block."""

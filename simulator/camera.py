@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
@@ -21,6 +22,7 @@ from gb28181.sdp import parse_offer
 from simulator.duty import Duties
 from simulator.faults import Faults
 from simulator.head import Head
+from simulator.hearing import Hearing, HearingSettings
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
 from simulator.speaker import Speaker, SpeakerSettings
@@ -86,6 +88,8 @@ class CameraSettings:
     recorder: RecorderSettings = field(default_factory=RecorderSettings)
     """How it keeps its pictures."""
     hardware: Hardware = field(default_factory=Hardware)
+    hearing: HearingSettings = field(default_factory=HearingSettings)
+    """Its loudspeakers."""
 
 
 MOST_OBEYED = 1_000
@@ -104,6 +108,7 @@ class Camera:
         self.recorder = Recorder(settings.recorder, codes, settings.recordings)
         studio = StudioSettings(settings.video, settings.sound, settings.most_calls)
         self._studio = Studio(self.speaker, studio, faults, self.recorder)
+        self.hearing = Hearing(self.speaker, settings.hearing, settings.speaker.code)
         self.obeyed: deque[DeviceControl] = deque(maxlen=MOST_OBEYED)
         """The controls it was given last, oldest first."""
         self.heads = self._studio.heads
@@ -133,6 +138,7 @@ class Camera:
     async def close(self, *, deregister: bool = True) -> None:
         """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
         await self.upgrader.close()
+        await self.hearing.close(goodbye=deregister)
         await self._studio.close(goodbye=deregister)
         await self.speaker.close(deregister=deregister)
 
@@ -149,6 +155,8 @@ class Camera:
                 return [self._presets(asked)]
             case RecordInfoQuery():
                 return self.recorder.answer(asked, self.settings.name)
+            case Broadcast():
+                return self.hearing.notified(asked)
             case DeviceControl():
                 return self._obey(asked)
             case _ if asked.root in ("Control", "Query"):
@@ -164,6 +172,9 @@ class Camera:
         except ValueError as error:
             log.info("%s refuses an INVITE: %s", self.settings.speaker.code, error)
             incoming.respond(400)
+            return
+        if offer.media == "audio":
+            self.hearing.talk(incoming, offer)
             return
         code = incoming.request.request_uri.user
         channel = next((channel for channel in self.settings.channels if channel.code == code), None)
@@ -208,7 +219,8 @@ class Camera:
             )
             for channel in settings.channels
         ]
-        return [*settings.others, *channels]
+        hearing = self.hearing.items(settings.civil_code or device[:6], MAKER, MODEL)
+        return [*settings.others, *channels, *hearing]
 
     def _info(self, asked: DeviceInfoQuery) -> DeviceInfo:
         return DeviceInfo(

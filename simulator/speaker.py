@@ -263,6 +263,10 @@ class Speaker:
             missed = 0
             self.keepalives_answered += 1
 
+    async def way(self) -> Path:
+        """The path to the platform. OSError when there is none."""
+        return await self._way()
+
     async def _way(self) -> Path:
         """The path to the platform; over TCP one connection for everything, kept open (2022 clause 6.2)."""
         settings = self.settings

@@ -172,6 +172,7 @@ def estate_settings(**changes: Any) -> Settings:
             sources=replace(defaults.sources, **({"ask_every_s": 1.0} | changes.get("sources", {}))),
             snapshots=replace(defaults.snapshots, **({"keep_free_bytes": 0} | changes.get("snapshots", {}))),
             kitchen=replace(defaults.kitchen, **changes.get("kitchen", {})),
+            voice=replace(defaults.voice, **changes.get("voice", {})),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )

@@ -20,7 +20,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sipserver": ("sipserver", "gb28181", "registry", "broker"),
     "media": (),
     "registry": ("gb28181",),
-    "broker": ("gb28181", "registry", "media.plane"),
+    "broker": ("gb28181", "registry", "media.plane", "media.voice.plane"),
     "web": ("gb28181", "registry", "broker"),
     "simulator": (
         "gb28181",

@@ -11,6 +11,7 @@ from gb28181.dialect import STANDARD, Dialect
 from gb28181.edition import Edition
 from gb28181.manscdp import (
     alarm,
+    broadcast,
     catalog,
     config,
     control,
@@ -87,6 +88,7 @@ Manscdp = (
     | position.PtzPositionNotice
     | status.MediaStatus
     | upgrade.UpgradeResult
+    | broadcast.Broadcast
     | Unknown
 )
 
@@ -123,7 +125,8 @@ def serialise(value: Manscdp, charset: Charset, edition: Edition, dialect: Diale
     if writer is None or isinstance(value, Unknown):
         raise ValueError(f"a message of unknown kind ({type(value).__name__}) is read, not written")
     sheet = Sheet(edition, dialect)
-    sheet.head(value.root, value.cmd_type, value.sn, value.device)
+    about = None if isinstance(value, broadcast.Broadcast) else value.device
+    sheet.head(value.root, value.cmd_type, value.sn, about)
     writer(value, sheet)
     return sheet.finish(value.root, charset)
 
@@ -199,6 +202,9 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("response", "mobileposition"): control.read_control_response,  # a refusal: places are told by Notify
     ("notify", "mediastatus"): status.read_media_status,
     ("notify", "deviceupgraderesult"): upgrade.read_upgrade_result,
+    ("notify", "broadcast"): broadcast.read_broadcast,
+    ("query", "broadcast"): broadcast.read_broadcast,  # some platforms write the wrong root
+    ("control", "broadcast"): broadcast.read_broadcast,
 }
 
 # Any: each writer takes the type that stands beside it, which a dict cannot say.
@@ -238,4 +244,5 @@ _WRITERS: dict[type, Callable[[Any, Sheet], None]] = {
     control.ControlResponse: control.write_control_response,
     status.MediaStatus: status.write_media_status,
     upgrade.UpgradeResult: upgrade.write_upgrade_result,
+    broadcast.Broadcast: broadcast.write_broadcast,
 }

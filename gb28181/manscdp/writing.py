@@ -30,12 +30,13 @@ class Sheet:
         self.dialect = dialect
         self._lines: list[str] = []
 
-    def head(self, root: str, cmd_type: str, sn: int, device: str) -> None:
-        """The root and the three elements that begin every message."""
+    def head(self, root: str, cmd_type: str, sn: int, device: str | None) -> None:
+        """The root and the elements that begin every message; the few that are about no one thing have no DeviceID."""
         self._lines.append(f"<{root}>")
         self.must("CmdType", cmd_type)
         self.must("SN", sn)
-        self.must("DeviceID", device)
+        if device is not None:
+            self.must("DeviceID", device)
 
     def must(self, name: str, value: Written) -> None:
         """An element that stands there even when it is empty."""

@@ -37,6 +37,7 @@ from sipserver.below.inbox import Inbox
 from sipserver.below.onboarding import Onboarding
 from sipserver.below.reception import Reception
 from sipserver.below.returns import Returns
+from sipserver.below.rings import Rings
 from sipserver.below.settings import BelowSettings
 from sipserver.below.twins import Twins
 from sipserver.ladder import Ladder
@@ -78,6 +79,7 @@ class Below:
         self._returns = Returns()
         self._bindings = Bindings()
         self.calls = CallBook()
+        self.rings = Rings(stack)
         self._errands = Errands(limit=10_000, workers=4)
         self._replies = Errands(limit=1000, workers=16)
         self._grievances = Grievances(directory.note_refusal, size=settings.unknown_sources)
@@ -251,6 +253,7 @@ class Below:
             "inbox": self._inbox.statistics(),
             "onboarding": asdict(self._onboarding.statistics()),
             "following": self._follow.statistics(),
+            "rings": {"up": len(self.rings), "taken": self.rings.taken, "refused": self.rings.refused},
             "calls": {"up": len(self.calls), "placed": self.calls.placed, "refused": self.calls.refused},
             "errands": {
                 "waiting": len(self._errands) + len(self._replies),
@@ -287,7 +290,7 @@ class Below:
             case "MESSAGE" | "NOTIFY":
                 self._inbox.take(incoming, owner, self._wall_clock())
             case "INVITE":
-                incoming.respond(488)
+                self.rings.take(incoming, owner)
             case "SUBSCRIBE":
                 incoming.respond(489)
             case _:
@@ -342,6 +345,7 @@ class Below:
     def _went(self, code: str, reason: str) -> None:
         """A neighbour is offline: its sessions end, and nobody waits for its answers."""
         self.calls.end_all(code, reason)
+        self.rings.end_all(code, reason)
         link = self._links.get(code)
         if link is not None:
             link.lost(reason)
