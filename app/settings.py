@@ -19,6 +19,7 @@ from gb28181.code import GbCode
 from media.gatehouse import MediaHostsSettings
 from media.kitchen.kitchen import KitchenSettings
 from media.local import PlaneSettings
+from registry.alarms import AlarmSettings
 from registry.store.migrate import driver_url
 from sipserver.above.settings import AboveSettings
 from sipserver.below.settings import BelowSettings
@@ -76,6 +77,7 @@ class Settings:
     sources: SourceSettings = field(default_factory=SourceSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
+    alarms: AlarmSettings = field(default_factory=AlarmSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, SNAPSHOTS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
+from broker.alarm_deeds import AlarmDeeds
 from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
@@ -32,6 +33,7 @@ from media.local import LocalPlane
 from media.outlets.segment import recover
 from media.voice.local import LocalVoice
 from media.workers import Workers, together
+from registry.alarms import Alarms
 from registry.directory import Directory
 from registry.divisions import Divisions
 from registry.events import Bus
@@ -77,6 +79,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     except (ConnectionError, ValueError) as error:
         raise CannotStart(f"数据库打不开：{error}", str(error)) from error
     taken.push_async_callback(directory.close)
+    alarms = Alarms(directory, settings.alarms)
+    await alarms.open()
+    taken.push_async_callback(alarms.close)
     first_password = await ensure_first_administrator(directory.accounts)
 
     recordings = data / RECORDINGS
@@ -142,6 +147,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     snapshot_plans = SnapshotPlans(snapshots, data / SNAPSHOTS / "plans.json")
     await snapshot_plans.start()
     taken.push_async_callback(snapshot_plans.close)
+    alarm_deeds = AlarmDeeds(alarms, directory, below, kept, snapshots)
+    await alarm_deeds.open()
+    taken.push_async_callback(alarm_deeds.close)
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
@@ -196,6 +204,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
         archives=Archives(below, directory.device),
+        alarms=alarms,
+        alarm_deeds=alarm_deeds,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

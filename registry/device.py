@@ -84,6 +84,8 @@ class Device(msgspec.Struct, frozen=True):
     """Key of the last refusal's reason, see `registry.refusal.Refusal`."""
     refusal_note: str = ""
     added_at: float | None = None
+    follows: str = ""
+    """What was chosen to be followed of it or not, such as `alarm=on position=off`; the settings decide the rest."""
 
     @property
     def shown_name(self) -> str:

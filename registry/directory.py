@@ -47,6 +47,7 @@ from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
 from registry.sharing import ShareAs, ShareRule, Sharing
 from registry.source import OwnSource, source_of, source_row
+from registry.store.alarm_promise import AlarmShelf
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, SentRow, Shelf, Store, Writing
 from registry.store.sql import SqlStore
@@ -116,6 +117,11 @@ class Directory:
     def __repr__(self) -> str:
         whole = sum((self._forest.held_by(owner).cameras for owner in self._forest.holdings), 0)
         return f"Directory({len(self._book.devices)} devices, {whole} cameras, {len(self._forest.nodes)} nodes)"
+
+    @property
+    def alarms(self) -> AlarmShelf:
+        """Where alarms lie; `registry.alarms.Alarms` is the way to them."""
+        return self._store.alarms
 
     # Opening and closing.
 

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from registry.alarm import KeptAlarm
 from registry.refusal import RefusalSeen
 
 log = logging.getLogger(__name__)
@@ -81,6 +82,9 @@ class CountsChanged:
 
 @dataclass(frozen=True, slots=True)
 class AlarmRaised:
+    """An alarm as a neighbour told it. `sn` is the message's number, `time_said` whether `at` is its own word;
+    `answered` marks one that answers a question which somebody asked of it."""
+
     owner: str
     channel: str
     priority: int
@@ -91,6 +95,36 @@ class AlarmRaised:
     longitude: float | None = None
     latitude: float | None = None
     event_type: int | None = None
+    sn: int = 0
+    time_said: bool = True
+    answered: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChanged:
+    """An alarm is kept, goes on, or somebody did something about it: `what` is raised, repeated, snapshot
+    or a `Deed`."""
+
+    alarm: KeptAlarm
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmCountsChanged:
+    """How many alarms of each priority wait for somebody: the open ones, and all that are not closed."""
+
+    open: tuple[tuple[int, int], ...]
+    unclosed: int
+
+
+@dataclass(frozen=True, slots=True)
+class PictureWished:
+    """A rule of ours wants a picture before people's eyes, because of alarm `alarm`."""
+
+    alarm: int
+    owner: str
+    channel: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +261,9 @@ Event = (
     | ChannelStatusChanged
     | CountsChanged
     | AlarmRaised
+    | AlarmChanged
+    | AlarmCountsChanged
+    | PictureWished
     | PositionReported
     | PtzPositionReported
     | NoticeHeard

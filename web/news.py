@@ -6,7 +6,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
 from registry.events import (
-    AlarmRaised,
+    AlarmChanged,
+    AlarmCountsChanged,
     CatalogChanged,
     CatalogProgress,
     ChannelStatusChanged,
@@ -15,6 +16,7 @@ from registry.events import (
     DeviceRemoved,
     DeviceWentOffline,
     Event,
+    PictureWished,
     RecordingChanged,
     RegistrationRefused,
     SharingChanged,
@@ -23,6 +25,7 @@ from registry.events import (
     UpperChanged,
     UpperStateChanged,
 )
+from web.alarm_views import AlarmNews, alarm_counts, alarm_item
 from web.auth import Role
 from web.uppers import PlatformView
 from web.views import DeviceView, refusal_view
@@ -87,8 +90,13 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
             # Who lost a camera is told so even when it changes hands again at once.
             about = (owner, code, event.lost_by)
             return [News("steering", about, lambda: event, Role.OPERATOR)]
-        case AlarmRaised():
-            return [News("alarm", object(), lambda: event)]
+        case AlarmChanged(alarm=alarm, what=what):
+            # What goes on does not take the place of its beginning, for which a bell rings.
+            return [News("alarm", (alarm.id, what == "raised"), lambda: AlarmNews(what, alarm_item(alarm)))]
+        case AlarmCountsChanged():
+            return [News("alarm-counts", "", lambda: alarm_counts(dict(event.open), event.unclosed))]
+        case PictureWished():
+            return [News("picture-wished", (event.owner, event.channel), lambda: event)]
         case _:
             return []
 

@@ -164,7 +164,8 @@ def handler_of(declared: Route) -> Handler:
 
 async def _carry_out(declared: Route, visit: Visit) -> web.StreamResponse:
     arguments: dict[str, Any] = {
-        name: msgspec.convert(visit.request.match_info[name], kind) for name, kind in declared.path_types.items()
+        name: msgspec.convert(visit.request.match_info[name], kind, strict=False)
+        for name, kind in declared.path_types.items()
     }
     visit.target = "/".join(str(value) for value in arguments.values())
     if declared.query is not None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
 from broker.levers import Levers
 from broker.recordings import Recordings
@@ -15,6 +16,7 @@ from broker.sources import SourceKeeper
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
+from registry.alarms import Alarms
 from registry.catalog import Diff
 from registry.directory import Directory
 from registry.divisions import Divisions
@@ -209,6 +211,10 @@ class Services:
     snapshot_plans: SnapshotPlans | None = None
     archives: Archives | None = None
     """What devices have recorded; None where nobody is asked."""
+    alarms: Alarms | None = None
+    """None where no alarms are kept."""
+    alarm_deeds: AlarmDeeds | None = None
+    """None where nothing is done about them."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

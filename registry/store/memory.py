@@ -11,6 +11,7 @@ from heapq import nsmallest
 from typing import TypeVar
 
 from gb28181.code import is_system
+from registry.store.alarm_memory import MemoryAlarms
 from registry.store.promise import ChannelRow, Row, SearchLine, SegmentRow, SegmentSum, SentRow, Shelf
 
 K = TypeVar("K")
@@ -47,6 +48,7 @@ class MemoryStore:
         self._sent: dict[str, dict[str, SentRow]] = {}
         self._segments: dict[tuple[str, str], SegmentRow] = {}
         self._one_at_a_time = asyncio.Lock()
+        self.alarms = MemoryAlarms()
 
     async def open(self) -> None:
         pass

@@ -7,6 +7,8 @@ from contextlib import AbstractAsyncContextManager
 from enum import StrEnum
 from typing import NamedTuple, Protocol
 
+from registry.store.alarm_promise import AlarmShelf
+
 Row = dict[str, object]
 
 LINES_PAGE = 2_000
@@ -166,6 +168,9 @@ class Writing(Protocol):
 
 class Store(Protocol):
     """Where the library is kept. Lists are in order of code points, whatever the database's language."""
+
+    @property
+    def alarms(self) -> AlarmShelf: ...
 
     async def open(self) -> None:
         """Bring the tables up to date and be ready; ConnectionError, in a readable sentence, when that cannot be."""

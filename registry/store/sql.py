@@ -37,6 +37,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from gb28181.code import Kind
 from registry.store import tables
+from registry.store.alarm_sql import Carry, SqlAlarms, carry_out
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
 from registry.store.promise import (
@@ -78,6 +79,7 @@ class SqlStore:
         self._thread = LoopThread("store")
         self._engine: AsyncEngine | None = None
         self._one_at_a_time = asyncio.Lock()
+        self.alarms = SqlAlarms(self._read_rows, self._carrying, lambda: self._ready.dialect.name)
 
     def __repr__(self) -> str:
         return f"SqlStore({self._url.partition('://')[0]})"
@@ -137,6 +139,11 @@ class SqlStore:
                 await asyncio.shield(self._thread.run(_end(connection, keep=False)))
                 raise
             await asyncio.shield(self._thread.run(_end(connection, keep=True)))
+
+    @asynccontextmanager
+    async def _carrying(self) -> AsyncIterator[Carry]:
+        async with self.writing() as writing:
+            yield writing.carry
 
     async def _begin(self) -> AsyncConnection:
         connection = await self._ready.connect()
@@ -301,6 +308,13 @@ class SqlStore:
 
         return await self._thread.run(read())
 
+    async def _read_rows(self, statement: Select[Any]) -> list[tuple[Any, ...]]:
+        async def read() -> list[tuple[Any, ...]]:
+            async with self._ready.connect() as connection:
+                return [tuple(row) for row in await connection.execute(statement)]
+
+        return await self._thread.run(read())
+
     async def _read_channels(self, statement: Select[Any]) -> list[ChannelRow]:
         async def read() -> list[ChannelRow]:
             async with self._ready.connect() as connection:
@@ -456,6 +470,10 @@ class SqlWriting:
             .values(locked=bindparam("key_locked"))
         )
         await self._run(self._execute_many(statement, [{"key_locked": locked}]))
+
+    async def carry(self, statement: Any, rows: list[Row]) -> int:
+        """One statement of a shelf of its own."""
+        return await self._run(carry_out(self._connection, statement, rows))
 
     async def _execute_raw(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         # The driver takes the rows as they are; through Core each would become a dictionary first.

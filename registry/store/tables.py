@@ -69,6 +69,7 @@ devices = Table(
     Column("refusal_note", Text, nullable=False),
     Column("added_at", Float(53)),
     Column("media_zone", Text, nullable=False, server_default=""),
+    Column("follows", Text, nullable=False, server_default=""),
 )
 
 refusals = Table(
@@ -359,6 +360,71 @@ segments = Table(
     Column("locked", Boolean, nullable=False),
     Index(None, "owner", "channel", "start_ms"),
     Index(None, "start_ms"),
+)
+
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("id", Serial, primary_key=True, autoincrement=False),
+    Column("owner", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("method", Integer, nullable=False),
+    Column("alarm_type", Text, nullable=False),
+    Column("event_type", Integer),
+    Column("first_at", Float(53), nullable=False),
+    Column("last_at", Float(53), nullable=False),
+    Column("heard_at", Float(53), nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("longitude", Float(53)),
+    Column("latitude", Float(53)),
+    Column("name", Text, nullable=False),
+    Column("owner_name", Text, nullable=False),
+    Column("region", Text, nullable=False),
+    Column("words", Text, nullable=False),
+    Column("video", Key, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("acknowledged_by", Text, nullable=False),
+    Column("acknowledged_at", Float(53)),
+    Column("assigned_to", Text, nullable=False),
+    Column("closed_by", Text, nullable=False),
+    Column("closed_at", Float(53)),
+    Column("verdict", Text, nullable=False),
+    Column("reset", Text, nullable=False),
+    Column("reset_note", Text, nullable=False),
+    Column("snapshot", Text, nullable=False),
+    Column("steps", Integer, nullable=False),
+    Index(None, "last_at"),
+    Index(None, "heard_at"),
+    Index(None, "channel", "id"),
+    Index(None, "state", "priority", "id"),
+)
+
+alarm_steps = Table(
+    "alarm_steps",
+    metadata,
+    Column("alarm", Serial, primary_key=True, autoincrement=False),
+    Column("number", Integer, primary_key=True, autoincrement=False),
+    Column("at", Float(53), nullable=False),
+    Column("who", Text, nullable=False),
+    Column("deed", Text, nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+alarm_rules = Table(
+    "alarm_rules",
+    metadata,
+    _key("id"),
+    Column("name", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("owner", Key, nullable=False),
+    Column("channel", Key, nullable=False),
+    Column("methods", Text, nullable=False),
+    Column("lowest_priority", Integer, nullable=False),
+    Column("record_s", Integer, nullable=False),
+    Column("popup", Boolean, nullable=False),
+    Column("preset", Integer, nullable=False),
 )
 
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

@@ -142,14 +142,17 @@ class Inbox:
             kept.pop(code, None)
 
     def _read(self, value: Manscdp, body: bytes, code: str, at: float, *, is_notify: bool) -> None:
-        if isinstance(value, Alarm | MobilePosition | PtzPositionNotice) and not is_notify:
-            self._answer_perhaps(value, body, code)
+        answered = (
+            isinstance(value, Alarm | MobilePosition | PtzPositionNotice)
+            and not is_notify
+            and self._answers_perhaps(value, body, code)
+        )
         match value:
             case Keepalive():
                 self.tally.keepalives += 1
                 self._mend(code, frozenset(value.faulty[:MOST_FAULTY]))
             case Alarm():
-                self._alarm(value, code, at, is_notify=is_notify)
+                self._alarm(value, code, at, is_notify=is_notify, answered=answered)
             case MobilePosition():
                 self._places(value, code, at)
             case PtzPositionNotice():
@@ -182,13 +185,15 @@ class Inbox:
         else:
             self.tally.unread += 1
 
-    def _answer_perhaps(self, value: Manscdp, body: bytes, code: str) -> None:
+    def _answers_perhaps(self, value: Manscdp, body: bytes, code: str) -> bool:
         """Alarms, places and looks answer a question by MESSAGE, too; they are news all the same."""
         link = self._link(code)
-        if link is not None and link.deliver(value, body):
-            self.tally.answers += 1
+        if link is None or not link.deliver(value, body):
+            return False
+        self.tally.answers += 1
+        return True
 
-    def _alarm(self, alarm: Alarm, code: str, at: float, *, is_notify: bool) -> None:
+    def _alarm(self, alarm: Alarm, code: str, at: float, *, is_notify: bool, answered: bool) -> None:
         minute, count = self._alarm_minutes.get(code, (0, 0))
         this_minute = int(at // 60)
         count = count + 1 if minute == this_minute else 1
@@ -207,6 +212,9 @@ class Inbox:
                     longitude=alarm.longitude,
                     latitude=alarm.latitude,
                     event_type=alarm.event_type,
+                    sn=alarm.sn,
+                    time_said=alarm.at is not None,
+                    answered=answered,
                 )
             )
             if alarm.method == AlarmMethod.GPS and alarm.longitude is not None and alarm.latitude is not None:

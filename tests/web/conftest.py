@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from argon2 import PasswordHasher
 
+from broker.alarm_deeds import AlarmDeeds
 from broker.placement import Placement
 from broker.recordings import Recordings
 from broker.sources import SourceKeeper, SourceSettings
@@ -31,6 +32,7 @@ from gb28181.manscdp.catalog import Item
 from gb28181.peer import PeerOffline
 from media.frame import Codec
 from registry.accounts import User
+from registry.alarms import Alarms, AlarmSettings
 from registry.catalog import Diff
 from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
@@ -346,6 +348,10 @@ async def house(
             raise PeerOffline(f"{code} is away")
         return Diff(added=("1", "2"), changed=("3",))
 
+    alarms = Alarms(directory, AlarmSettings(gather_s=0.0))
+    await alarms.open()
+    alarm_deeds = AlarmDeeds(alarms, directory, neighbours)
+    await alarm_deeds.open()
     kept = Recordings(broker, bus, tmp_path / "recordings") if records else None
     info = SystemInfo("Lianwang", PLATFORM, "3402000000", "0.1.0", 5.0, "127.0.0.1", 5060)
     plane = FakePlane()
@@ -371,6 +377,8 @@ async def house(
         exporter=exporter if cascades else None,
         routes=routes if cascades else None,
         recordings=kept,
+        alarms=alarms,
+        alarm_deeds=alarm_deeds,
         following=lambda code: followed.get(code, ()),
         media_bases=lambda: tuple(media_bases),
         media_admit=media_admitted.append,
@@ -407,4 +415,6 @@ async def house(
     if kept is not None:
         await kept.close()
     await exporter.close()
+    await alarm_deeds.close()
+    await alarms.close()
     await directory.close()

@@ -6,13 +6,16 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
+from registry.alarm import KeptAlarm
 from registry.events import (
-    AlarmRaised,
+    AlarmChanged,
+    AlarmCountsChanged,
     CatalogChanged,
     CatalogProgress,
     ChannelStatusChanged,
@@ -20,12 +23,14 @@ from registry.events import (
     DeviceChanged,
     DeviceRemoved,
     DeviceWentOffline,
+    PictureWished,
     RegistrationRefused,
     StreamChanged,
 )
 from registry.platform import Upper, UpperState
 from registry.refusal import Refusal, RefusalSeen
 from registry.sharing import ShareRule
+from web.alarm_views import alarm_item
 from web.auth import Proof, Role, Who
 from web.desk import DESK
 from web.feed import MOST_GATHERED, RESYNC, Listener, line
@@ -34,7 +39,8 @@ from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
 UPPER = "34000000002000000001"
-ALARM = AlarmRaised("x", "y", 1, 5, "2", 9.0, "motion")
+KEPT = KeptAlarm(7, "x", "y", 1, 5, "2", None, 9.0, 9.0, 9.5, description="motion")
+ALARM = AlarmChanged(KEPT, "raised")
 WANG = Who("wang", Role.VIEWER, Proof.SESSION, "s1")
 
 
@@ -100,7 +106,9 @@ async def test_the_first_word_says_who_hears_and_which_server_this_is(house):
             "stream",
             {"id": "s1", "owner": "x", "channel": "y", "state": "flowing", "note": ""},
         ),
-        (ALARM, "alarm", asdict(ALARM)),
+        (ALARM, "alarm", {"what": "raised", "alarm": msgspec.to_builtins(alarm_item(KEPT))}),
+        (AlarmCountsChanged(((1, 2), (4, 1)), 5), "alarm-counts", {"open": {"1": 2, "4": 1}, "unclosed": 5}),
+        (PictureWished(7, "x", "y", "门"), "picture-wished", {"alarm": 7, "owner": "x", "channel": "y", "name": "门"}),
     ],
 )
 async def test_each_fact_is_news_of_its_kind(house, event, kind, data):
@@ -290,9 +298,9 @@ class TestAConsoleThatReadsNothing:
             await asyncio.sleep(0.01)
         async with listening(viewer) as ear:
             for n in range(400):
-                house.bus.tell(AlarmRaised("x", "y", 1, 5, "2", float(n), "a" * 60_000))
+                house.bus.tell(AlarmChanged(replace(KEPT, id=n + 1, description="a" * 60_000), "raised"))
                 heard = await ear.hear()
-                assert heard[0] == "alarm" and heard[1]["at"] == n
+                assert heard[0] == "alarm" and heard[1]["alarm"]["id"] == n + 1
                 if feed.statistics()["missed"]:
                     break
             assert feed.statistics()["missed"] > 0

@@ -24,8 +24,8 @@ async def events(visit: Visit) -> web.StreamResponse:
     """Server-Sent Events until the session ends.
 
     Kinds: hello, device, device-removed, refusal (operators), catalog, catalog-progress, channel, counts, stream,
-    alarm, platform, platform-removed, sharing and recording (operators), and resync: something was missed, ask anew
-    for what you show.
+    alarm, alarm-counts, picture-wished, platform, platform-removed, sharing and recording (operators), and resync:
+    something was missed, ask anew for what you show.
     """
     info = visit.services.system()
     hello = Hello(visit.who.name, visit.who.role.word, info.version, info.started_at)

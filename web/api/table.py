@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from web.api import (
+    alarm_rules,
+    alarms,
     audits,
     channels,
     contact,
@@ -49,6 +51,8 @@ ROUTES: tuple[Route, ...] = routes_of(
     recordings,
     snapshots,
     records,
+    alarms,
+    alarm_rules,
     ptz,
     controls,
     holds,

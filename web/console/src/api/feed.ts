@@ -1,4 +1,5 @@
 /** The server's events, typed by kind. What does not look as promised is dropped. */
+import type { AlarmCounts, AlarmNews, PictureWished } from './alarms'
 import type { Platform } from './platforms'
 import type { Device, Refusal } from './types'
 
@@ -12,16 +13,6 @@ export interface CatalogNews {
   changed_count: number
   removed_count: number
   complete: boolean
-}
-
-export interface AlarmNews {
-  owner: string
-  channel: string
-  priority: number
-  method: number
-  alarm_type: string
-  at: number
-  description: string
 }
 
 export interface StreamNews {
@@ -52,6 +43,8 @@ export interface News {
   counts: CountsNews
   stream: StreamNews
   alarm: AlarmNews
+  'alarm-counts': AlarmCounts
+  'picture-wished': PictureWished
   platform: Platform
   'platform-removed': { code: string }
   sharing: { platform: string }
@@ -62,7 +55,7 @@ export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'platform', 'platform-removed', 'sharing', 'recording',
+  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */
