@@ -42,6 +42,8 @@ from registry.exporting import Exporter
 from registry.own_sources import OwnSources
 from sipserver.above.above import Above
 from sipserver.below.below import Below
+from sipserver.below.certificates import Certificates, RsaCertificates
+from sipserver.seals import Seals
 from sipserver.stack import Stack
 from sipserver.switchboard import Switchboard
 from web.desk import DESK
@@ -96,7 +98,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(plane.stop)
 
     stack = Stack(settings.sip)
-    below = Below(stack, directory, bus, settings.below)
+    below = Below(stack, directory, bus, settings.below, certificates=_certificates(settings))
     gatehouse = await _open_gate(settings, data, taken)
     if isinstance(plane, Workers):
         placement = Placement(hosts=[plane] if gatehouse is None else [plane, gatehouse])
@@ -155,6 +157,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(exporter.close)
     above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
     below.ladder.know_also(above.at)
+    seals = Seals(directory.seals, (below.at, above.at), window_s=settings.below.note_window_s)
+    stack.notary = seals
     switchboard = Switchboard(stack, above)
     taken.callback(switchboard.close)
     await above.start()
@@ -206,6 +210,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         archives=Archives(below, directory.device),
         alarms=alarms,
         alarm_deeds=alarm_deeds,
+        sealed=seals.tally,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
@@ -265,6 +270,20 @@ async def _open_gate(settings: Settings, data: Path, taken: AsyncExitStack) -> G
         await gatehouse.start()
     taken.push_async_callback(gatehouse.stop)
     return gatehouse
+
+
+def _certificates(settings: Settings) -> Certificates | None:
+    """Registration by certificate, when it is wanted. Raises CannotStart."""
+    folder = settings.below.certificates
+    if not folder:
+        return None
+    try:
+        return RsaCertificates(Path(folder))
+    except (OSError, ValueError, TypeError) as error:
+        raise CannotStart(
+            f"证书文件夹 {folder} 不可用：{error}；请改 [below] 的 certificates，留空则只用口令。",
+            f"the folder of certificates {folder} cannot be used: {error}; change certificates in [below].",
+        ) from error
 
 
 def _nobody(origin: str) -> None:

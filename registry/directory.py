@@ -45,6 +45,7 @@ from registry.names_kept import NamesKept
 from registry.pinyin import open_dictionary
 from registry.platform import Upper, UpperState, upper_row
 from registry.refusal import RefusalSeen
+from registry.seals import SealBook
 from registry.sharing import ShareAs, ShareRule, Sharing
 from registry.source import OwnSource, source_of, source_row
 from registry.store.alarm_promise import AlarmShelf
@@ -89,6 +90,7 @@ class Directory:
 
     accounts: Accounts
     archive: Archive
+    seals: SealBook
 
     def __init__(self, bus: Bus, *, clock: Callable[[], float] = time.time, divisions: Divisions | None = None) -> None:
         self.bus = bus
@@ -113,6 +115,7 @@ class Directory:
         self._store: Store = MemoryStore()
         self.accounts = Accounts(self._store, clock=clock)
         self.archive = Archive(self._store)
+        self.seals = SealBook(self._store, clock=clock)
 
     def __repr__(self) -> str:
         whole = sum((self._forest.held_by(owner).cameras for owner in self._forest.holdings), 0)
@@ -136,6 +139,8 @@ class Directory:
         await self.accounts.open()
         self.archive = Archive(self._store)
         await self.archive.open()
+        self.seals = SealBook(self._store, clock=self._clock)
+        await self.seals.open()
         self._book.load(await self._store.load(Shelf.DEVICES), await self._store.load(Shelf.REFUSALS))
         self._above.load(
             await self._store.load(Shelf.UPPERS),
@@ -278,6 +283,7 @@ class Directory:
             await writing.remove(Shelf.NAMES_KEPT, parting.dropped)
             await writing.drop_owner(code)
             await writing.remove(Shelf.DEVICES, [(code,)])
+            await self._unseal(writing, code, is_known=code in self._above.uppers)
         self._book.devices.pop(code, None)
         self._book.dirty.discard(code)
         self._book.heard.pop(code, None)
@@ -288,6 +294,12 @@ class Directory:
         async with self._one_indexer:
             self._finder.drop(code)
         self.bus.tell(DeviceRemoved(code))
+
+    async def _unseal(self, writing: Writing, code: str, *, is_known: bool) -> None:
+        """What was agreed with a neighbour goes with it, unless it is one on the other side as well."""
+        if not is_known:
+            await writing.remove(Shelf.SEALS, [(code,)])
+            self.seals.forget(code)
 
     # What signalling notes of devices: at once in memory, later on disk.
 
@@ -656,6 +668,7 @@ class Directory:
             await self._put_sharing(writing, code, Sharing())
             await writing.forget_sent(code)
             await writing.remove(Shelf.UPPERS, [(code,)])
+            await self._unseal(writing, code, is_known=code in self._book.devices)
         self._above.drop(code)
         self.bus.tell(UpperChanged(code))
 

@@ -27,6 +27,7 @@ class Reason(StrEnum):
     NOT_HEARD_SINCE_RESTART = "not-heard-since-restart"
     DISABLED = "disabled"
     REMOVED = "removed"
+    REDIRECTED = "redirected"  # sent on to another server
 
 
 @dataclass(frozen=True, slots=True)

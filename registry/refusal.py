@@ -27,6 +27,9 @@ class Refusal(StrEnum):
     TABLE_FULL = "table-full"
     DUPLICATE_CODE = "duplicate-code"  # two devices bear it: the last to register wins, the other one is displaced
 
+    WRONG_CERTIFICATE = "wrong-certificate"
+    UNPROVEN = "unproven"  # its messages are to be signed, and this one's Note did not prove it
+
 
 @dataclass(frozen=True, slots=True)
 class RefusalSeen:

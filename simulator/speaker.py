@@ -20,7 +20,9 @@ from gb28181.edition import Edition
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp, parse, serialise
 from sipserver.sip.digest import Challenge, Credentials
-from sipserver.sip.message import Response
+from sipserver.sip.message import Request, Response
+from sipserver.sip.note import Seal
+from sipserver.sip.uri import NameAddr
 from sipserver.stack import Incoming, Path, RequestTimedOut, Stack, StackSettings, TransportLost
 
 log = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ log = logging.getLogger(__name__)
 MANSCDP = "Application/MANSCDP+xml"
 _BEIJING = timezone(timedelta(hours=8))
 _GOODBYE_S = 2.0
+_BACK_S = 0.5
 _REBOOT = "told to start over"
 _REBOOT_S = 2.0
 _BACK_AGAIN_S = 300.0
@@ -56,6 +59,8 @@ class SpeakerSettings:
     answer_s: float = 5.0
     """How long an answer by SIP is waited for."""
     user_agent: str = "Lianwang simulator"
+    seal: Seal | None = None
+    """With which every message is signed (signalling 3.9)."""
 
     def __post_init__(self) -> None:
         if self.expires_s < 3600:
@@ -84,6 +89,21 @@ class Refused(Exception):
     """The platform did not want us."""
 
 
+class Signer:
+    """Signs with one seal whatever goes out, and believes nothing unsigned (`sipserver.sip.endpoint.Notary`)."""
+
+    def __init__(self, seal: Seal) -> None:
+        self._seal = seal
+
+    def stamp(self, message: Request | Response, path: Path) -> None:
+        if "REGISTER" not in (message.headers.get("CSeq") or ""):
+            self._seal.stamp(message, time.time())
+
+    def why_not(self, message: Request | Response, path: Path) -> str:
+        is_register = "REGISTER" in (message.headers.get("CSeq") or "")
+        return "" if is_register else self._seal.why_not(message, time.time())
+
+
 class Speaker:
     """One registered identity on a transport of its own. `run` until cancelled, then `close`."""
 
@@ -93,6 +113,8 @@ class Speaker:
         host = settings.local_host or ("::" if ":" in settings.server_host else "0.0.0.0")
         is_tcp = settings.transport == "tcp"
         self.stack = Stack(StackSettings(host=host, port=0, udp=not is_tcp, tcp=is_tcp, user_agent=settings.user_agent))
+        if settings.seal is not None:
+            self.stack.notary = Signer(settings.seal)
         self.stack.on_request = self._take
         self.stack.on_connection_lost = self._lost
         self.is_registered = False
@@ -108,6 +130,7 @@ class Speaker:
         self._cseq = 0
         self._sn = random.randint(1, 1000)
         self._path: Path | None = None
+        self._sent_on: tuple[str, str, int] | None = None
         self._start_over = asyncio.Event()
         self._came_back = asyncio.Event()
         self._unsaid: asyncio.Queue[Manscdp] = asyncio.Queue(_MOST_UNSAID)
@@ -129,6 +152,10 @@ class Speaker:
                 reason = str(error) or type(error).__name__
             self._set_registered(False)
             longest_s = _REBOOT_S if reason == _REBOOT else settings.retry_s
+            if self._sent_on is not None:
+                # The server we were sent to is lost or does not want us: back to who sent us (2022 9.1.2.3).
+                log.info("%s goes back to %s", settings.code, settings.server_code)
+                self._sent_on, self._path, longest_s = None, None, _BACK_S
             pause_s = min(settings.retry_s, longest_s) * random.uniform(1.0, 1.2)
             log.info("%s is not registered: %s; next try in %.0f s", settings.code, reason, pause_s)
             await asyncio.sleep(pause_s)
@@ -161,11 +188,12 @@ class Speaker:
         """Send one MANSCDP value and wait for the SIP answer. RequestTimedOut, TransportLost, OSError."""
         settings = self.settings
         path = await self._way()
+        server = self.server[0]
         request = self.stack.new_request(
             "MESSAGE",
-            f"sip:{settings.server_code}@{settings.server_domain}",
+            f"sip:{server}@{settings.server_domain}",
             from_uri=f"sip:{settings.code}@{settings.server_domain}",
-            to_uri=f"sip:{settings.server_code}@{settings.server_domain}",
+            to_uri=f"sip:{server}@{settings.server_domain}",
             path=path,
             contact_user=settings.code,
             body=self.encode(value),
@@ -185,6 +213,9 @@ class Speaker:
         response = await self._ask_to_register(expires_s, None)
         if response.status == 401:
             response = await self._ask_to_register(expires_s, response)
+        if response.status == 302 and self._sent_on is None:
+            self._send_on(response)
+            return await self._register(expires_s)
         if response.status != 200:
             raise Refused(f"REGISTER answered {response.status} {response.reason}")
         self._read_clock(response.headers.get("Date"))
@@ -195,9 +226,23 @@ class Speaker:
         granted_s = response.expires
         return granted_s if granted_s is not None else expires_s
 
+    @property
+    def server(self) -> tuple[str, str, int]:
+        """Code, host and port of the platform that we speak to now; a 302 may have sent us there."""
+        settings = self.settings
+        return self._sent_on or (settings.server_code, settings.server_host, settings.server_port)
+
+    def _send_on(self, response: Response) -> None:
+        try:
+            uri = NameAddr.parse(response.headers.get("Contact") or "").uri
+        except ValueError as wrong:
+            raise Refused(f"302 without a Contact that can be read: {wrong}") from None
+        self._sent_on, self._path = (uri.user, uri.host, uri.port or 5060), None
+
     async def _ask_to_register(self, expires_s: int, challenged: Response | None) -> Response:
         settings = self.settings
-        uri = f"sip:{settings.server_code}@{settings.server_domain}"
+        server, host, port = self.server
+        uri = f"sip:{server}@{settings.server_domain}" if self._sent_on is None else f"sip:{server}@{host}:{port}"
         headers = [("Expires", str(expires_s))]
         if settings.edition.is_2022:
             headers.append(("X-GB-Ver", settings.edition.value))
@@ -270,7 +315,7 @@ class Speaker:
     async def _way(self) -> Path:
         """The path to the platform; over TCP one connection for everything, kept open (2022 clause 6.2)."""
         settings = self.settings
-        remote = (settings.server_host, settings.server_port)
+        remote = self.server[1:]
         if settings.transport == "tcp":
             self._path = await self.stack.connect(remote)
         elif self._path is None:

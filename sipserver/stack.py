@@ -16,11 +16,12 @@ from dataclasses import asdict, dataclass, field
 from msgspec import Struct
 
 from sipserver.sip.dialog import DialogKey, DialogState
-from sipserver.sip.endpoint import BRANCH_LETTERS, Endpoint
+from sipserver.sip.endpoint import BRANCH_LETTERS, Endpoint, Notary
 from sipserver.sip.events import (
     AckMissing,
     AckReceived,
     CancelReceived,
+    Disbelieved,
     Heard,
     Outgoing,
     Refused,
@@ -377,6 +378,7 @@ class Stack:
         self.on_traffic: Callable[[Traffic], None] | None = None
         self.on_bad: Callable[[Path, BadMessage | bytes], None] | None = None
         self.on_connection_lost: Callable[[Path], None] | None = None
+        self.on_disbelieved: Callable[[Request | Response, Path, str], None] | None = None
         timing = Timing(settings.t1_s, settings.t2_s, settings.t4_s)
         self.endpoint = Endpoint(timing=timing, limits=settings.limits, product=settings.user_agent)
         self.port = settings.port
@@ -397,6 +399,15 @@ class Stack:
 
     def __repr__(self) -> str:
         return f"<Stack {self.settings.host}:{self.port} {self.endpoint!r}>"
+
+    @property
+    def notary(self) -> Notary | None:
+        """Who signs and checks messages (signalling 3.9); None when nobody does."""
+        return self.endpoint.notary
+
+    @notary.setter
+    def notary(self, notary: Notary | None) -> None:
+        self.endpoint.notary = notary
 
     # Life.
 
@@ -849,6 +860,22 @@ class Stack:
         if self.on_bad is not None:
             self.guarded(self.on_bad, event.path, event.bad)
 
+    def _on_disbelieved(self, event: Disbelieved) -> None:
+        """GB/T 28181-2016 9.1.3: what is not proven is dropped, and the session it names ended."""
+        message, why = event.message, event.why
+        if isinstance(message, Request):
+            try:
+                key = (message.call_id, message.to.tag or "", message.from_.tag or "")
+            except ValueError:
+                key = ("", "", "")
+            dialog = self._dialogs.get(key)
+            if dialog is not None:
+                dialog.hang_up()
+                if dialog.on_end is not None:
+                    self.guarded(dialog.on_end, f"a message in it was not proven: {why}")
+        if self.on_disbelieved is not None:
+            self.guarded(self.on_disbelieved, message, event.path, why)
+
     def _on_request(self, event: RequestReceived) -> None:
         transaction, request = event.transaction, event.request
         incoming = Incoming(self, transaction, request, event.path, self.clock())
@@ -952,6 +979,7 @@ ACCEPT = "application/sdp, Application/MANSCDP+xml, Application/MANSRTSP"
 TOLD: dict[type, Callable[..., None]] = {
     Heard: Stack._on_heard,
     Refused: Stack._on_refused,
+    Disbelieved: Stack._on_disbelieved,
     RequestReceived: Stack._on_request,
     AckReceived: Stack._on_ack,
     CancelReceived: Stack._on_cancel,

@@ -158,6 +158,19 @@ class Uppers(Protocol):
         how far it has got. Raises PeerOffline when it has not taken us."""
 
 
+class Sealed(Protocol):
+    """How signing with one neighbour goes: `sipserver.seals.SealTally`."""
+
+    @property
+    def signed(self) -> int: ...
+    @property
+    def believed(self) -> int: ...
+    @property
+    def disbelieved(self) -> int: ...
+    @property
+    def last_why(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True)
 class SystemInfo:
     """Who we are, for the console's head line and for the form that sets up a camera."""
@@ -221,3 +234,5 @@ class Services:
     """Origins of the media hosts at which our pages may find pictures, besides our own."""
     media_admit: Callable[[str], None] = lambda origin: None
     """Tell those hosts that a page of ours is shown under this origin."""
+    sealed: Callable[[str], Sealed | None] = lambda code: None
+    """How signing with a neighbour goes; None where nobody signs."""

@@ -36,6 +36,7 @@ KEYS: Mapping[Shelf, tuple[str, ...]] = {
     Shelf.RECORD_GAPS: ("owner", "channel", "stream", "start_ms"),
     Shelf.RECORD_CALLS: ("owner", "channel", "start_ms"),
     Shelf.RECORDINGS_OPEN: ("id",),
+    Shelf.SEALS: ("code",),
 }
 """The key columns of each shelf."""
 

@@ -36,6 +36,7 @@ class Shelf(StrEnum):
     RECORD_GAPS = "record_gaps"
     RECORD_CALLS = "record_calls"
     RECORDINGS_OPEN = "recordings_open"
+    SEALS = "seals"
 
 
 class ChannelRow(NamedTuple):

@@ -427,4 +427,16 @@ alarm_rules = Table(
     Column("preset", Integer, nullable=False),
 )
 
+# What was agreed with neighbours who sign their messages.
+seals = Table(
+    "seals",
+    metadata,
+    _key("code"),
+    Column("seed", Text, nullable=False),
+    Column("algorithm", Text, nullable=False),
+    Column("is_hex", Boolean, nullable=False),
+    Column("is_of_uris", Boolean, nullable=False),
+    Column("since", Float(53)),
+)
+
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}

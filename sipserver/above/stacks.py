@@ -12,7 +12,7 @@ from ipaddress import ip_address
 from socket import AF_UNSPEC, AddressFamily
 
 from registry.platform import Upper
-from sipserver.above.way import family_of, resolved
+from sipserver.addresses import family_of, resolved
 from sipserver.stack import Incoming, Path, Stack
 
 log = logging.getLogger(__name__)
@@ -82,6 +82,8 @@ class Stacks:
         stack.on_request = self._take
         stack.on_connection_lost = self._lost
         stack.on_traffic = self._house.on_traffic
+        stack.on_disbelieved = self._house.on_disbelieved
+        stack.notary = self._house.notary
         await stack.start()
         log.info("uppers are spoken to from %s:%d, too", stack.settings.host, stack.port)
         return stack

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import Iterable
-from ipaddress import ip_address
 
 from gb28181.charset import Charset, charset_for
 from gb28181.edition import Edition, parse_edition
 from gb28181.manscdp.message import Manscdp, serialise
 from registry.platform import Upper
 from sipserver.above.registration import Place
+from sipserver.addresses import family_of, resolved
 from sipserver.sip.message import Field, Request, Response
 from sipserver.stack import Dialog, Path, Stack
 
 MANSCDP = "Application/MANSCDP+xml"
 LAST_SN = 999_999
-RESOLVE_S = 5.0
 CONNECT_S = 5.0
 
 
@@ -145,31 +143,3 @@ class Way:
             return await dialog.request("MESSAGE", body=body, content_type=MANSCDP, timeout_s=timeout_s)
         path = await self.find()
         return await self.stack.ask(self.request("MESSAGE", path, body=body), path, timeout_s=timeout_s)
-
-
-async def resolved(host: str, family: int = socket.AF_UNSPEC) -> str:
-    """A numeric address of a host name; itself when it is one. Raises OSError."""
-    try:
-        return str(ip_address(host))
-    except ValueError:
-        pass
-    if not host:
-        raise OSError("the upper has no address")
-    loop = asyncio.get_running_loop()
-    try:
-        async with asyncio.timeout(RESOLVE_S):
-            found = await loop.getaddrinfo(host, None, family=family, type=socket.SOCK_DGRAM)
-    except TimeoutError:
-        raise OSError(f"the name {host} was not resolved in {RESOLVE_S:g} s") from None
-    except UnicodeError:
-        raise OSError(f"{host!r} is no host name") from None
-    return str(found[0][4][0])
-
-
-def family_of(local_host: str) -> socket.AddressFamily:
-    """The address family a socket bound to `local_host` speaks."""
-    try:
-        version = ip_address(local_host).version
-    except ValueError:
-        return socket.AF_UNSPEC
-    return socket.AF_INET6 if version == 6 else socket.AF_INET

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -25,9 +25,12 @@ from registry.device import Device, DeviceKind, Presence
 from registry.directory import Directory
 from registry.events import Bus, DeviceCameOnline, DeviceChanged, DeviceRemoved, DeviceWentOffline, Event
 from registry.presence import Reason
+from registry.refusal import Refusal, RefusalSeen
+from sipserver.addresses import resolved
 from sipserver.below.attendance import Attendance
 from sipserver.below.bindings import Binding, Bindings
 from sipserver.below.calls import CallBook
+from sipserver.below.certificates import Certificates
 from sipserver.below.errands import Errands
 from sipserver.below.follow import Follow
 from sipserver.below.following import Followed, Subject
@@ -36,17 +39,20 @@ from sipserver.below.grievances import Grievances
 from sipserver.below.inbox import Inbox
 from sipserver.below.onboarding import Onboarding
 from sipserver.below.reception import Reception
+from sipserver.below.redirect import Redirect, Server
 from sipserver.below.returns import Returns
 from sipserver.below.rings import Rings
 from sipserver.below.settings import BelowSettings
 from sipserver.below.twins import Twins
 from sipserver.ladder import Ladder
 from sipserver.link import LAST_SN, Link, LinkSettings, Manners
-from sipserver.stack import Incoming, Path, Stack
+from sipserver.sip.message import Request, Response
+from sipserver.stack import Incoming, Path, RequestTimedOut, Stack, TransportLost
 
 log = logging.getLogger(__name__)
 
 TICK_S = 1.0
+SERVER_PATIENCE_S = 3.0
 WRITE_HEARD_EVERY_S = 2.0
 
 
@@ -64,6 +70,7 @@ class Below:
         bus: Bus,
         settings: BelowSettings,
         *,
+        certificates: Certificates | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
     ) -> None:
@@ -88,6 +95,10 @@ class Below:
             directory, settings, clock=clock, wall_clock=wall_clock, came=self._onboarding.begin, went=self._went
         )
         twins = Twins(size=settings.unknown_sources)
+        self.redirect = Redirect(
+            [Server.parse(text) for text in settings.redirect_to], prefixes=settings.redirect_codes
+        )
+        self._asker: asyncio.Task[None] | None = None
         self._gate = Gate(
             directory,
             settings,
@@ -110,6 +121,8 @@ class Below:
             clock=clock,
             wall_clock=wall_clock,
             came_again=self._came_again,
+            redirect=self.redirect,
+            certificates=certificates,
         )
         self._inbox = Inbox(
             directory,
@@ -142,6 +155,7 @@ class Below:
         self._ticker: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] | None = None
         stack.on_traffic = self.ladder.record
+        stack.on_disbelieved = self._disbelieved
         stack.on_request = self._take
         stack.on_connection_lost = self._connection_lost
 
@@ -160,15 +174,18 @@ class Below:
         self._follow.start()
         self._onboarding.start()
         self._ticker = asyncio.create_task(self._tick_forever(), name="below-tick")
+        if self.redirect.servers:
+            self._asker = asyncio.create_task(self._ask_servers_forever(), name="below-servers")
 
     async def close(self) -> None:
         """Hear no more of the stack, and hand the last signs of life to the directory."""
         self._stack.on_connection_lost = None
         self._stack.on_request = None
-        if self._ticker is not None:
-            self._ticker.cancel()
-            await asyncio.gather(self._ticker, return_exceptions=True)
-            self._ticker = None
+        for task in (self._ticker, self._asker):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        self._ticker = self._asker = None
         if self._unhear is not None:
             self._unhear()
             self._unhear = None
@@ -219,6 +236,10 @@ class Below:
         assert isinstance(gathered, Gathered)
         items = [item for part in gathered.parts if isinstance(part, Catalog) for item in part.items]
         return await self._directory.apply_notice(code, items)
+
+    def at(self, path: Path) -> Collection[str]:
+        """The codes of those who registered from where `path` leads."""
+        return self._bindings.at(path)
 
     def follow(self, code: str, subject: Subject, *, target: str = "", interval_s: int = 0, by: str = "") -> None:
         """Subscribe to a subject of a neighbour, beside what the settings say; `by` is whoever wishes for it.
@@ -303,6 +324,26 @@ class Below:
             self._attendance.heard(owner)
             self._inbox.take(incoming, owner, self._wall_clock())
 
+    def _disbelieved(self, message: Request | Response, path: Path, why: str) -> None:
+        """A message that its Note did not prove was dropped: the operator hears of it."""
+        is_request = isinstance(message, Request)
+        try:
+            code = (message.from_ if is_request else message.to).user
+        except ValueError:
+            code = ""
+        what = message.method if isinstance(message, Request) else f"answer {message.status}"
+        self._grievances.note(
+            RefusalSeen(
+                code[:64],
+                Refusal.UNPROVEN,
+                f"{what}: {why}",
+                f"{path.remote[0]}:{path.remote[1]}",
+                path.transport,
+                self._wall_clock(),
+                message.user_agent[:128],
+            )
+        )
+
     def _connection_lost(self, path: Path) -> None:
         for code in self._bindings.lose_path(path):
             self._attendance.gone(code, Reason.CONNECTION_LOST)
@@ -363,6 +404,25 @@ class Below:
                     self._attendance.write_heard()
             except Exception:
                 log.exception("the look for silence failed; it is tried again in a second")
+
+    async def _ask_servers_forever(self) -> None:
+        """Whether the servers that devices are sent on to are there. Whatever answers OPTIONS at all is."""
+        while True:
+            await asyncio.gather(*(self._ask_server(server) for server in self.redirect.servers))
+            await asyncio.sleep(self._settings.redirect_ask_s)
+
+    async def _ask_server(self, server: Server) -> None:
+        try:
+            path = self._stack.udp_path((await resolved(server.host), server.port))
+            uri = f"sip:{self._settings.code}@{self._settings.domain}"
+            request = self._stack.new_request("OPTIONS", server.uri, from_uri=uri, to_uri=server.uri, path=path)
+            await self._stack.ask(request, path, timeout_s=SERVER_PATIENCE_S)
+        except (OSError, RuntimeError, RequestTimedOut, TransportLost, TimeoutError) as silent:
+            if self.redirect.answers(server):
+                log.warning("%s does not answer (%s); no device is sent there", server.uri, silent)
+            self.redirect.heard(server, answers=False)
+        else:
+            self.redirect.heard(server, answers=True)
 
     def _recall(self, device: Device) -> None:
         """Take up one device from before our restart. By a TCP connection nobody comes back, by UDP one may."""

@@ -15,10 +15,12 @@ from registry.presence import Reason
 from registry.refusal import Refusal, RefusalSeen
 from sipserver.below.attendance import Attendance
 from sipserver.below.bindings import Binding, Bindings
+from sipserver.below.certificates import Certificates
 from sipserver.below.clock import date_header
 from sipserver.below.errands import Errands
 from sipserver.below.gate import whereabouts
 from sipserver.below.grievances import Grievances
+from sipserver.below.redirect import Redirect, Server
 from sipserver.below.registrar import (
     Attempt,
     Challenged,
@@ -26,6 +28,7 @@ from sipserver.below.registrar import (
     Refused,
     Registrar,
     RegistrarStatistics,
+    ToProve,
     granted_expiry_s,
 )
 from sipserver.below.settings import BelowSettings
@@ -57,6 +60,8 @@ class Reception:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         came_again: Callable[[str], None] = lambda code: None,
+        redirect: Redirect | None = None,
+        certificates: Certificates | None = None,
     ) -> None:
         self._directory = directory
         self._settings = settings
@@ -68,7 +73,8 @@ class Reception:
         self._clock = clock
         self._wall_clock = wall_clock
         self._came_again = came_again
-        self._registrar = Registrar(settings, key=os.urandom(32), noise=os.urandom)
+        self._redirect = redirect
+        self._registrar = Registrar(settings, key=os.urandom(32), noise=os.urandom, certificates=certificates)
         self._version: tuple[Field, ...] = (("X-GB-Ver", settings.edition),)
         self._admitting: set[str] = set()
         self.moved = 0
@@ -99,6 +105,8 @@ class Reception:
                 if verdict.refusal is not None:
                     self._grievances.note(verdict.refusal)
                 incoming.respond(401, headers=(*self._challenges(verdict), *self._version))
+            case ToProve():
+                incoming.respond(401, headers=(("WWW-Authenticate", verdict.challenge), *self._version))
             case Refused():
                 self._grievances.note(verdict.refusal)
                 wait = (("Retry-After", str(max(1, round(verdict.wait_s)))),) if verdict.wait_s > 0 else ()
@@ -156,6 +164,11 @@ class Reception:
             incoming.respond(403, headers=self._version)
             return
         expires_s = granted_expiry_s(self._settings, request.headers.get("Expires"), contact_expiry(request))
+        if expires_s and self._redirect is not None:
+            server = self._redirect.server_for(code, self._clock())
+            if server is not None:
+                self._send_on(incoming, code, server)
+                return
         incoming.respond(200, headers=self._granted_headers(request, device, expires_s))
         if expires_s == 0:
             self._bindings.loose(code)
@@ -163,6 +176,13 @@ class Reception:
             self._attendance.gone(code, Reason.DEREGISTERED)
         else:
             self._bind(request, incoming.path, device, expires_s)
+
+    def _send_on(self, incoming: Incoming, code: str, server: Server) -> None:
+        lasts = ("Expires", str(self._settings.redirect_expires_s))
+        incoming.respond(302, headers=(("Contact", f"<{server.uri}>"), lasts, *self._version))
+        log.info("%s is sent on to %s", code, server.uri)
+        if self._bindings.loose(code) is not None:
+            self._attendance.gone(code, Reason.REDIRECTED)
 
     def _granted_headers(self, request: Request, device: Device, expires_s: int) -> list[Field]:
         headers: list[Field] = []

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from registry.device import Device
 from registry.refusal import Refusal, RefusalSeen
+from sipserver.below.certificates import Certificates
 from sipserver.below.gatekeeper import Gatekeeper
 from sipserver.below.lockout import Lockout, network_of
 from sipserver.below.nonces import NonceMint, NonceState
@@ -49,6 +50,13 @@ class Challenged:
 
 
 @dataclass(frozen=True, slots=True)
+class ToProve:
+    """Answer 401 with this WWW-Authenticate: it is to prove itself by its certificate."""
+
+    challenge: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Answer 403, with Retry-After when `wait_s` is above 0."""
 
@@ -63,7 +71,7 @@ class Granted:
     is_new: bool = False
 
 
-Verdict = Challenged | Refused | Granted
+Verdict = Challenged | ToProve | Refused | Granted
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +91,16 @@ class Registrar:
     `key` and `noise` make the nonces; `now` everywhere is a clock that only grows, `at` is UNIX time for the records.
     """
 
-    def __init__(self, settings: BelowSettings, *, key: bytes, noise: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        settings: BelowSettings,
+        *,
+        key: bytes,
+        noise: Callable[[int], bytes],
+        certificates: Certificates | None = None,
+    ) -> None:
         self._settings = settings
+        self._certificates = certificates
         self._gatekeeper = Gatekeeper(
             allow_codes=settings.allow_codes,
             deny_codes=settings.deny_codes,
@@ -128,7 +144,7 @@ class Registrar:
         match verdict:
             case Granted():
                 self._granted += 1
-            case Challenged():
+            case Challenged() | ToProve():
                 self._challenged += 1
             case Refused():
                 self._refused += 1
@@ -180,6 +196,10 @@ class Registrar:
                 )
             return self._challenge(case, refusal=None if case.hidden is None else case.seen(*case.hidden))
         was_challenged = self._retries.answered(attempt.code, attempt.host)
+        if self._certificates is not None:
+            verdict = self._by_certificate(case, self._certificates)
+            if verdict is not None:
+                return verdict
         try:
             credentials = _digest_of(attempt.authorizations)
         except ValueError as wrong:
@@ -190,6 +210,27 @@ class Registrar:
             why = f"expected {' or '.join(offered)}, got {_shown(algorithm)}"
             return self._challenge(case, refusal=case.seen(Refusal.WRONG_ALGORITHM, why))
         return self._check(case, credentials, algorithm, was_challenged, device)
+
+    def _by_certificate(self, case: _Case, certificates: Certificates) -> Verdict | None:
+        """None when it brings no certificate's proof: then its password counts."""
+        attempt = case.attempt
+        for text in attempt.authorizations[:4]:
+            scheme = scheme_of(text)
+            if scheme != "capability" and scheme not in certificates.schemes:
+                continue
+            try:
+                if scheme == "capability":
+                    return ToProve(certificates.challenge(attempt.code, attempt.host, text, case.now))
+                certificates.prove(attempt.code, attempt.host, text, case.now)
+            except ValueError as wrong:
+                self._locks.fail(case.lock_key, case.now)
+                return self._challenge(case, refusal=case.seen(Refusal.WRONG_CERTIFICATE, str(wrong)))
+            if case.hidden is not None:
+                reason, why = case.hidden
+                return self._challenge(case, refusal=case.seen(reason, f"{why}; its certificate is right"))
+            self._locks.succeed(case.lock_key)
+            return Granted(is_new=case.device is None)
+        return None
 
     def _at_the_gate(self, case: _Case) -> Refused | None:
         attempt = case.attempt

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from sipserver.below.following import Whom
+from sipserver.below.redirect import Server
 
 
 class Admission(StrEnum):
@@ -45,6 +46,19 @@ class BelowSettings:
     """After a challenge that nobody answers for so long, we say so: "challenge sent, no retry came"."""
     any_realm: bool = True
     """Accept a right answer computed over another realm: some devices use their own setting, not the challenge's."""
+
+    note_window_s: float = 600.0
+    """How far the Date of a signed message may be off (3.9); who signs is said in the console."""
+    certificates: str = ""
+    """Folder of certificates for 2016's registration by certificate (3.8); "" takes passwords only."""
+    redirect_to: tuple[str, ...] = ()
+    """Servers over which registrations are spread by 302 (3.6.6), each as CODE@HOST:PORT; none keeps them here."""
+    redirect_codes: tuple[str, ...] = ()
+    """Prefixes of codes that are sent on; empty means all."""
+    redirect_expires_s: int = 86_400
+    """How long such an assignment holds, as the 302 says."""
+    redirect_ask_s: float = 10.0
+    """How often those servers are asked by OPTIONS whether they are there."""
 
     allow_codes: tuple[str, ...] = ()
     """Prefixes of codes that may register; empty means all."""
@@ -150,6 +164,12 @@ class BelowSettings:
             raise ValueError("follow_expires_s must be at least 10 and position_interval_s at least 1")
         if not self.follow_event or not self.follow_event.isalnum():
             raise ValueError(f"follow_event is one word such as presence, not {self.follow_event!r}")
+        for text in self.redirect_to:
+            Server.parse(text)
+        if self.redirect_ask_s < 1 or self.redirect_expires_s < 60:
+            raise ValueError("redirect_ask_s must be at least 1, redirect_expires_s at least 60")
+        if self.note_window_s <= 0:
+            raise ValueError("note_window_s must be above 0")
         if self.lock_after < 1 or self.lock_source_after < self.lock_after:
             raise ValueError("lock_after must be at least 1 and lock_source_after not below it")
 

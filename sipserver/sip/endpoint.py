@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sipserver.sip.events import (
     AckMissing,
     AckReceived,
     CancelReceived,
+    Disbelieved,
     Event,
     Heard,
     Outgoing,
@@ -96,11 +98,22 @@ class Tally:
     repeats_in: int = 0
     repeats_out: int = 0
     refused: int = 0
+    disbelieved: int = 0
     unanswered: int = 0
     stray_responses: int = 0
     stray_acks: int = 0
     timed_out: int = 0
     not_kept: int = 0
+
+
+class Notary(Protocol):
+    """Signs what goes to neighbours that want it signed, and looks at what comes from them (signalling 3.9)."""
+
+    def stamp(self, message: Request | Response, path: Path) -> None:
+        """Sign a message that is otherwise ready, if its neighbour wants that."""
+
+    def why_not(self, message: Request | Response, path: Path) -> str:
+        """Why a message is not to be believed, "" when it is."""
 
 
 class UnacknowledgedSuccess:
@@ -118,7 +131,8 @@ class UnacknowledgedSuccess:
 
 
 class Endpoint:
-    """See the module. `tells_traffic` adds a `Heard` event for every message that comes in."""
+    """See the module. `tells_traffic` adds a `Heard` event for every message that comes in, `notary` signs and checks
+    messages where neighbours agreed on it."""
 
     def __init__(
         self,
@@ -134,6 +148,7 @@ class Endpoint:
         self.product = product
         self.tells_traffic = tells_traffic
         self.tokens = tokens or Tokens()
+        self.notary: Notary | None = None
         self.tally = Tally()
         self._events: list[Event] = []
         self._outgoing: list[Outgoing] = []
@@ -201,6 +216,8 @@ class Endpoint:
         transaction = self._servers.get(key)
         if self.tells_traffic:
             self._events.append(Heard(path, request, raw, transaction is not None and method != "ACK"))
+        if self.notary is not None and self._disbelieves(self.notary, request, path):
+            return
         if transaction is not None:
             if method == "ACK":
                 self._step(transaction, ACK, now)
@@ -216,6 +233,18 @@ class Endpoint:
             self._receive_cancel(request, path, now)
         elif not self._refuse_early(request, path):
             self._begin(request, method, key, path)
+
+    def _disbelieves(self, notary: Notary, message: Request | Response, path: Path) -> bool:
+        why = notary.why_not(message, path)
+        if why:
+            self.tally.disbelieved += 1
+            self._events.append(Disbelieved(path, message, why))
+        return bool(why)
+
+    def _written(self, message: Request | Response, path: Path) -> bytes:
+        if self.notary is not None:
+            self.notary.stamp(message, path)
+        return serialise(message)
 
     def _server_key(self, request: Request, method: str, path: Path) -> str:
         """RFC 3261 17.2.3, and more: many cameras share one private address and a poor source of branches, so the
@@ -284,7 +313,7 @@ class Endpoint:
         if reason is not None:
             reason = one_line(reason)
         response = response_to(request, status, reason, headers=fields, to_tag=self.tokens.word(), server=self.product)
-        self._outgoing.append(Outgoing(serialise(response), path, response, False))
+        self._outgoing.append(Outgoing(self._written(response, path), path, response, False))
         return True
 
     def _begin(self, request: Request, method: str, key: str, path: Path) -> None:
@@ -307,6 +336,8 @@ class Endpoint:
         if self.tells_traffic:
             repeated = transaction is None or transaction.state not in (CALLING, TRYING, PROCEEDING)
             self._events.append(Heard(path, response, raw, repeated))
+        if self.notary is not None and self._disbelieves(self.notary, response, path):
+            return
         if transaction is None:
             self.tally.stray_responses += 1
             return
@@ -322,7 +353,7 @@ class Endpoint:
 
         Raises ValueError when a header cannot be put on the wire. An ACK is not for here but for `send_ack`.
         """
-        raw = serialise(request)
+        raw = self._written(request, path)
         key = f"{request.hop.branch} {request.method}"
         invite = request.method == "INVITE"
         table, state = (INVITE_CLIENT, CALLING) if invite else (NON_INVITE_CLIENT, TRYING)
@@ -339,7 +370,7 @@ class Endpoint:
 
     def send_ack(self, request: Request, path: Path) -> bytes:
         """An ACK for a 2xx: sent once, kept by nobody; the bytes come back for the next time."""
-        raw = serialise(request)
+        raw = self._written(request, path)
         self._outgoing.append(Outgoing(raw, path, request, False))
         return raw
 
@@ -351,7 +382,7 @@ class Endpoint:
     def respond(self, transaction: Transaction, response: Response, now: float) -> bool:
         """Answer a request; false when the transaction takes no such answer any more."""
         transaction.last = response
-        transaction.last_raw = serialise(response)
+        transaction.last_raw = self._written(response, transaction.path)
         request, path = transaction.request, transaction.path
         if not self._step(transaction, SEND_OF_CLASS[response.status // 100], now):
             return False
@@ -498,7 +529,7 @@ class Endpoint:
     def _do_send_ack(self, transaction: Transaction, path: Path | None) -> None:
         if transaction.request is not None and isinstance(transaction.last, Response):
             ack = ack_of_failure(transaction.request, transaction.last)
-            self._outgoing.append(Outgoing(serialise(ack), transaction.path, ack, False))
+            self._outgoing.append(Outgoing(self._written(ack, transaction.path), transaction.path, ack, False))
 
     def _do_pass_up(self, transaction: Transaction, path: Path | None) -> None:
         if isinstance(transaction.last, Response) and path is not None:

@@ -69,6 +69,14 @@ class Refused(Struct, frozen=True):
     bad: BadMessage
 
 
+class Disbelieved(Struct, frozen=True):
+    """A message whose Note did not prove who sent it; it is dropped, and its session is to be ended."""
+
+    path: Path
+    message: Request | Response
+    why: str
+
+
 class Heard(Struct, frozen=True):
     """Every message that came in, for the ladder; `repeated` when a transaction had seen it before."""
 
@@ -87,6 +95,7 @@ Event = (
     | TransportFailed
     | AckMissing
     | Refused
+    | Disbelieved
     | Heard
 )
 

@@ -9,7 +9,7 @@ import { zh } from '@/i18n/zh'
 
 const REFUSALS = [
   'unknown-device', 'wrong-password', 'no-retry', 'wrong-realm', 'wrong-algorithm', 'nonce-replayed', 'nonce-unknown', 'malformed-credentials',
-  'locked-out', 'denied-code', 'denied-address', 'disabled', 'malformed-code', 'code-mismatch', 'not-registered', 'table-full', 'duplicate-code',
+  'locked-out', 'denied-code', 'denied-address', 'disabled', 'malformed-code', 'code-mismatch', 'not-registered', 'table-full', 'duplicate-code', 'unproven', 'wrong-certificate',
 ]
 const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc', 'not-rtp', 'not-ps', 'no-key-frame', 'unsupported-codec', 'lost', 'refused']
 

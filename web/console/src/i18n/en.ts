@@ -1,11 +1,13 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
 import { cascade } from './en.cascade'
+import { seals } from './en.seals'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
   ...cascade,
+  ...seals,
   ...sources,
   ...figures,
   'product.name': 'Lianwang',

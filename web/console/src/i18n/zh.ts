@@ -1,11 +1,13 @@
 /** What operators read, in Chinese: the first language. Keys of refusals, verdicts and errors are the server's own words. */
 
 import { cascade } from './zh.cascade'
+import { seals } from './zh.seals'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 
 export const zh = {
   ...cascade,
+  ...seals,
   ...sources,
   ...figures,
   'product.name': '联网',
