@@ -11,24 +11,33 @@ from dataclasses import dataclass, field, replace
 
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
+from gb28181.manscdp.config import ConfigQuery, DeviceConfig
 from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.cruise import CruiseTrackListQuery, CruiseTrackQuery
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatusQuery
+from gb28181.manscdp.home_position import HomePositionQuery
 from gb28181.manscdp.message import Manscdp
+from gb28181.manscdp.position import PtzPositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
+from gb28181.manscdp.sd_card import SdCardStatusQuery
 from gb28181.manscdp.upgrade import UpgradeResult
 from gb28181.sdp import parse_offer
+from simulator.configuration import Configuration, ConfigurationFaults
 from simulator.duty import Duties
+from simulator.effects import Effects
 from simulator.faults import Faults
 from simulator.head import Head
 from simulator.hearing import Hearing, HearingSettings
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
+from simulator.screen import Screen
 from simulator.speaker import Speaker, SpeakerSettings
 from simulator.steering import steer, take_home
 from simulator.storage import Storage, StorageSettings
 from simulator.studio import Studio, StudioCall, StudioSettings
+from simulator.telling import told_by_head, told_of_cards
 from simulator.upgrade import Upgrader
 from simulator.video import VideoSettings
 from sipserver.stack import Incoming
@@ -90,6 +99,11 @@ class CameraSettings:
     hardware: Hardware = field(default_factory=Hardware)
     hearing: HearingSettings = field(default_factory=HearingSettings)
     """Its loudspeakers."""
+    point_type: int = 3
+    grassroots_code: str = "000000"
+    """What 2022 wants of every camera; zeros are no grass-roots unit."""
+    configuration: ConfigurationFaults = field(default_factory=ConfigurationFaults)
+    """What it does wrong when it is set."""
 
 
 MOST_OBEYED = 1_000
@@ -122,6 +136,17 @@ class Camera:
             tell=self._tell_upgrade,
             bytes_a_second=settings.hardware.fetch_bytes_a_second,
         )
+        self.screens = self._studio.screens
+        self.screens.update({channel.code: Screen() for channel in settings.channels})
+        self._effects = Effects(self.speaker, self._studio)
+        named = [(channel.code, channel.name) for channel in settings.channels]
+        kept = self._effects.begin(settings.speaker.code, settings.name, named)
+        edition = settings.speaker.edition
+        self.configuration = Configuration(edition, kept, self._effects.take, settings.configuration)
+
+    @property
+    def _is_2022(self) -> bool:
+        return self.settings.speaker.edition.is_2022
 
     @property
     def calls(self) -> set[StudioCall]:
@@ -157,8 +182,18 @@ class Camera:
                 return self.recorder.answer(asked, self.settings.name)
             case Broadcast():
                 return self.hearing.notified(asked)
+            case ConfigQuery():
+                return self.configuration.tell(asked)
+            case DeviceConfig():
+                return self.configuration.obey(asked)
             case DeviceControl():
                 return self._obey(asked)
+            case SdCardStatusQuery() if self._is_2022:
+                return told_of_cards(self.storage.cards, asked)
+            case HomePositionQuery() | CruiseTrackListQuery() | CruiseTrackQuery() | PtzPositionQuery() if (
+                self._is_2022 and asked.device in self.heads
+            ):
+                return told_by_head(self.heads[asked.device], asked, time.monotonic(), self.settings.items_a_part)
             case _ if asked.root in ("Control", "Query"):
                 return [
                     ControlResponse(asked.sn, asked.device, ok=False, reason="unsupported", cmd_type=asked.cmd_type)
@@ -204,7 +239,7 @@ class Camera:
         channels = [
             Item(
                 code=channel.code,
-                name=channel.name,
+                name=self._effects.names.get(channel.code, channel.name),
                 manufacturer=MAKER,
                 model=MODEL,
                 owner="Lianwang",
@@ -216,6 +251,8 @@ class Camera:
                 latitude=channel.latitude,
                 ptz_type=1 if channel.ptz else 3,
                 stream_numbers=(0, 1),
+                point_type=settings.point_type,
+                grassroots_code=settings.grassroots_code,
             )
             for channel in settings.channels
         ]
@@ -226,7 +263,7 @@ class Camera:
         return DeviceInfo(
             sn=asked.sn,
             device=asked.device,
-            name=self.settings.name,
+            name=self._effects.names.get(asked.device, self.settings.name),
             manufacturer=MAKER,
             model=MODEL,
             firmware=self.upgrader.firmware,

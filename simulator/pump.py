@@ -6,6 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from media.frame import Codec
 from media.ps.mux import Muxer
@@ -25,6 +26,7 @@ class Pump:
         self._receivers: dict[Sender, bool] = {}
         self._ended: dict[Sender, Callable[[str], None]] = {}
         self._key_wanted = False
+        self._renewed = False
         self._task: asyncio.Task[None] | None = None
 
     @property
@@ -46,6 +48,10 @@ class Pump:
     def want_key_frame(self) -> None:
         self._key_wanted = True
 
+    def renew(self) -> None:
+        """Make the source anew for the next picture: it is set otherwise."""
+        self._renewed = True
+
     async def close(self) -> None:
         self._receivers.clear()
         if self._task is not None:
@@ -53,15 +59,22 @@ class Pump:
             await asyncio.gather(self._task, return_exceptions=True)
 
     async def _run(self) -> None:
-        source = await asyncio.to_thread(self._make_source)
-        muxer = Muxer(source.settings.codec, Codec.G711A if self._sound else None)
         tone = Tone()
-        period_s = 1 / source.settings.fps
+        self._renewed = True
+        begun_90k = next_90k = 0
         due = time.monotonic()
         while self._receivers:
+            if self._renewed:
+                self._renewed = False
+                source = await asyncio.to_thread(self._make_source)
+                muxer = Muxer(source.settings.codec, Codec.G711A if self._sound else None)
+                period_s = 1 / source.settings.fps
+                begun_90k = next_90k  # the stream's clock goes on
             key, self._key_wanted = self._key_wanted, False
             frame = await asyncio.to_thread(source.next_frame, key=key)
-            sound = tone.until(frame.pts_90k + 90000 // source.settings.fps) if self._sound else None
+            frame = replace(frame, pts_90k=begun_90k + frame.pts_90k, dts_90k=begun_90k + frame.dts_90k)
+            next_90k = frame.pts_90k + 90000 // source.settings.fps
+            sound = tone.until(next_90k) if self._sound else None
             pack = muxer.pack(frame, (sound,) if sound else ())
             for sender, started in list(self._receivers.items()):
                 if started or frame.key:

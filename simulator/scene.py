@@ -139,6 +139,11 @@ def write(picture: Picture, text: str, left: int, top: int, scale: int) -> None:
                         picture.luma[y * picture.width + x : y * picture.width + x + scale] = dot
 
 
+def cover(picture: Picture, x: int, y: int, width: int, height: int) -> None:
+    """Black out a box of the picture."""
+    _box(picture, x // 2 * 2, y // 2 * 2, width // 2 * 2, height // 2 * 2, 16, 128, 128)
+
+
 def _crop(plane: bytearray, stride: int, left: int, top: int, width: int, height: int) -> bytearray:
     view = memoryview(plane)
     first = top * stride + left

@@ -11,7 +11,7 @@ import random
 import secrets
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
@@ -131,8 +131,9 @@ class Speaker:
         self._sn = random.randint(1, 1000)
         self._path: Path | None = None
         self._sent_on: tuple[str, str, int] | None = None
-        self._start_over = asyncio.Event()
         self._came_back = asyncio.Event()
+        self._wake = asyncio.Event()
+        self._over = False
         self._unsaid: asyncio.Queue[Manscdp] = asyncio.Queue(_MOST_UNSAID)
         self._speaking: asyncio.Task[None] | None = None
 
@@ -143,8 +144,8 @@ class Speaker:
 
     async def run(self) -> None:
         """Register and stay registered, whatever happens, until cancelled."""
-        settings = self.settings
         while True:
+            settings = self.settings
             try:
                 granted_s = await self._register(settings.expires_s)
                 reason = await self._stay(granted_s)
@@ -175,7 +176,15 @@ class Speaker:
 
     def start_over(self) -> None:
         """Register anew soon, as after a reboot."""
-        self._start_over.set()
+        self._over = True
+        self._wake.set()
+
+    def change(self, expires_s: int, keepalive_s: float, keepalive_count: int) -> None:
+        """Keep alive so from now on, and ask for so long at the next refresh. ValueError as for its settings."""
+        self.settings = replace(
+            self.settings, expires_s=expires_s, keepalive_s=keepalive_s, keepalive_count=keepalive_count
+        )
+        self._wake.set()
 
     async def reboot(self) -> None:
         """Go away and come back registered; TimeoutError when nobody takes us back in time."""
@@ -281,15 +290,18 @@ class Speaker:
 
     async def _stay(self, granted_s: int) -> str:
         """Keep alive and refresh; comes back with the reason when we are registered no more."""
-        settings = self.settings
         refresh_at = time.monotonic() + granted_s * random.uniform(0.5, 0.8)
         missed = 0
-        self._start_over.clear()
+        self._over = False
         while True:
+            if self._over:
+                return _REBOOT
+            settings = self.settings
+            self._wake.clear()
             try:
                 async with asyncio.timeout(min(settings.keepalive_s, max(0.1, refresh_at - time.monotonic()))):
-                    await self._start_over.wait()
-                return _REBOOT
+                    await self._wake.wait()
+                continue
             except TimeoutError:
                 pass
             if time.monotonic() >= refresh_at:
@@ -356,7 +368,7 @@ class Speaker:
     def _lost(self, path: Path) -> None:
         if self.is_registered:
             log.info("%s lost its connection to %s:%d", self.settings.code, *path.remote[:2])
-            self._start_over.set()
+            self.start_over()
 
     def _set_registered(self, is_registered: bool) -> None:
         if is_registered is not self.is_registered:

@@ -18,6 +18,7 @@ from simulator.head import Head
 from simulator.player import Player
 from simulator.pump import Pump
 from simulator.recorder import Recorder, RecorderSettings
+from simulator.screen import Screen
 from simulator.sender import Sender
 from simulator.speaker import MANSCDP, Speaker
 from simulator.video import VideoSettings, VideoSource
@@ -53,6 +54,8 @@ class Studio:
         self._recorder = recorder or Recorder(RecorderSettings(), ())
         self.faults = faults
         self.heads: dict[str, Head] = {}
+        self.screens: dict[str, Screen] = {}
+        self._encoders: dict[tuple[str, int], VideoSettings] = {}
         self.calls: set[StudioCall] = set()
         self.calls_taken = 0
         self._pumps: dict[tuple[str, int], Pump] = {}
@@ -106,7 +109,7 @@ class Studio:
             port=sender.port,
             payload=(96, "PS", 90000),
             ssrc=agreed,
-            f=MediaFormat(video_codec=_F_CODEC[self._settings.video.codec]),
+            f=MediaFormat(video_codec=_F_CODEC[self.encoder(channel, min(offer.stream_number, 1)).codec]),
             filesize=None if offer.is_live else self._recorder.filesize(offer),
         )
         if self.faults.no_y:
@@ -149,7 +152,7 @@ class Studio:
         is_download = offer.session.casefold() == "download"
         # Without the attribute a download runs at the speed of time (2022 annex G).
         speed = float(offer.downloadspeed or 1) if is_download else 1.0
-        source = self._source(self._settings.video, call.channel, name)
+        source = self._source(self.encoder(call.channel, 0), call.channel, name)
         recorder = self._recorder
         call.player = player = Player(
             source,
@@ -195,17 +198,32 @@ class Studio:
     def _pump(self, channel: str, name: str, number: int) -> Pump:
         key = (channel, min(number, 1))
         if key not in self._pumps:
-            video = self._settings.video
-            if key[1]:
-                video = replace(
-                    video, width=video.width // 2 // 16 * 16, height=video.height // 4 * 2, kbps=video.kbps // 3
-                )
-            self._pumps[key] = Pump(self._source(video, channel, name), sound=self._settings.sound)
+            self._pumps[key] = Pump(
+                lambda: self._source(self.encoder(*key), channel, name)(), sound=self._settings.sound
+            )
         return self._pumps[key]
+
+    def encoder(self, channel: str, number: int) -> VideoSettings:
+        """How a stream is encoded: the main one as the whole thing is, the other smaller, unless it was set."""
+        video = self._settings.video
+        if number:
+            video = replace(
+                video, width=video.width // 2 // 16 * 16, height=video.height // 4 * 2, kbps=video.kbps // 3
+            )
+        return self._encoders.get((channel, number), video)
+
+    def encode(self, channel: str, number: int, video: VideoSettings) -> None:
+        """Encode a stream so from its next picture on."""
+        if self.encoder(channel, number) != video:
+            self._encoders[channel, number] = video
+            pump = self._pumps.get((channel, number))
+            if pump is not None:
+                pump.renew()
 
     def _source(self, video: VideoSettings, channel: str, name: str) -> Callable[[], VideoSource]:
         head = self.heads.setdefault(channel, Head())
-        return lambda: VideoSource(video, name, channel, head)
+        screen = self.screens.setdefault(channel, Screen())
+        return lambda: VideoSource(video, name, channel, head, screen)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

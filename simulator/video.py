@@ -6,13 +6,15 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
+from functools import lru_cache
 
 import av
 from av.video.frame import PictureType
 
 from media.frame import Codec, Frame
 from simulator.head import Head
-from simulator.scene import Picture, Town, write
+from simulator.scene import Picture, Town
+from simulator.screen import Screen
 
 BEIJING = timezone(timedelta(hours=8))
 _ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265"}
@@ -43,9 +45,11 @@ class VideoSettings:
 class VideoSource:
     """Pictures of one camera. `next_frame` blocks for some milliseconds: call it in a thread."""
 
-    def __init__(self, settings: VideoSettings, name: str, seed: str, head: Head) -> None:
+    def __init__(self, settings: VideoSettings, name: str, seed: str, head: Head, screen: Screen | None = None) -> None:
         self.settings = settings
-        self._title = title(name)
+        self._screen = screen or Screen()
+        self._name = self._screen.name or name
+        self._title = title(self._name)
         self._town = Town(settings.width, settings.height, seed)
         self._head = head
         self._index = 0
@@ -72,10 +76,10 @@ class VideoSource:
             scaled = _frame(picture).reformat(width=settings.width, height=settings.height)
             planes = [_bytes(plane) for plane in scaled.planes]
             picture = Picture(settings.width, settings.height, *planes)
-        scale = max(1, settings.height // 180)
-        shown = clock.strftime("%Y-%m-%d %H:%M:%S.%f")[:-4]
-        write(picture, self._title, 4 * scale, 3 * scale, scale)
-        write(picture, shown, 4 * scale, settings.height - 11 * scale, scale)
+        if self._screen.name and self._screen.name != self._name:
+            self._name = self._screen.name
+            self._title = title(self._name)
+        self._screen.paint(picture, self._title, clock, _lettered)
         return _frame(picture)
 
     def _open_encoder(self) -> av.VideoCodecContext:
@@ -113,6 +117,9 @@ def title(name: str) -> str:
     from pypinyin import lazy_pinyin
 
     return " ".join(" ".join(lazy_pinyin(name)).upper().split())
+
+
+_lettered = lru_cache(maxsize=64)(title)
 
 
 def _frame(picture: Picture) -> av.VideoFrame:

@@ -109,6 +109,11 @@ def read_device_config(sn: int, device: str, fields: Fields, damaged: int) -> De
     return DeviceConfig(sn, device, _settings(fields))
 
 
+def setting_of(element: Element) -> Setting:
+    """An element as a tree, at most `MOST_BRANCHES` within."""
+    return _setting(element, iter(range(MOST_BRANCHES)))
+
+
 def _settings(fields: Fields) -> tuple[Setting, ...]:
     room = iter(range(MOST_BRANCHES))
     return tuple(_setting(child, room) for child in fields.element if local_name(child) not in _HEAD)
