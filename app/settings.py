@@ -17,7 +17,7 @@ from broker.sources import SourceSettings
 from broker.voice import VoiceSettings
 from gb28181.code import GbCode
 from media.gatehouse import MediaHostsSettings
-from media.kitchen.kitchen import KitchenSettings
+from media.kitchen.promise import KitchenSettings
 from media.local import PlaneSettings
 from registry.alarms import AlarmSettings
 from registry.store.migrate import driver_url
@@ -88,6 +88,7 @@ DERIVED: dict[str, frozenset[str]] = {
     "below": frozenset({"code", "domain", "edition"}),
     "above": frozenset({"code", "name", "manufacturer", "model", "firmware"}),
     "media": frozenset({"recordings", "secret", "prefix", "begin_port"}),
+    "kitchen": frozenset({"host"}),
     "broker": frozenset({"domain"}),
     "web": frozenset({"console"}),
 }
@@ -113,13 +114,19 @@ def load(path: Path | None) -> Settings:
 def joined(settings: Settings) -> Settings:
     """The settings with what follows from our own code put into every room."""
     platform = settings.platform
+    announced = settings.media.announce_host or settings.sip.public_host
     return replace(
         settings,
         below=replace(settings.below, code=platform.code, domain=platform.domain, edition=platform.edition),
         above=replace(settings.above, code=platform.code, name=platform.name),
         broker=replace(settings.broker, domain=platform.code),
         # Who is reached from outside by another address is so by media, too, unless that is told apart.
-        media=replace(settings.media, announce_host=settings.media.announce_host or settings.sip.public_host),
+        media=replace(settings.media, announce_host=announced),
+        kitchen=replace(
+            settings.kitchen,
+            webrtc_host=settings.kitchen.webrtc_host or announced,
+            host="" if settings.media.host in ("0.0.0.0", "::") else settings.media.host,
+        ),
     )
 
 

@@ -23,6 +23,7 @@ from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.recordings import Recordings
+from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
@@ -144,6 +145,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
 
     kitchen = Kitchen(settings.kitchen)
     taken.push_async_callback(kitchen.close)
+    origin: list[str] = []  # known when the doors are open
+    servings = Servings(broker, kitchen, lambda: origin[0])
+    taken.push_async_callback(servings.close)
     snapshots = Snapshots(broker, kitchen, data / SNAPSHOTS, settings.snapshots)
     taken.push_async_callback(snapshots.close)
     snapshot_plans = SnapshotPlans(snapshots, data / SNAPSHOTS / "plans.json")
@@ -211,6 +215,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         alarms=alarms,
         alarm_deeds=alarm_deeds,
         sealed=seals.tally,
+        servings=servings,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)
@@ -232,6 +237,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         await site.start()
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
+    origin.append(f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}")
     return House(
         settings,
         directory,

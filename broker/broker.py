@@ -36,6 +36,7 @@ from media.plane import (
     FirstFrame,
     Inlet,
     KeyFrame,
+    KeyFrameWanted,
     MediaPlane,
     NoCapacity,
     OutletClosed,
@@ -187,6 +188,20 @@ class Broker:
         stream is gone, NoCapacity when none came `within_s`."""
         held = self._leases[lease_id]
         return await held.plane.key_frame(held.inlet, within_s)
+
+    def want_key_frame(self, lease_id: str, reason: str) -> None:
+        """Whoever has this lease cannot go on without one. Harmless for a lease that is gone."""
+        held = self._leases.get(lease_id)
+        if held is not None:
+            held.stream.plane_said(KeyFrameWanted(held.inlet, reason))
+
+    def along(self, lease_id: str, farewell: Callable[[], None]) -> None:
+        """Call `farewell` once when the lease goes, given back or by itself; at once when it has."""
+        held = self._leases.get(lease_id)
+        if held is None:
+            farewell()
+        else:
+            held.taken.callback(farewell)
 
     def on_lease_end(self, lease_id: str, listener: Callable[[str], None]) -> None:
         """Call `listener(reason)` once, when the lease ends by itself and not by `release`; at once when it has.
@@ -378,8 +393,8 @@ class Broker:
                     to = watch.outlet
                     wish = RecordingWish(to.recording, to.form, to.with_kept, to.began_ms)
                     outlet, address = (await plane.attach_recording(inlet.id, wish)).outlet, ""
-                elif isinstance(watch.outlet, Peek):
-                    outlet, address = f"peek-{claim}", ""
+                elif isinstance(watch.outlet, Peek) or watch.outlet.is_made:
+                    outlet, address = f"made-{claim}", ""
                 else:
                     outlet, address = await plane.attach(inlet.id, watch.outlet, audio=watch.audio)
             except (NoCapacity, NoNumber) as error:

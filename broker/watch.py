@@ -9,6 +9,7 @@ from gb28181.peer import Hop
 from media.plane import (
     AudioTrack,
     InletStatistics,
+    NoCapacity,
     OutletKind,
     RecorderStatistics,
     RecordingForm,
@@ -25,6 +26,7 @@ __all__ = [
     "AudioTrack",
     "InletStatistics",
     "Lease",
+    "NoCapacity",
     "OutletKind",
     "Peek",
     "RecordTo",

@@ -31,6 +31,13 @@ class OutletKind(StrEnum):
     FLV_HTTP = "http-flv"
     FLV_WS = "ws-flv"
     PS_HTTP = "http-ps"
+    WEBRTC = "webrtc"
+    HLS = "hls"
+
+    @property
+    def is_made(self) -> bool:
+        """Whether it is made to order beside the plane, which knows nothing of it."""
+        return self in (OutletKind.WEBRTC, OutletKind.HLS)
 
 
 class WireForm(StrEnum):
@@ -342,6 +349,46 @@ class KeyFrame:
     codec: Codec
     data: bytes = field(repr=False)
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class FeedFacts:
+    """What flows to whoever makes pictures to order. `is_reordered`: pictures go in another order than they are shown
+    (B frames)."""
+
+    video: Codec
+    width: int
+    height: int
+    fps: float
+    mime: str
+    audio: Codec | None
+    is_reordered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class FeedOver:
+    """The kitchen gets no more of a stream."""
+
+    feed: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class SessionLeft:
+    """One whom the kitchen served is gone by himself."""
+
+    session: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFrameMissed:
+    """Whoever takes this feed cannot go on without a new key frame."""
+
+    feed: str
+
+
+KitchenEvent = FeedOver | SessionLeft | KeyFrameMissed
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,11 @@ class Leases:
             held.leases[lease.id] = lease
             return lease
 
+    def held(self, who: Who, lease_id: str) -> Lease | None:
+        """Somebody's own lease, None when it is not his."""
+        held = self._held.get(who.id)
+        return held.leases.get(lease_id) if held is not None else None
+
     async def release(self, who: Who, lease_id: str) -> bool:
         """Give back somebody's own lease; whether it was his."""
         held = self._held.get(who.id)

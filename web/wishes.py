@@ -10,6 +10,7 @@ from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
 from broker.levers import Levers
 from broker.recordings import Recordings
+from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
@@ -228,6 +229,8 @@ class Services:
     """None where no alarms are kept."""
     alarm_deeds: AlarmDeeds | None = None
     """None where nothing is done about them."""
+    servings: Servings | None = None
+    """What is made to order (WebRTC); None where nothing is."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,30 +14,18 @@ import msgspec
 
 from media.calls import PlaneFault, write
 from media.channel import Channel, ChannelLost
-from media.kitchen.promise import ORDERS
-from media.plane import KeyFrame, NoCapacity, Photograph
+from media.kitchen.promise import EVENTS, ORDERS, KitchenSettings
+from media.plane import FeedFacts, FeedOver, KeyFrame, KitchenEvent, NoCapacity, Photograph, SessionLeft
 from media.process import Process, launch, say_goodbye
 
 log = logging.getLogger(__name__)
 
 STILL_S = 15.0
 """How long one photograph may take, its wait for others included."""
+ANSWER_S = 10.0
+FEED_S = 12.0
 AGAIN_S = 1.0
 """A kitchen that fell over is not opened again sooner."""
-
-
-@dataclass(frozen=True, slots=True)
-class KitchenSettings:
-    """Pictures made to order: photographs, WebRTC, HLS and other codecs. Times are seconds."""
-
-    stills: int = 16
-    """Photographs that may be developed or wait for it; one more is refused."""
-    idle_s: float = 300.0
-    """The process ends when nothing was ordered for so long."""
-
-    def __post_init__(self) -> None:
-        if self.stills < 1 or self.idle_s < 1:
-            raise ValueError("stills and idle_s are 1 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +36,8 @@ class KitchenStatistics:
     starts: int
     photographs: int
     refused: int
+    feeds: int = 0
+    webrtc_sessions: int = 0
 
 
 class Kitchen:
@@ -64,6 +54,9 @@ class Kitchen:
         self._starts = self._photographs = self._refused = 0
         self._idle: asyncio.TimerHandle | None = None
         self._is_closed = False
+        self._feeds: set[str] = set()
+        self._sessions: set[str] = set()
+        self._listeners: list[Callable[[KitchenEvent], None]] = []
         self._leaving: set[asyncio.Task[None]] = set()
 
     # --- orders ----------------------------------------------------------------------------------------------
@@ -80,8 +73,46 @@ class Kitchen:
         self._photographs += 1
         return made
 
+    async def open_feed(self, feed: str, url: str) -> FeedFacts:
+        self._feeds.add(feed)
+        try:
+            facts: FeedFacts = await self._order("open_feed", FEED_S, feed, url)
+        except BaseException:
+            self._feeds.discard(feed)
+            raise
+        return facts
+
+    async def close_feed(self, feed: str) -> None:
+        if feed in self._feeds:
+            await self._order_kindly("close_feed", feed)
+
+    async def webrtc(self, session: str, feed: str, offer: str, client: str, audio: bool) -> str:
+        self._sessions.add(session)
+        try:
+            answer: str = await self._order("webrtc", ANSWER_S, session, feed, offer, client, audio)
+        except BaseException:
+            self._sessions.discard(session)
+            raise
+        return answer
+
+    async def leave(self, session: str) -> None:
+        if session in self._sessions:
+            self._sessions.discard(session)
+            await self._order_kindly("leave", session)
+
+    def listen(self, listener: Callable[[KitchenEvent], None]) -> None:
+        """Every event goes to every listener; listeners must not block."""
+        self._listeners.append(listener)
+
     def statistics(self) -> KitchenStatistics:
-        return KitchenStatistics(self._channel is not None, self._starts, self._photographs, self._refused)
+        return KitchenStatistics(
+            self._channel is not None,
+            self._starts,
+            self._photographs,
+            self._refused,
+            len(self._feeds),
+            len(self._sessions),
+        )
 
     # --- life ------------------------------------------------------------------------------------------------
 
@@ -135,6 +166,12 @@ class Kitchen:
             self._rest()
         return ORDERS[name].read_answer(body)
 
+    async def _order_kindly(self, name: str, *values: Any) -> None:
+        """What is harmless when there is nothing to do it to: a kitchen that is gone is not opened for it."""
+        if self._channel is not None and self._channel.is_open:
+            with contextlib.suppress(NoCapacity, ValueError, KeyError):
+                await self._order(name, ANSWER_S, *values)
+
     async def _open(self) -> Channel:
         """Raises NoCapacity when the process cannot be started."""
         async with self._opening:
@@ -153,6 +190,7 @@ class Kitchen:
             self._channel = Channel(
                 process.sock, answer=_answer_nothing, noted=self._noted, lost=lambda why: self._fell(process, why)
             )
+            self._channel.tell("settings", write(self.settings))
             return self._channel
 
     def _fell(self, process: Process, why: str) -> None:
@@ -162,9 +200,27 @@ class Kitchen:
             self._fell_at = asyncio.get_running_loop().time()
             self._channel = None
             self._send_home()
+            for session in tuple(self._sessions):
+                self._happened(SessionLeft(session, "the kitchen is gone"))
+            for feed in tuple(self._feeds):
+                self._happened(FeedOver(feed, "the kitchen is gone"))
 
     def _noted(self, name: str, body: msgspec.Raw, files: deque[int]) -> None:
-        raise ValueError(f"the kitchen tells of {name!r}")
+        kind = EVENTS.get(name)
+        if kind is None:
+            raise ValueError(f"the kitchen tells of {name!r}")
+        self._happened(msgspec.msgpack.decode(body, type=kind))
+
+    def _happened(self, event: KitchenEvent) -> None:
+        if isinstance(event, FeedOver):
+            self._feeds.discard(event.feed)
+        elif isinstance(event, SessionLeft):
+            self._sessions.discard(event.session)
+        for listener in tuple(self._listeners):
+            try:
+                listener(event)
+            except Exception:
+                log.exception("a listener failed at %r; the others still hear it", event)
 
     def _rest(self) -> None:
         """Begin to count the idle seconds anew."""
@@ -173,7 +229,9 @@ class Kitchen:
         self._idle = asyncio.get_running_loop().call_later(self.settings.idle_s, self._close_when_idle)
 
     def _close_when_idle(self) -> None:
-        if not self._orders:
+        if self._orders or self._feeds:
+            self._rest()
+        else:
             self._send_home()
 
     def __repr__(self) -> str:

@@ -13,7 +13,8 @@ import pytest
 
 from media.annexb import START_CODE, parameter_sets
 from media.frame import Codec
-from media.kitchen.kitchen import Kitchen, KitchenSettings
+from media.kitchen.kitchen import Kitchen
+from media.kitchen.promise import KitchenSettings
 from media.kitchen.still import develop, judge
 from media.plane import Aim, FirstFrame, KeyFrame, KeyFrameWanted, NoCapacity, Transport
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from broker.watch import OutletKind, Watch, WatchKind
+from broker.watch import Lease, OutletKind, Watch, WatchKind
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -54,7 +54,8 @@ class LiveView(msgspec.Struct, frozen=True):
     """A place at a stream. `url` is signed, and good for one player for a short while: a path on this server, or a
     whole address when a media host of another machine has the stream.
 
-    `path` are the platforms the stream comes by, ours first; `owner` is whom we asked.
+    `path` are the platforms the stream comes by, ours first; `owner` is whom we asked. Of the format webrtc, `url` is
+    where the player sends its offer (POST, application/sdp).
     """
 
     lease: str
@@ -167,7 +168,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
     video = video_view(lease.video)
     return LiveView(
         lease=lease.id,
-        url=lease.address,
+        url=_address_of(lease),
         format=body.format,
         call_id=lease.call_id,
         video=video,
@@ -175,6 +176,11 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
         owner=lease.watch.owner,
         path=lease.path,
     )
+
+
+def _address_of(lease: Lease) -> str:
+    """Where the player goes with its lease."""
+    return f"/api/v1/live/{lease.id}/whep" if lease.watch.outlet is OutletKind.WEBRTC else lease.address
 
 
 def _introduce(visit: Visit) -> None:

@@ -33,6 +33,7 @@ from web.api import (
     tree,
     users,
     ways,
+    whep,
 )
 from web.routing import Route, routes_of
 
@@ -50,6 +51,7 @@ ROUTES: tuple[Route, ...] = routes_of(
     ways,
     refusals,
     live,
+    whep,
     recordings,
     snapshots,
     records,

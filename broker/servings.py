@@ -1,0 +1,199 @@
+"""Leases that the kitchen serves: WebRTC, and whatever else is made of one feed a stream, shared by all who take it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from broker.watch import Lease, OutletKind, Watch
+from media.plane import FeedFacts, FeedOver, KeyFrameMissed, KitchenEvent, NoCapacity, SessionLeft
+
+log = logging.getLogger(__name__)
+
+LINGER_S = 5.0
+"""A feed stays so long for whoever comes next."""
+
+
+class Serving(Protocol):
+    """The broker, as far as servings need it."""
+
+    async def watch(self, watch: Watch) -> Lease: ...
+
+    async def release(self, lease_id: str) -> None: ...
+
+    def along(self, lease_id: str, farewell: Callable[[], None]) -> None: ...
+
+    def want_key_frame(self, lease_id: str, reason: str) -> None: ...
+
+
+class Kitchen(Protocol):
+    """`media.kitchen`, as far as servings need it. Raises NoCapacity, ValueError, KeyError."""
+
+    async def open_feed(self, feed: str, url: str) -> FeedFacts: ...
+
+    async def close_feed(self, feed: str) -> None: ...
+
+    async def webrtc(self, session: str, feed: str, offer: str, client: str, audio: bool) -> str: ...
+
+    async def leave(self, session: str) -> None: ...
+
+    def listen(self, listener: Callable[[KitchenEvent], None]) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Feed:
+    """What one stream gives to the kitchen: a lease of its own, for as long as somebody takes of it."""
+
+    name: str
+    key: tuple[str, str, int]
+    opening: asyncio.Task[FeedFacts] | None = None
+    lease_id: str = ""
+    users: set[str] = field(default_factory=set)
+    closing: asyncio.TimerHandle | None = None
+
+
+class Servings:
+    """`origin` is where our own doors are found from this machine. Call `close` before the broker closes."""
+
+    def __init__(self, broker: Serving, kitchen: Kitchen, origin: Callable[[], str]) -> None:
+        self._broker = broker
+        self._kitchen = kitchen
+        self._origin = origin
+        self._feeds: dict[tuple[str, str, int], _Feed] = {}
+        self._sessions: dict[str, _Feed] = {}
+        """By the lease that is served."""
+        self._leaving: set[asyncio.Task[None]] = set()
+        kitchen.listen(self._happened)
+
+    async def webrtc(self, lease: Lease, offer: str, client: str) -> str:
+        """The answer to a browser's offer; the lease ends with the browser, and the browser with the lease.
+
+        Raises NoCapacity, and ValueError for an offer or a stream with which nothing can be done.
+        """
+        if lease.id in self._sessions:
+            raise ValueError("this place is taken")
+        feed = await self._take(lease)
+        try:
+            answer = await self._kitchen.webrtc(lease.id, feed.name, offer, client, lease.watch.audio)
+        except BaseException as error:
+            self._give_back(lease.id)
+            if isinstance(error, KeyError):
+                raise NoCapacity("the stream ended at this moment") from None
+            raise
+        self._broker.along(lease.id, lambda: self._lease_gone(lease.id))
+        return answer
+
+    async def facts(self, lease: Lease) -> FeedFacts:
+        """What the stream of a lease is for the kitchen. Raises NoCapacity."""
+        feed = await self._take(lease)
+        self._give_back(lease.id)
+        assert feed.opening is not None
+        return feed.opening.result()
+
+    def feeds(self) -> int:
+        return len(self._feeds)
+
+    async def close(self) -> None:
+        """Take nothing any more; harmless when closed."""
+        for feed in tuple(self._feeds.values()):
+            self._drop(feed)
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    # --- feeds -----------------------------------------------------------------------------------------------
+
+    async def _take(self, lease: Lease) -> _Feed:
+        """The stream's feed with this lease as a user of it. Raises NoCapacity, ValueError, WatchFailed."""
+        watch = lease.watch
+        key = (watch.owner, watch.channel, watch.stream_number)
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = _Feed(secrets.token_hex(6), key)
+            feed.opening = asyncio.create_task(self._open(feed), name=f"feed of {watch.channel}")
+            feed.opening.add_done_callback(lambda done: None if done.cancelled() else done.exception())
+        feed.users.add(lease.id)
+        self._sessions[lease.id] = feed
+        if feed.closing is not None:
+            feed.closing.cancel()
+            feed.closing = None
+        assert feed.opening is not None
+        try:
+            await asyncio.shield(feed.opening)
+        except BaseException:
+            self._give_back(lease.id)
+            if feed.opening.cancelled():
+                raise NoCapacity("the stream ended at this moment") from None
+            raise
+        return feed
+
+    async def _open(self, feed: _Feed) -> FeedFacts:
+        owner, channel, number = feed.key
+        try:
+            watch = Watch(owner, channel, OutletKind.PS_HTTP, stream_number=number, viewer="kitchen")
+            lease = await self._broker.watch(watch)
+            feed.lease_id = lease.id
+            self._broker.along(lease.id, lambda: self._drop(feed))
+            address = lease.address if "://" in lease.address else self._origin() + lease.address
+            return await self._kitchen.open_feed(feed.name, address)
+        except BaseException:
+            # Whoever waits for it hears of it, and his lease is his own.
+            for lease_id in tuple(feed.users):
+                self._sessions.pop(lease_id, None)
+            feed.users.clear()
+            self._drop(feed)
+            raise
+
+    def _give_back(self, lease_id: str) -> None:
+        feed = self._sessions.pop(lease_id, None)
+        if feed is None:
+            return
+        feed.users.discard(lease_id)
+        if not feed.users and feed.closing is None and self._feeds.get(feed.key) is feed:
+            feed.closing = asyncio.get_running_loop().call_later(LINGER_S, self._drop, feed)
+
+    def _drop(self, feed: _Feed) -> None:
+        """The feed is over; whoever took of it has to come again. Harmless when it was dropped."""
+        if self._feeds.get(feed.key) is not feed:
+            return
+        del self._feeds[feed.key]
+        if feed.closing is not None:
+            feed.closing.cancel()
+        if feed.opening is not None and not feed.opening.done() and feed.opening is not asyncio.current_task():
+            feed.opening.cancel()
+        for lease_id in tuple(feed.users):
+            self._sessions.pop(lease_id, None)
+            self._later(self._broker.release(lease_id), f"give back {lease_id}")
+        self._later(self._kitchen.close_feed(feed.name), f"close feed {feed.name}")
+        if feed.lease_id:
+            self._later(self._broker.release(feed.lease_id), f"give back {feed.lease_id}")
+
+    # --- ends ------------------------------------------------------------------------------------------------
+
+    def _lease_gone(self, lease_id: str) -> None:
+        self._give_back(lease_id)
+        self._later(self._kitchen.leave(lease_id), f"leave {lease_id}")
+
+    def _happened(self, event: KitchenEvent) -> None:
+        match event:
+            case FeedOver(feed=name, why=why):
+                feed = next((each for each in self._feeds.values() if each.name == name), None)
+                if feed is not None:
+                    log.info("the kitchen's feed of %s is over: %s", feed.key[1], why)
+                    self._drop(feed)
+            case SessionLeft(session=lease_id, why=why):
+                log.info("viewer %s of the kitchen left: %s", lease_id, why)
+                self._give_back(lease_id)
+                self._later(self._broker.release(lease_id), f"give back {lease_id}")
+            case KeyFrameMissed(feed=name):
+                for feed in self._feeds.values():
+                    if feed.name == name and feed.lease_id:
+                        self._broker.want_key_frame(feed.lease_id, "a browser missed too much to go on")
+
+    def _later(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._leaving.add(task)
+        task.add_done_callback(self._leaving.discard)
