@@ -12,6 +12,7 @@ import msgspec
 
 from broker.arbitration import SteeringSettings
 from broker.broker import BrokerSettings
+from broker.recording_settings import RecordingSettings
 from broker.snapshots import SnapshotSettings
 from broker.sources import SourceSettings
 from broker.voice import VoiceSettings
@@ -75,6 +76,7 @@ class Settings:
     kitchen: KitchenSettings = field(default_factory=KitchenSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
+    recordings: RecordingSettings = field(default_factory=RecordingSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)

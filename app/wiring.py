@@ -22,6 +22,7 @@ from broker.archives import Archives
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
+from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
@@ -89,7 +90,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
 
     recordings = data / RECORDINGS
     # What a crash left without its line gets it before anybody writes there again.
-    mended = await asyncio.to_thread(recover, recordings)
+    mended_in: list[str] = []
+    mended = await asyncio.to_thread(recover, recordings, mended_in)
     if mended:
         log.warning("%d segments of recordings were cut short by our last end and are whole again", mended)
     media = replace(settings.media, recordings=str(recordings))
@@ -140,8 +142,11 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await keeper.start()
     taken.push_async_callback(keeper.close)
 
-    kept = Recordings(broker, bus, recordings, broker.recorder_statistics)
+    kept = Recordings(broker, bus, recordings, broker.recorder_statistics, book=directory.archive)
     taken.push_async_callback(kept.close)
+    desk = RecordingDesk(directory.archive, kept, broker, below, bus, recordings, settings.recordings)
+    await desk.start(mended_in)
+    taken.push_async_callback(desk.close)
 
     kitchen = Kitchen(settings.kitchen)
     taken.push_async_callback(kitchen.close)
@@ -209,6 +214,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         media_admit=gatehouse.admit if gatehouse is not None else _nobody,
         sources=keeper,
         recordings=kept,
+        recording_desk=desk,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
         archives=Archives(below, directory.device),

@@ -27,6 +27,18 @@ class Reason(StrEnum):
     UNKNOWN = "unknown"
 
 
+CHINESE = {
+    Reason.OFFLINE: "设备离线",
+    Reason.NO_STREAM: "设备在线但无码流",
+    Reason.DISK_FULL: "磁盘已满",
+    Reason.DISK_FAILED: "磁盘写入失败",
+    Reason.WORKER: "媒体进程中断",
+    Reason.CAPACITY: "媒体资源不足",
+    Reason.DOWN: "本平台停机",
+    Reason.UNKNOWN: "原因不明",
+}
+"""For the words of an alarm."""
+
 OF_CODE = {
     "device-offline": Reason.OFFLINE,
     "unknown-device": Reason.OFFLINE,

@@ -18,6 +18,7 @@ from registry.events import (
     Event,
     PictureWished,
     RecordingChanged,
+    RecordingMissed,
     RegistrationRefused,
     SharingChanged,
     SteeringChanged,
@@ -97,6 +98,8 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
             return [News("alarm-counts", "", lambda: alarm_counts(dict(event.open), event.unclosed))]
         case PictureWished():
             return [News("picture-wished", (event.owner, event.channel), lambda: event)]
+        case RecordingMissed():
+            return [News("recording-gap", (event.owner, event.channel, event.stream), lambda: event, Role.OPERATOR)]
         case _:
             return []
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
 from broker.levers import Levers
+from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
@@ -219,6 +220,7 @@ class Services:
     sources: SourceKeeper | None = None
     """Sources of our own; None where there may be none."""
     recordings: Recordings | None = None
+    recording_desk: RecordingDesk | None = None
     """None where nothing is recorded."""
     snapshots: Snapshots | None = None
     """None where no photographs are taken."""

@@ -15,6 +15,7 @@ from argon2 import PasswordHasher
 
 from broker.alarm_deeds import AlarmDeeds
 from broker.placement import Placement
+from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.sources import SourceKeeper, SourceSettings
 from broker.watch import (
@@ -352,7 +353,9 @@ async def house(
     await alarms.open()
     alarm_deeds = AlarmDeeds(alarms, directory, neighbours)
     await alarm_deeds.open()
-    kept = Recordings(broker, bus, tmp_path / "recordings") if records else None
+    folder = tmp_path / "recordings"
+    kept = Recordings(broker, bus, folder, book=directory.archive) if records else None
+    desk = RecordingDesk(directory.archive, kept, broker, neighbours, bus, folder) if kept is not None else None
     info = SystemInfo("Lianwang", PLATFORM, "3402000000", "0.1.0", 5.0, "127.0.0.1", 5060)
     plane = FakePlane()
     placement = Placement(plane)  # type: ignore[arg-type]  # it seats nobody
@@ -379,6 +382,7 @@ async def house(
         recordings=kept,
         alarms=alarms,
         alarm_deeds=alarm_deeds,
+        recording_desk=desk,
         following=lambda code: followed.get(code, ()),
         media_bases=lambda: tuple(media_bases),
         media_admit=media_admitted.append,

@@ -50,6 +50,8 @@ class RecordingItem(msgspec.Struct, frozen=True):
     segments: int
     bytes: int
     seconds: float
+    kind: str = "manual"
+    """Who wanted it: manual, time (a plan), alarm, or filled from the device's own storage later."""
 
 
 class RecordingList(msgspec.Struct, frozen=True):
@@ -113,6 +115,7 @@ def view(seen: RecordingView) -> RecordingItem:
         seen.segments,
         seen.bytes,
         seen.seconds,
+        about.kind,
     )
 
 
