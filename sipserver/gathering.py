@@ -94,6 +94,12 @@ class Gathering:
             self.progress = Progress.STOPPED
         return self.progress is not Progress.WAITING
 
+    def all_there(self) -> Gathered:
+        """The result when the sender says that what came is everything."""
+        self.progress, self._expected = Progress.COMPLETE, len(self._seen)
+        self._heard = True
+        return self.result()
+
     @property
     def heard_any(self) -> bool:
         return self._heard

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from types import UnionType
 
 from gb28181.charset import Charset
 from gb28181.dialect import STANDARD, Dialect
@@ -373,7 +374,7 @@ class Link:
         to_whom: PartListener | None,
     ) -> Question:
         loop = asyncio.get_running_loop()
-        wanted: type = getattr(type(message), "answer_type")  # noqa: B009 - a ClassVar that not every kind has
+        wanted: type | UnionType = getattr(type(message), "answer_type")  # noqa: B009 - a ClassVar that not every kind has
         settings = self._settings
         key: Callable[[object], Hashable]
         match message:
@@ -388,8 +389,7 @@ class Link:
             case ConfigQuery() if len(message.kinds) > 1:
                 first, key = settings.ask_patience_s, same_key
             case AlarmQuery():
-                # Either says that there is none, or what there is.
-                return Question(Alarm | AlarmResponse, message.device, loop)
+                first, key, wanted = settings.ask_patience_s, same_key, Alarm | AlarmResponse
             case _:
                 return Question(wanted, message.device, loop)
         patience = Patience(timeout_s or first, settings.part_patience_s)

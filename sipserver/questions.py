@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from types import UnionType
 
+from gb28181.manscdp.alarm import Alarm, AlarmResponse
 from gb28181.manscdp.catalog import Catalog, Item
 from gb28181.manscdp.config import Config
 from gb28181.manscdp.cruise import CruisePoints, CruiseTrackList
@@ -79,7 +80,7 @@ class Collection(Question):
 
     def __init__(
         self,
-        wanted: type,
+        wanted: type | UnionType,
         about: str,
         loop: asyncio.AbstractEventLoop,
         gathering: Gathering,
@@ -109,6 +110,11 @@ class Collection(Question):
             if self.to_whom is not None and not self.answer.done():
                 self.hold_back = self.to_whom(value)
             self.add(value, value.sum_num, value.items, value.damaged, now)
+        elif isinstance(value, Alarm):
+            # Nothing says how many there are: one more is meant until silence, or until it is said that this was all.
+            self.add(value, self.gathering.got + 2, [value], 0, now)
+        elif isinstance(value, AlarmResponse):
+            self.finish()
         elif isinstance(value, Config):
             names = [setting.name for setting in value.settings]
             self.add(value, self.kinds, names or [value], 0, now)
@@ -132,6 +138,11 @@ class Collection(Question):
             # The patience for the first part is long, that between parts is not.
             self.timer.cancel()
             self.timer = self.answer.get_loop().call_at(gathering.deadline, self._look)
+
+    def finish(self) -> None:
+        """The sender said that this was all."""
+        if not self.answer.done():
+            self.answer.set_result(self.gathering.all_there())
 
     def close(self) -> None:
         self.timer.cancel()

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from gb28181.manscdp.alarm import Alarm, AlarmQuery, AlarmResponse
 from gb28181.manscdp.config import Config, ConfigQuery, DeviceConfig, Setting
 from gb28181.manscdp.control import ControlResponse, HomePosition
 from gb28181.manscdp.cruise import (
@@ -122,3 +123,25 @@ async def test_ctl_18_a_setting_waits_for_its_result_and_not_for_ever(pair):
     answering(camera)
     with pytest.raises(PeerSilent):
         await link.ask(wish, timeout_s=0.2)
+
+
+async def test_alarms_of_before_are_gathered_until_the_device_says_that_these_were_all(pair):
+    camera, link = pair
+    answering(
+        camera,
+        lambda sn: Alarm(sn, CODE, 1, 2, 100.0),
+        lambda sn: Alarm(sn, CODE, 1, 5, 200.0),
+        lambda sn: AlarmResponse(sn, CODE),
+    )
+    async with asyncio.timeout(1.5):
+        gathered = await link.ask(AlarmQuery(0, CODE, start=0.0, end=300.0))
+    assert (gathered.complete, [alarm.at for alarm in gathered.parts]) == (True, [100.0, 200.0])
+    answering(camera, lambda sn: AlarmResponse(sn, CODE))
+    assert await link.ask(AlarmQuery(0, CODE)) == Gathered((), 0, 0, True)
+
+
+async def test_alarms_of_before_that_nobody_counts_end_in_silence(pair):
+    camera, link = pair
+    answering(camera, lambda sn: Alarm(sn, CODE, 1, 2, 100.0))
+    gathered = await link.ask(AlarmQuery(0, CODE))
+    assert (gathered.complete, gathered.got) == (False, 1)
