@@ -151,7 +151,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     kitchen = Kitchen(settings.kitchen)
     taken.push_async_callback(kitchen.close)
     origin: list[str] = []  # known when the doors are open
-    servings = Servings(broker, kitchen, lambda: origin[0])
+    servings = Servings(broker, kitchen, lambda: origin[0], settings.kitchen.hls_idle_s)
     taken.push_async_callback(servings.close)
     snapshots = Snapshots(broker, kitchen, data / SNAPSHOTS, settings.snapshots)
     taken.push_async_callback(snapshots.close)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.watch import Lease, OutletKind, Watch
-from media.plane import FeedFacts, FeedOver, KeyFrameMissed, KitchenEvent, NoCapacity, SessionLeft
+from media.plane import FeedFacts, FeedOver, HlsPart, KeyFrameMissed, KitchenEvent, NoCapacity, SessionLeft
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +39,10 @@ class Kitchen(Protocol):
 
     async def webrtc(self, session: str, feed: str, offer: str, client: str, audio: bool) -> str: ...
 
+    async def open_hls(self, session: str, feed: str) -> None: ...
+
+    async def hls(self, session: str, name: str) -> HlsPart: ...
+
     async def leave(self, session: str) -> None: ...
 
     def listen(self, listener: Callable[[KitchenEvent], None]) -> None: ...
@@ -59,13 +63,17 @@ class _Feed:
 class Servings:
     """`origin` is where our own doors are found from this machine. Call `close` before the broker closes."""
 
-    def __init__(self, broker: Serving, kitchen: Kitchen, origin: Callable[[], str]) -> None:
+    def __init__(self, broker: Serving, kitchen: Kitchen, origin: Callable[[], str], hls_idle_s: float = 30.0) -> None:
         self._broker = broker
         self._kitchen = kitchen
         self._origin = origin
         self._feeds: dict[tuple[str, str, int], _Feed] = {}
         self._sessions: dict[str, _Feed] = {}
         """By the lease that is served."""
+        self._tokens: dict[str, str] = {}
+        """Leases by the secret in their address."""
+        self._idle: dict[str, asyncio.TimerHandle] = {}
+        self._hls_idle_s = hls_idle_s
         self._leaving: set[asyncio.Task[None]] = set()
         kitchen.listen(self._happened)
 
@@ -87,6 +95,49 @@ class Servings:
         self._broker.along(lease.id, lambda: self._lease_gone(lease.id))
         return answer
 
+    async def open_hls(self, lease: Lease) -> str:
+        """A token by which whoever knows it gets the parts of this lease's HLS. The lease ends when nobody asked for
+        any for `hls_idle_s`. Raises NoCapacity."""
+        feed = await self._take(lease)
+        try:
+            await self._kitchen.open_hls(lease.id, feed.name)
+        except BaseException as error:
+            self._give_back(lease.id)
+            if isinstance(error, KeyError):
+                raise NoCapacity("the stream ended at this moment") from None
+            raise
+        token = secrets.token_urlsafe(24)
+        self._tokens[token] = lease.id
+        self._touch(token)
+
+        def gone() -> None:
+            self._tokens.pop(token, None)
+            idle = self._idle.pop(token, None)
+            if idle is not None:
+                idle.cancel()
+            self._lease_gone(lease.id)
+
+        self._broker.along(lease.id, gone)
+        return token
+
+    async def hls(self, token: str, name: str) -> HlsPart:
+        """A part of somebody's HLS. Raises KeyError for a token or a part that is none, NoCapacity."""
+        lease_id = self._tokens[token]
+        self._touch(token)
+        part = await self._kitchen.hls(lease_id, name)
+        if token in self._tokens:
+            self._touch(token)
+        return part
+
+    def _touch(self, token: str) -> None:
+        idle = self._idle.get(token)
+        if idle is not None:
+            idle.cancel()
+        lease_id = self._tokens[token]
+        self._idle[token] = asyncio.get_running_loop().call_later(
+            self._hls_idle_s, lambda: self._later(self._broker.release(lease_id), f"nobody asks for {lease_id}")
+        )
+
     async def facts(self, lease: Lease) -> FeedFacts:
         """What the stream of a lease is for the kitchen. Raises NoCapacity."""
         feed = await self._take(lease)
@@ -99,6 +150,8 @@ class Servings:
 
     async def close(self) -> None:
         """Take nothing any more; harmless when closed."""
+        for idle in self._idle.values():
+            idle.cancel()
         for feed in tuple(self._feeds.values()):
             self._drop(feed)
         if self._leaving:

@@ -392,6 +392,14 @@ KitchenEvent = FeedOver | SessionLeft | KeyFrameMissed
 
 
 @dataclass(frozen=True, slots=True)
+class HlsPart:
+    """A playlist, an init segment or a segment."""
+
+    content_type: str
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Photograph:
     """A picture for people: a JPEG, and a small one to leaf through."""
 

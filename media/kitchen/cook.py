@@ -24,9 +24,20 @@ from media.calls import write
 from media.channel import Channel
 from media.kitchen import still
 from media.kitchen.feed import Feed
+from media.kitchen.hls import Hls
 from media.kitchen.promise import ORDERS, KitchenSettings
 from media.kitchen.webrtc import Viewer, reason_against
-from media.plane import FeedFacts, FeedOver, KeyFrame, KeyFrameMissed, KitchenEvent, NoCapacity, Photograph, SessionLeft
+from media.plane import (
+    FeedFacts,
+    FeedOver,
+    HlsPart,
+    KeyFrame,
+    KeyFrameMissed,
+    KitchenEvent,
+    NoCapacity,
+    Photograph,
+    SessionLeft,
+)
 from media.rtc import Standing, settle
 from media.worker import LOG_FORMAT, die_with_parent, name_process, run
 
@@ -50,6 +61,9 @@ class Cook:
         )
         self._feeds: dict[str, Feed] = {}
         self._viewers: dict[str, tuple[str, Viewer]] = {}
+        self._hls: dict[str, Hls] = {}
+        self._hls_of: dict[str, str] = {}
+        """Which feed a session takes as HLS."""
         self._leaving: set[asyncio.Task[None]] = set()
         settle(self._standing)
 
@@ -85,6 +99,10 @@ class Cook:
 
     def _feed_over(self, feed: Feed, why: str) -> None:
         self._feeds.pop(feed.name, None)
+        hls = self._hls.pop(feed.name, None)
+        if hls is not None:
+            hls.close()
+        self._hls_of = {session: of for session, of in self._hls_of.items() if of != feed.name}
         for session, (of, _) in tuple(self._viewers.items()):
             if of == feed.name:
                 self._see_off(session)
@@ -115,7 +133,24 @@ class Cook:
             self._see_off(session)
             raise
 
+    # --- HLS -------------------------------------------------------------------------------------------------
+
+    async def open_hls(self, session: str, feed: str) -> None:
+        found = self._feeds[feed]
+        if feed not in self._hls:
+            self._hls[feed] = Hls(found)
+        self._hls_of[session] = feed
+
+    async def hls(self, session: str, name: str) -> HlsPart:
+        try:
+            return await self._hls[self._hls_of[session]].part(name)
+        except TimeoutError:
+            raise NoCapacity("no key frame came in time for a segment") from None
+
     async def leave(self, session: str) -> None:
+        feed = self._hls_of.pop(session, None)
+        if feed is not None and feed not in self._hls_of.values():
+            self._hls.pop(feed).close()
         self._see_off(session)
 
     def _left(self, session: str, why: str) -> None:

@@ -15,7 +15,7 @@ import msgspec
 from media.calls import PlaneFault, write
 from media.channel import Channel, ChannelLost
 from media.kitchen.promise import EVENTS, ORDERS, KitchenSettings
-from media.plane import FeedFacts, FeedOver, KeyFrame, KitchenEvent, NoCapacity, Photograph, SessionLeft
+from media.plane import FeedFacts, FeedOver, HlsPart, KeyFrame, KitchenEvent, NoCapacity, Photograph, SessionLeft
 from media.process import Process, launch, say_goodbye
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,7 @@ STILL_S = 15.0
 """How long one photograph may take, its wait for others included."""
 ANSWER_S = 10.0
 FEED_S = 12.0
+HLS_S = 15.0
 AGAIN_S = 1.0
 """A kitchen that fell over is not opened again sooner."""
 
@@ -37,7 +38,7 @@ class KitchenStatistics:
     photographs: int
     refused: int
     feeds: int = 0
-    webrtc_sessions: int = 0
+    sessions: int = 0
 
 
 class Kitchen:
@@ -94,6 +95,18 @@ class Kitchen:
             self._sessions.discard(session)
             raise
         return answer
+
+    async def open_hls(self, session: str, feed: str) -> None:
+        self._sessions.add(session)
+        try:
+            await self._order("open_hls", ANSWER_S, session, feed)
+        except BaseException:
+            self._sessions.discard(session)
+            raise
+
+    async def hls(self, session: str, name: str) -> HlsPart:
+        part: HlsPart = await self._order("hls", HLS_S, session, name)
+        return part
 
     async def leave(self, session: str) -> None:
         if session in self._sessions:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, get_args
 
 from media.calls import call_of
-from media.plane import FeedFacts, KeyFrame, KitchenEvent, Photograph
+from media.plane import FeedFacts, HlsPart, KeyFrame, KitchenEvent, Photograph
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,8 @@ class KitchenSettings:
     """First UDP port of WebRTC; 0 takes ports of the system's choice. Each browser takes one per address of ours."""
     webrtc_last_port: int = 0
     """And the last one."""
+    hls_idle_s: float = 30.0
+    """A phone that asks for no HLS so long has gone; one that plays asks every few seconds."""
     host: str = ""
     """The address that is bound, "" for all."""
 
@@ -54,9 +56,18 @@ class Cooking(Protocol):
         """Serve a feed to a browser: the answer to its offer. `SessionLeft` tells when it is over by itself. Raises
         KeyError for a feed that is over, ValueError for an offer that cannot be met."""
 
+    async def open_hls(self, session: str, feed: str) -> None:
+        """Make HLS of a feed until the last such session leaves. Raises KeyError for a feed that is over."""
+
+    async def hls(self, session: str, name: str) -> HlsPart:
+        """A part by its name; a playlist waits for its first segment. Raises KeyError for one that is not there."""
+
     async def leave(self, session: str) -> None:
         """Harmless when it has left."""
 
 
-ORDERS = {name: call_of(Cooking, name) for name in ("develop", "judge", "open_feed", "close_feed", "webrtc", "leave")}
+ORDERS = {
+    name: call_of(Cooking, name)
+    for name in ("develop", "judge", "open_feed", "close_feed", "webrtc", "open_hls", "hls", "leave")
+}
 EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(KitchenEvent)}

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from broker.watch import Lease, OutletKind, Watch, WatchKind
+from broker.watch import Lease, NoCapacity, OutletKind, Watch, WatchKind
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -168,7 +168,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
     video = video_view(lease.video)
     return LiveView(
         lease=lease.id,
-        url=_address_of(lease),
+        url=await _address_of(visit, lease),
         format=body.format,
         call_id=lease.call_id,
         video=video,
@@ -178,9 +178,22 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
     )
 
 
-def _address_of(lease: Lease) -> str:
-    """Where the player goes with its lease."""
-    return f"/api/v1/live/{lease.id}/whep" if lease.watch.outlet is OutletKind.WEBRTC else lease.address
+async def _address_of(visit: Visit, lease: Lease) -> str:
+    """Where the player goes with its lease. Raises a Problem when what it wants cannot be made."""
+    if lease.watch.outlet is OutletKind.WEBRTC:
+        return f"/api/v1/live/{lease.id}/whep"
+    if lease.watch.outlet is not OutletKind.HLS:
+        return lease.address
+    servings = visit.services.servings
+    try:
+        if servings is None:
+            raise NoCapacity("this server makes no HLS")
+        return f"/hls/{await servings.open_hls(lease)}/index.m3u8"
+    except BaseException as error:
+        await visit.desk.leases.release(visit.who, lease.id)
+        if isinstance(error, NoCapacity):
+            raise Problem(503, "no-capacity", str(error)) from None
+        raise
 
 
 def _introduce(visit: Visit) -> None:
