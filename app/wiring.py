@@ -215,6 +215,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         sources=keeper,
         recordings=kept,
         recording_desk=desk,
+        voices=voices,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
         archives=Archives(below, directory.device),

@@ -58,7 +58,8 @@ class Whom:
 
 @dataclass(frozen=True, slots=True)
 class SpeechWish:
-    """`by` is who speaks, as others are shown; `identity` the same as other realms are told it, "" for nobody.
+    """`by` is who speaks, as others are shown; `identity` the same as other realms are told it, "" for nobody;
+    `speaker` is the session or key that may bring the sound.
 
     Without `may_be_lost` the voice need not be vouched for: a platform above says BYE. `longest_s` 0 is what the
     settings say.
@@ -68,6 +69,7 @@ class SpeechWish:
     by: str
     style: Style = Style.AUTO
     identity: str = ""
+    speaker: str = ""
     may_be_lost: bool = True
     longest_s: float = 0.0
 

@@ -76,6 +76,8 @@ class Speech:
         self.hearers: list[Hearer] = []
         self.refused: tuple[HearerView, ...] = ()
         self.voice = voice
+        self.has_line = False
+        """Whether its sound comes by a line already."""
         self.over_at: float | None = None
         self._last: SpeechView | None = None
         self._lost_s = settings.lost_s

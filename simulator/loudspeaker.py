@@ -59,7 +59,7 @@ class Loudspeaker:
     async def open(self) -> None:
         """Be ready before the offer leaves."""
         if self.transport == UDP:
-            self._begin(self._drain())
+            asyncio.get_running_loop().add_reader(self._socket.fileno(), self._drain)
         elif self.transport == TCP_PASSIVE:
             self._listener = await asyncio.start_server(self._converse, sock=self._socket)
 
@@ -110,14 +110,17 @@ class Loudspeaker:
             self._writer.close()
         if self._listener is not None:
             self._listener.close()
+        if self.transport == UDP and self._socket.fileno() >= 0:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
         self._socket.close()
 
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
+    def _drain(self) -> None:
         while True:
             try:
-                data, source = await loop.sock_recvfrom(self._socket, _CHUNK)
-            except ConnectionError:
+                data, source = self._socket.recvfrom(_CHUNK)
+            except BlockingIOError:
+                return
+            except OSError:
                 continue  # an ICMP for what we sent back
             self.source = source[:2]
             self._packet(data)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from aiohttp import web
 
 from broker.levers import Levers
+from broker.voice import Speech
 from gb28181.identity import of_operator
 from web.auth import Gate, Who
 from web.errors import denied
@@ -50,6 +52,14 @@ class Desk:
         await self.services.accounts.end_sessions_of(user)
         self.feed.end_user(user)
         await self.leases.end_user(user, keep=keep)
+        await self.silence(lambda speech: speech.wish.by == user and speech.wish.speaker != keep)
+
+    async def silence(self, is_meant: Callable[[Speech], bool]) -> None:
+        """End the voices that are meant."""
+        voices = self.services.voices
+        for speech in voices.speeches() if voices is not None else ():
+            if voices is not None and is_meant(speech):
+                await voices.end(speech.id, "session-ended")
 
 
 DESK: web.AppKey[Desk] = web.AppKey("desk")

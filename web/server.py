@@ -102,6 +102,7 @@ def make_app(
 
 async def _end_feeds(app: web.Application) -> None:
     app[DESK].feed.stop()
+    await app[DESK].silence(lambda speech: True)
 
 
 async def _living(app: web.Application) -> AsyncIterator[None]:
@@ -151,6 +152,7 @@ async def sweep(desk: Desk) -> None:
 async def _end(desk: Desk, who: Who) -> None:
     desk.feed.end(who.id)
     await desk.leases.end(who.id)
+    await desk.silence(lambda speech: speech.wish.speaker == who.id)
 
 
 async def _lives(desk: Desk, who: Who) -> bool:

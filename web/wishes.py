@@ -15,6 +15,7 @@ from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
+from broker.voice import Voices
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
 from registry.accounts import Accounts
@@ -233,6 +234,8 @@ class Services:
     """None where nothing is done about them."""
     servings: Servings | None = None
     """What is made to order (WebRTC); None where nothing is."""
+    voices: Voices | None = None
+    """None where nobody speaks to devices."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

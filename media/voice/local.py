@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import importlib
 from collections.abc import Callable
+from typing import Any
 
+from media.plane import NoCapacity
 from media.ports import Ports
 from media.voice.chorus import Chorus
 from media.voice.plane import Microphone
@@ -17,6 +21,7 @@ class LocalVoice:
     ) -> None:
         begin = max(first_port, last_port - 99) if first_port else 0
         self._ports = Ports(host, first_port, last_port, quarantine_s=quarantine_s, receive_buffer=65_536, begin=begin)
+        self._host = host
         self._announce_host = announce_host
 
     def voice(self) -> Chorus:
@@ -25,4 +30,11 @@ class LocalVoice:
 
     async def microphone(self, offer: str, say: Callable[[bytes], None]) -> Microphone:
         """See `VoicePlane.microphone`."""
-        raise NotImplementedError
+        try:
+            rtc = await asyncio.to_thread(importlib.import_module, "media.voice.rtc")
+        except ImportError as missing:
+            raise NoCapacity(f"WebRTC is not installed here: {missing}") from None
+        # Any: the module is loaded when it is first needed, and so unknown to the type checker.
+        take: Any = rtc.take
+        microphone: Microphone = await take(offer, say, self._host, self._announce_host)
+        return microphone

@@ -37,6 +37,7 @@ from web.api import (
     system,
     tree,
     users,
+    voice,
     ways,
     whep,
 )
@@ -70,6 +71,7 @@ ROUTES: tuple[Route, ...] = routes_of(
     settings,
     controls,
     holds,
+    voice,
     platforms,
     contact,
     sharing,

@@ -1,0 +1,184 @@
+"""An operator speaks to a camera: by the API's line, by WebRTC, and in a real browser by both; the camera hears it."""
+
+from __future__ import annotations
+
+import asyncio
+import fractions
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+import av
+import pytest
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+
+from media.g711 import alaw_to_linear
+from simulator.camera import Camera
+from simulator.hearing import HearingSettings
+from simulator.tone import Tone
+from tests.estate import CAMERA, Estate, until
+
+OUTPUT = "34020000001370000001"
+PITCH_HZ = 500
+WISH = {"targets": [{"owner": CAMERA, "channel": CAMERA}]}
+
+
+async def camera_that_hears(estate: Estate, **quirks: Any) -> Camera:
+    camera = await estate.camera(hearing=HearingSettings(outputs=(OUTPUT,), **quirks))
+    await until(lambda: estate.house.directory.channel(CAMERA, OUTPUT))
+    return camera
+
+
+class Line:
+    """A talk's line, as a browser would hold it."""
+
+    def __init__(self, wire: aiohttp.ClientWebSocketResponse, talk: dict[str, Any]) -> None:
+        self.wire = wire
+        self.talk = talk
+        self.back = bytearray()
+        self.said: list[dict[str, Any]] = []
+        self.reading = asyncio.create_task(self._read())
+
+    async def speak(self, condition: Any, patience_s: float = 15.0) -> None:
+        """Say a tone in uneven pieces until something holds."""
+        tone = Tone(PITCH_HZ)
+        began = time.monotonic()
+        async with asyncio.timeout(patience_s):
+            while not condition():
+                sound = tone.until(int((time.monotonic() - began) * 90_000))
+                if sound is not None:
+                    await self.wire.send_bytes(sound.data)
+                await asyncio.sleep(0.04)
+
+    async def _read(self) -> None:
+        async for message in self.wire:
+            if message.type is aiohttp.WSMsgType.BINARY:
+                self.back += message.data
+            else:
+                said = json.loads(message.data)
+                self.said.append(said)
+                self.talk = said.get("talk", self.talk)
+
+
+@asynccontextmanager
+async def line(estate: Estate, wish: dict[str, Any] = WISH) -> AsyncIterator[Line]:
+    talk = await estate.post("/api/v1/voice/talks", wish, 201)
+    async with estate.http.ws_connect(f"/api/v1/voice/talks/{talk['id']}/line") as wire:
+        held = Line(wire, talk)
+        yield held
+        if not wire.closed:
+            await wire.close()
+        await held.reading
+
+
+def hears(camera: Camera) -> bool:
+    loudspeaker = camera.hearing.heard.get(OUTPUT)
+    return loudspeaker is not None and loudspeaker.loudness(PITCH_HZ, 0.3) > 0.8 and loudspeaker.energy(0.3) > 0.05
+
+
+async def test_what_is_said_on_the_line_is_heard_by_the_camera_and_ends_with_it(estate: Estate):
+    camera = await camera_that_hears(estate, pitch_hz=700)
+    async with line(estate) as held:
+        await held.speak(lambda: hears(camera) and len(held.back) > 1600)
+        (target,) = held.talk["targets"]
+        assert (target["stage"], target["obstacle"], target["target"]) == ("talking", "", OUTPUT)
+        await held.wire.send_json({"end": True})
+        await until(lambda: camera.hearing.ends == ["BYE"])
+    after = await estate.get(f"/api/v1/voice/talks/{held.talk['id']}")
+    assert after["ended"] == "released"
+    (leg,) = after["targets"][0]["legs"]
+    assert leg["sound"]["packets"] > 10 and leg["sound"]["heard_packets"] > 0
+    steps = [step["what"] for step in after["targets"][0]["steps"]]
+    assert {"MESSAGE Broadcast", "INVITE from device", "200 to INVITE", "ACK"} <= set(steps)
+    assert (await estate.get("/api/v1/voice/talks"))["items"] == []
+    audits = (await estate.get("/api/v1/audit"))["items"]
+    assert {"voice.speak", "voice.ended"} <= {entry["what"] for entry in audits}
+
+
+async def test_a_browser_that_vanishes_is_silent_within_two_seconds(estate: Estate):
+    camera = await camera_that_hears(estate)
+    async with line(estate) as held:
+        await held.speak(lambda: hears(camera))
+        began = time.process_time()
+        # It says nothing any more, and its connection stays.
+        await until(lambda: camera.hearing.ends == ["BYE"])
+        assert time.process_time() - began < 5
+    assert (await estate.get(f"/api/v1/voice/talks/{held.talk['id']}"))["ended"] == "speaker-gone"
+
+
+async def test_who_comes_second_learns_who_talks_and_since_when(estate: Estate):
+    await camera_that_hears(estate)
+    async with line(estate) as held:
+        refused = await estate.post("/api/v1/voice/talks", WISH, 409)
+        assert refused["error"]["code"] == "somebody-talks"
+        assert refused["error"]["details"] == {"holder": "admin", "since": held.talk["since"], "channel": CAMERA}
+
+
+async def test_a_line_is_for_our_own_page_alone(estate: Estate):
+    await camera_that_hears(estate)
+    talk = await estate.post("/api/v1/voice/talks", WISH, 201)
+    path = f"/api/v1/voice/talks/{talk['id']}/line"
+    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+        await estate.http.ws_connect(path, headers={"Origin": "https://elsewhere.example"})
+    assert refused.value.status == 403
+
+
+async def test_noise_on_the_line_harms_nobody(estate: Estate):
+    camera = await camera_that_hears(estate)
+    async with line(estate) as held:
+        await held.wire.send_str('{"nonsense": 1}')
+        await held.reading
+    await until(lambda: estate.house.voices.speeches() == ())
+    async with line(estate) as held:
+        await held.wire.send_json({"offer": "v=0\r\nrubbish"})
+        await until(lambda: [said for said in held.said if "trouble" in said])
+        await held.speak(lambda: hears(camera))
+
+
+class ToneTrack(MediaStreamTrack):
+    """A microphone that hears a tone, at 48 kHz as browsers have it."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._tone = Tone(PITCH_HZ)
+        self._sent = 0
+        self._began = time.monotonic()
+
+    async def recv(self) -> av.AudioFrame:
+        await asyncio.sleep(max(0.0, self._began + self._sent * 0.02 - time.monotonic()))
+        self._sent += 1
+        sound = self._tone.until(self._sent * 1800)
+        assert sound is not None
+        frame = av.AudioFrame(format="s16", layout="mono", samples=160)
+        frame.planes[0].update(alaw_to_linear(sound.data))
+        frame.sample_rate, frame.pts, frame.time_base = 8000, self._sent * 160, fractions.Fraction(1, 8000)
+        return frame
+
+
+async def test_a_microphone_by_webrtc_is_heard_by_the_camera(estate: Estate):
+    camera = await camera_that_hears(estate)
+    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+    try:
+        connection.addTrack(ToneTrack())
+        await connection.setLocalDescription(await connection.createOffer())
+        async with line(estate) as held:
+            await held.wire.send_json({"offer": connection.localDescription.sdp})
+
+            async def answered() -> Any:
+                await held.wire.send_json({"here": True})
+                return next((said["answer"] for said in held.said if "answer" in said), None)
+
+            await connection.setRemoteDescription(RTCSessionDescription(await until(answered), "answer"))
+
+            async def is_heard() -> bool:
+                await held.wire.send_json({"here": True})
+                return hears(camera)
+
+            await until(is_heard, 20)
+    finally:
+        await connection.close()
