@@ -24,6 +24,7 @@ from app.welcome import welcome
 from app.wiring import House
 from gb28181.edition import Edition
 from media.frame import Codec
+from simulator.alarming import AlarmingSettings
 from simulator.camera import CameraSettings, ChannelSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
@@ -115,6 +116,7 @@ simulate_group.add_command(rtsp_command)
 @click.option("--items-a-part", default=4, show_default=True, help="catalog items in one message")
 @click.option("--lose-part", default=0, help="fault: leave this part of every catalog unsaid")
 @click.option("--sum-num-off-by", default=0, help="fault: claim so many catalog items more")
+@click.option("--alarm-every", default=0.0, metavar="S", help="on guard, it raises an alarm every so many seconds")
 @click.option("--silent-media", is_flag=True, help="fault: take calls and send nothing")
 @click.option("--foreign-ssrc", is_flag=True, help="fault: send another SSRC than asked for")
 def camera_command(**given: Any) -> None:
@@ -170,6 +172,7 @@ def _camera_settings(given: dict[str, Any]) -> CameraSettings:
         sum_num_off_by=given["sum_num_off_by"],
         silent_media=given["silent_media"],
         foreign_ssrc=given["foreign_ssrc"],
+        alarming=AlarmingSettings(armed=given["alarm_every"] > 0, every_s=given["alarm_every"]),
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Item
+from simulator.alarming import AlarmingSettings
 from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
@@ -66,6 +67,7 @@ TOWNS: dict[str, Town] = {
         )
     ),
 }
+ALARM_EVERY_S = 120.0
 _VIDEO = VideoSettings(width=640, height=360, fps=20, kbps=600)
 
 
@@ -104,7 +106,7 @@ async def simulate_towns(posts: Iterable[Post], password: str) -> None:
 
 def _cameras(post: Post, password: str) -> list[Camera]:
     town = TOWNS[post.town]
-    cameras = []
+    cameras: list[Camera] = []
     counts: dict[str, int] = {}
     for division, name, transport in town.cameras:
         counts[division] = number = counts.get(division, 0) + 1
@@ -117,6 +119,8 @@ def _cameras(post: Post, password: str) -> list[Camera]:
                     channels=(ChannelSettings(code, name),),
                     civil_code=division,
                     video=_VIDEO,
+                    # One of a town now and then has something to say.
+                    alarming=AlarmingSettings(armed=True, every_s=ALARM_EVERY_S if not cameras else 0.0),
                 )
             )
         )

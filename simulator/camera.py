@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gb28181.manscdp.alarm import AlarmResponse
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.config import ConfigQuery, DeviceConfig
@@ -24,14 +25,17 @@ from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.manscdp.sd_card import SdCardStatusQuery
 from gb28181.manscdp.upgrade import UpgradeResult
 from gb28181.sdp import parse_offer
+from simulator.alarming import Alarming, AlarmingSettings, Scare
 from simulator.configuration import Configuration, ConfigurationFaults
 from simulator.duty import Duties
 from simulator.effects import Effects
 from simulator.faults import Faults
+from simulator.followers import SUBJECTS, Followers
 from simulator.head import Head
 from simulator.hearing import Hearing, HearingSettings
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
+from simulator.reporting import Reporting, Round
 from simulator.screen import Screen
 from simulator.speaker import Speaker, SpeakerSettings
 from simulator.steering import steer, take_home
@@ -104,6 +108,9 @@ class CameraSettings:
     """What 2022 wants of every camera; zeros are no grass-roots unit."""
     configuration: ConfigurationFaults = field(default_factory=ConfigurationFaults)
     """What it does wrong when it is set."""
+    alarming: AlarmingSettings = field(default_factory=AlarmingSettings)
+    drives: Round = field(default_factory=Round)
+    """Where it is, for those who follow its place."""
 
 
 MOST_OBEYED = 1_000
@@ -128,6 +135,27 @@ class Camera:
         self.heads = self._studio.heads
         self.heads.update({channel.code: Head() for channel in settings.channels})
         self.duties = Duties(settings.speaker.code)
+        edition = settings.speaker.edition
+        subjects = frozenset(SUBJECTS.values()) - {"catalog"} - (set() if edition.is_2022 else {"ptz"})
+        self.followers = Followers(settings.speaker.code, lambda said: self.speaker.encode(said), subjects)
+        self.alarming = Alarming(
+            settings.alarming,
+            codes,
+            self.duties,
+            self.followers,
+            tell=self.speaker.tell,
+            next_sn=self.speaker.next_sn,
+        )
+        self.reporting = Reporting(
+            settings.speaker.code,
+            edition,
+            settings.drives,
+            self.heads,
+            self.followers,
+            next_sn=self.speaker.next_sn,
+        )
+        self.followers.on_new = self.reporting.begin
+        self.speaker.on_request = self._look_first
         self.storage = Storage(settings.hardware.storage, time.monotonic)
         self.upgrader = Upgrader(
             settings.hardware.firmware,
@@ -158,10 +186,17 @@ class Camera:
 
     async def run(self) -> None:
         await self.speaker.start()
-        await self.speaker.run()
+        async with asyncio.TaskGroup() as work:
+            work.create_task(self.speaker.run())
+            work.create_task(self.alarming.run())
+
+    async def raise_alarm(self, channel: str = "", scare: Scare | None = None, *, at: float | None = None) -> bool:
+        """Something goes off; false when guard, or a reset that has not come, forbids to say so."""
+        return await self.alarming.raise_alarm(channel or self.settings.channels[0].code, scare or Scare(), at=at)
 
     async def close(self, *, deregister: bool = True) -> None:
         """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
+        await self.reporting.close()
         await self.upgrader.close()
         await self.hearing.close(goodbye=deregister)
         await self._studio.close(goodbye=deregister)
@@ -180,6 +215,8 @@ class Camera:
                 return [self._presets(asked)]
             case RecordInfoQuery():
                 return self.recorder.answer(asked, self.settings.name)
+            case AlarmResponse():
+                self.alarming.heard(asked)
             case Broadcast():
                 return self.hearing.notified(asked)
             case ConfigQuery():
@@ -219,6 +256,12 @@ class Camera:
             incoming.respond(488)
         else:
             self._studio.take(incoming, offer, code, channel.name)
+
+    def _look_first(self, incoming: Incoming) -> bool:
+        if incoming.request.method != "SUBSCRIBE":
+            return False
+        self.followers.take(incoming)
+        return True
 
     def _catalog(self, asked: CatalogQuery) -> list[Manscdp]:
         settings = self.settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 
 from gb28181.manscdp.alarm import AlarmQuery
@@ -44,8 +44,11 @@ class Follower:
 class Followers:
     """`on_new(follower)` is called for every new subscription, after its 200."""
 
-    def __init__(self, code: str, encode: Callable[[Manscdp], bytes]) -> None:
+    def __init__(
+        self, code: str, encode: Callable[[Manscdp], bytes], subjects: Collection[str] = frozenset(SUBJECTS.values())
+    ) -> None:
         self._code = code
+        self._subjects = subjects
         self._encode = encode
         self._followers: dict[str, Follower] = {}
         self.on_new: Callable[[Follower], None] | None = None
@@ -78,8 +81,8 @@ class Followers:
         except ValueError:
             incoming.respond(400)
             return
-        subject = SUBJECTS.get(type(query))
-        if subject is None:
+        subject = SUBJECTS.get(type(query), "")
+        if subject not in self._subjects:
             incoming.respond(489)
             return
         dialog = incoming.accept_subscription(wanted_s, contact_user=self._code)
@@ -99,6 +102,11 @@ class Followers:
         async with follower.turn:
             left_s = max(0, round(follower.expires_at - time.monotonic()))
             return await self._notify(follower, f"active;expires={left_s}", self._encode(said))
+
+    def forget_all(self) -> None:
+        """Know nobody any more, as after a reboot; nobody is told."""
+        for follower in self:
+            self._drop(follower)
 
     async def end(self, follower: Follower, reason: str = "deactivated") -> None:
         """End a subscription from our side."""
@@ -134,6 +142,7 @@ class Followers:
             return
         incoming.accept_subscription(wanted_s, contact_user=self._code)
         follower.refreshes += 1
+        follower.query = _refreshed(incoming.request.body, follower.query)
         follower.expires_at = time.monotonic() + wanted_s
         if not wanted_s:
             self._drop(follower)
@@ -141,3 +150,12 @@ class Followers:
     def _drop(self, follower: Follower) -> None:
         if self._followers.pop(follower.dialog.call_id, None) is not None:
             follower.dialog.forget()
+
+
+def _refreshed(body: bytes, before: Manscdp) -> Manscdp:
+    """What a refresh asks for now: it may say another interval or filter."""
+    try:
+        asked = parse(body) if body else before
+    except ValueError:
+        return before
+    return asked if type(asked) is type(before) else before
