@@ -334,6 +334,7 @@ class Camera:
         if asked.upgrade is not None:
             reasons.append(self.upgrader.begin(asked.upgrade))
         if asked.teleboot:
+            self.followers.forget_all()
             self.speaker.start_over()
         reason = "; ".join(filter(None, reasons))
         return [ControlResponse(asked.sn, asked.device, not reason, reason)] if asked.wants_answer else []

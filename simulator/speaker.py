@@ -126,7 +126,7 @@ class Speaker:
         self.on_request: Callable[[Incoming], bool] | None = None
         """Sees every request first; true when it has dealt with it."""
         self.encode: Callable[[Manscdp], bytes] = self._encode
-        self._call_id = f"{secrets.token_hex(8)}@{settings.code}"
+        self._call_id = self._new_call_id()
         self._cseq = 0
         self._sn = random.randint(1, 1000)
         self._path: Path | None = None
@@ -175,7 +175,8 @@ class Speaker:
         await self.stack.close()
 
     def start_over(self) -> None:
-        """Register anew soon, as after a reboot."""
+        """Register anew soon, as after a reboot: under a Call-ID that nobody has seen."""
+        self._call_id, self._cseq = self._new_call_id(), 0
         self._over = True
         self._wake.set()
 
@@ -185,6 +186,9 @@ class Speaker:
             self.settings, expires_s=expires_s, keepalive_s=keepalive_s, keepalive_count=keepalive_count
         )
         self._wake.set()
+
+    def _new_call_id(self) -> str:
+        return f"{secrets.token_hex(8)}@{self.settings.code}"
 
     async def reboot(self) -> None:
         """Go away and come back registered; TimeoutError when nobody takes us back in time."""
