@@ -15,6 +15,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 
 /** Keys that are put together from a server's word. */
 const BUILT = [
+  'hold.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',

@@ -31,6 +31,18 @@ export interface RecordingNews {
   note: string
 }
 
+export interface SteeringNews {
+  owner: string
+  code: string
+  /** "" when nobody has it */
+  holder: string
+  name: string
+  until: number
+  on_purpose: boolean
+  lost_by: string
+  taken_by: string
+}
+
 export interface News {
   hello: Record<string, unknown>
   resync: Record<string, never>
@@ -49,13 +61,14 @@ export interface News {
   'platform-removed': { code: string }
   sharing: { platform: string }
   recording: RecordingNews
+  steering: SteeringNews
 }
 
 export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording',
+  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

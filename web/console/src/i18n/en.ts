@@ -1,6 +1,7 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
 import { cascade } from './en.cascade'
 import { seals } from './en.seals'
+import { controls } from './en.controls'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import type { MessageKey } from './zh'
@@ -8,6 +9,7 @@ import type { MessageKey } from './zh'
 export const en: Record<MessageKey, string> = {
   ...cascade,
   ...seals,
+  ...controls,
   ...sources,
   ...figures,
   'product.name': 'Lianwang',
@@ -182,6 +184,7 @@ export const en: Record<MessageKey, string> = {
   'ptz.presets': 'Presets',
   'ptz.preset.call': 'Go to preset {n}',
   'ptz.preset.set': 'Keep this position as a preset',
+  'ptz.preset.edit': 'Add or delete presets',
   'ptz.preset.number': 'Number',
   'ptz.preset.save': 'Keep position',
   'ptz.preset.delete': 'Delete preset {n}',

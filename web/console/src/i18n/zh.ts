@@ -2,12 +2,14 @@
 
 import { cascade } from './zh.cascade'
 import { seals } from './zh.seals'
+import { controls } from './zh.controls'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 
 export const zh = {
   ...cascade,
   ...seals,
+  ...controls,
   ...sources,
   ...figures,
   'product.name': '联网',
@@ -182,6 +184,7 @@ export const zh = {
   'ptz.presets': '预置位',
   'ptz.preset.call': '转到预置位 {n}',
   'ptz.preset.set': '把当前位置存为预置位',
+  'ptz.preset.edit': '增删预置位',
   'ptz.preset.number': '编号',
   'ptz.preset.save': '保存位置',
   'ptz.preset.delete': '删除预置位 {n}',

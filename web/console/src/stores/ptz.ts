@@ -1,8 +1,10 @@
 /** Steering the active pane's camera: which keys are held, how fast, and the presets it knows. */
 import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
-import { ptz as api } from '@/api'
+import { devices, ptz as api } from '@/api'
 import type { Channel, Preset } from '@/api/types'
+import { ApiError } from '@/api/http'
+import { t } from '@/i18n'
 import { complaint } from '@/i18n/words'
 import { PtzHand, REFRESH_MS, STILL, type Vector } from '@/ptz/hand'
 import type { Turn } from '@/watch/keys'
@@ -19,10 +21,29 @@ const DIRECTION: Record<Turn, Vector> = {
   out: { pan: 0, tilt: 0, zoom: -1 },
 }
 
+/** What a drag on the picture means: turning, or a box to zoom by or to track. */
+export type DragMode = 'turn' | 'zoom' | 'track'
+
+/** Why a command was not carried out; of a camera in another hand, in whose and for how long. */
+export function troubleOf(error: unknown): string {
+  if (error instanceof ApiError && error.code === 'steering-held') {
+    const { holder, until } = error.details
+    const n = typeof until === 'number' ? Math.max(1, Math.ceil(until - Date.now() / 1000)) : 0
+    return t('hold.refused', { name: String(holder), n })
+  }
+  if (error instanceof ApiError && error.code === 'device-refused' && error.details.reason) {
+    return `${complaint(error)}: ${String(error.details.reason)}`
+  }
+  return complaint(error)
+}
+
 export const usePtz = defineStore('ptz', () => {
   const session = useSession()
   const wall = useWall()
-  const on = ref(false)
+  const on = ref(kept('ptz.on', false) && session.isOperator)
+  const mode = ref<DragMode>('turn')
+  /** the edition that the camera's neighbour speaks, "" while not known */
+  const edition = ref('')
   /** 1 to 10, as an operator thinks of it */
   const speed = ref(kept('ptz.speed', 5))
   const held = ref<Turn[]>([])
@@ -45,7 +66,7 @@ export const usePtz = defineStore('ptz', () => {
       hand = new PtzHand((wish) =>
         api.send(channel.owner, channel.code, wish).then(
           () => (trouble.value = null),
-          (error: unknown) => (trouble.value = complaint(error)),
+          (error: unknown) => (trouble.value = troubleOf(error)),
         ),
       )
     }
@@ -93,7 +114,7 @@ export const usePtz = defineStore('ptz', () => {
       await api.send(channel.owner, channel.code, { focus: (focus * speed.value) / 10, iris: (iris * speed.value) / 10 })
       trouble.value = null
     } catch (error) {
-      trouble.value = complaint(error)
+      trouble.value = troubleOf(error)
     }
   }
 
@@ -131,10 +152,35 @@ export const usePtz = defineStore('ptz', () => {
       trouble.value = null
       return true
     } catch (error) {
-      trouble.value = complaint(error)
+      trouble.value = troubleOf(error)
       return false
     }
   }
+
+  /** Do something to the camera; true when it went through, else `trouble` says why not. */
+  async function attempt(deed: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await deed()
+      trouble.value = null
+      return true
+    } catch (error) {
+      trouble.value = troubleOf(error)
+      return false
+    }
+  }
+
+  async function readEdition(): Promise<void> {
+    const owner = target.value?.owner
+    edition.value = ''
+    if (!owner) return
+    try {
+      const device = await devices.one(owner)
+      if (target.value?.owner === owner) edition.value = device.edition || '2.0'
+    } catch {
+      // what the edition forbids the server refuses
+    }
+  }
+  const isTooOld = computed(() => edition.value !== '' && Number.parseFloat(edition.value) < 3)
 
   async function callPreset(number: number): Promise<void> {
     await preset('call', number)
@@ -150,11 +196,15 @@ export const usePtz = defineStore('ptz', () => {
   const toggle = () => (on.value ? turnOff() : turnOn())
 
   watch(speed, (value) => keep('ptz.speed', value))
+  watch(on, (value) => keep('ptz.on', value))
   watch([on, targetId], ([isOn]) => {
     stop()
+    mode.value = 'turn'
     trouble.value = null
-    if (isOn) void readPresets()
-  })
+    if (!isOn) return
+    void readPresets()
+    void readEdition()
+  }, { immediate: true })
 
   // A hand that cannot be seen letting go has let go.
   window.addEventListener('blur', stop)
@@ -162,7 +212,7 @@ export const usePtz = defineStore('ptz', () => {
   window.addEventListener('pagehide', stop)
 
   return {
-    on, speed, held, target, presets, presetsWhole, presetsState, trouble,
+    on, mode, edition, isTooOld, attempt, speed, held, target, presets, presetsWhole, presetsState, trouble,
     steer, press, release, stop, lens, lensStop, readPresets, preset, callPreset, turnOn, turnOff, toggle,
   }
 })

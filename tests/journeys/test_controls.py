@@ -1,0 +1,113 @@
+"""An operator steers in a real browser: a drag on the picture, a preset by one click, a box to zoom by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+from gb28181.manscdp.control import HomePosition
+from simulator.camera import Camera, ChannelSettings
+from simulator.video import VideoSettings
+from tests.journeys.conftest import CAMERA, Estate, until
+from tests.journeys.test_browser import FLAGS, log_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        yield browser
+        await browser.close()
+
+
+async def watching(estate: Estate, browser: Browser) -> tuple[Camera, Page]:
+    """A camera with two presets, its picture on the wall, the steering panel open."""
+    camera = await estate.camera(
+        channels=(ChannelSettings(CAMERA, "北门"),), video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0)
+    )
+    head = camera.heads[CAMERA]
+    head.set_preset(1, time.monotonic(), "大门")
+    head.turn(1.0, 0.0, 0.0, time.monotonic() - 1.5)
+    head.stop(time.monotonic())
+    head.set_preset(2, time.monotonic(), "岗亭")
+    head.call_preset(1, time.monotonic())
+    page = await log_in(browser, estate)
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+    await page.keyboard.press("p")
+    await page.locator(".lever").wait_for()
+    return camera, page
+
+
+async def test_an_operator_turns_a_camera_by_the_picture_and_by_one_click(estate: Estate, browser: Browser):
+    camera, page = await watching(estate, browser)
+    head = camera.heads[CAMERA]
+    at = lambda: head.at(time.monotonic())  # noqa: E731
+    began = at()
+
+    # A drag to the right turns it to the right, and letting go stops it.
+    picture = await page.locator(".lever").bounding_box()
+    assert picture is not None
+    middle = picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2
+    await page.mouse.move(*middle)
+    await page.mouse.down()
+    await page.mouse.move(middle[0] + 200, middle[1], steps=5)
+    await until(lambda: at().pan > began.pan + 0.05)
+    hold = page.get_by_test_id("hold")
+    await hold.get_by_text("由你控制").wait_for()
+    await page.mouse.up()
+    await until(lambda: head.at(1e12) == at() and at().pan > began.pan)
+
+    # One click on its chip, and the camera looks there.
+    await page.get_by_role("button", name="岗亭").click()
+    await until(lambda: at() == head.presets[2][1])
+
+    # A box that is drawn with Shift becomes the picture.
+    await page.keyboard.down("Shift")
+    await page.mouse.move(middle[0], middle[1])
+    await page.mouse.down()
+    await page.mouse.move(middle[0] + 160, middle[1] + 90, steps=5)
+    await page.mouse.up()
+    await page.keyboard.up("Shift")
+    await until(lambda: at().zoom > 1.5)
+
+    # What is needed seldom stands one fold away: the wiper, and where the camera goes by itself.
+    await page.get_by_role("button", name="更多控制").click()
+    await page.get_by_test_id("wiper-on").click()
+    await until(lambda: head.switches.get(1) is True)
+    home = page.get_by_test_id("more-controls").locator("section", has_text="看守位").first
+    await home.get_by_role("button", name="开", exact=True).click()
+    await until(lambda: head.home == HomePosition(True, 120, 1))
+    await home.get_by_text("设备报告：开，空闲 120 秒后回预置位 1").wait_for()
+
+
+async def test_a_second_operator_sees_who_steers_and_for_how_long(estate: Estate, browser: Browser):
+    camera, page = await watching(estate, browser)
+    await estate.post("/api/v1/users", {"name": "wang", "password": "a-long-password-1", "role": "operator"})
+    context = await browser.new_context(viewport={"width": 1600, "height": 900}, locale="zh-CN")
+    other = await context.new_page()
+    await other.goto(estate.house.console_url)
+    await other.get_by_test_id("login-name").locator("input").fill("wang")
+    await other.get_by_test_id("login-password").locator("input").fill("a-long-password-1")
+    await other.get_by_test_id("login-submit").click()
+    await other.get_by_test_id("tree").wait_for()
+    later = other.get_by_role("button", name="稍后修改")
+    await later.click()
+    await other.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    await other.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+    await other.keyboard.press("p")
+    await other.get_by_role("button", name="独占 5 分钟").click()
+    await other.get_by_text("由你独占").wait_for()
+    # The administrator sees whose it is, takes it over by steering, and the other is told.
+    await page.get_by_text("由 wang 独占").wait_for()
+    await page.get_by_role("button", name="岗亭").click()
+    head = camera.heads[CAMERA]
+    await until(lambda: head.at(time.monotonic()) == head.presets[2][1])
+    await other.get_by_text("admin 接管了云台").wait_for()
+    await other.get_by_role("button", name="大门").click()
+    await other.get_by_text("admin 正在控制").wait_for()
