@@ -22,6 +22,7 @@ from broker.archives import Archives
 from broker.broker import Broker
 from broker.levers import Levers
 from broker.placement import Placement
+from broker.playbacks import Playbacks
 from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.servings import Servings
@@ -162,6 +163,10 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     await alarm_deeds.open()
     taken.push_async_callback(alarm_deeds.close)
 
+    archives = Archives(below, directory.device)
+    playbacks = Playbacks(broker, archives, directory.device)
+    taken.push_async_callback(playbacks.close)
+
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
     above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
@@ -218,11 +223,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         voices=voices,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
-        archives=Archives(below, directory.device),
         alarms=alarms,
         alarm_deeds=alarm_deeds,
         sealed=seals.tally,
         servings=servings,
+        archives=archives,
+        playbacks=playbacks,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())
     app.on_shutdown.append(plane.dismiss)

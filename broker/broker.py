@@ -237,7 +237,15 @@ class Broker:
         control = read_control(body)
         if control is not None and 200 <= status <= 299:
             stream.controlled(control)
+            # A platform above has players of its own, and gets the recording's time stamps as they are.
+            if control.scale and held is not None and not held.sends:
+                stream.pace(control.scale)
         return status
+
+    def figures_of(self, lease_id: str) -> InletStatistics | None:
+        """What is counted on the stream of a lease; None when the lease is gone."""
+        held = self._leases.get(lease_id)
+        return held.plane.statistics(held.inlet) if held is not None else None
 
     async def _grant(self, watch: Watch) -> Lease:
         if self._is_closed or len(self._leases) + self._waiting >= self.settings.leases:

@@ -691,6 +691,11 @@ class Stream:
             if control.jumps:
                 self.plane.seek(self.inlet.id)
 
+    def pace(self, scale: float) -> None:
+        """Whoever browses sees our recording at this speed from now on."""
+        if self.inlet is not None and self.plane is not None:
+            self.plane.pace(self.inlet.id, scale)
+
     @property
     def is_live(self) -> bool:
         return self._errand.kind.is_live

@@ -28,7 +28,7 @@ ASKED = (
     "close",
 )
 """Calls of MediaPlane that have an answer."""
-TOLD = ("begin", "hold", "seek")
+TOLD = ("begin", "hold", "seek", "pace")
 """And those that have none."""
 
 EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(PlaneEvent)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from media.aac import AacFormat, format_of
 from media.annexb import VideoParameters, video_parameters
-from media.clock import OutputClock
+from media.clock import OutputClock, Pacer
 from media.frame import Codec, Frame
 from media.outlets.rendition import Rendition, RenditionKey, Tracks
 from media.outlets.tide import Pace
@@ -45,6 +45,7 @@ class Fanout:
         self._pace = pace or Pace()
         self._on_tracks = on_tracks
         self._clock = OutputClock()
+        self._pacer: Pacer | None = None
         self._tracks: Tracks | None = None
         self._parameters: VideoParameters | None = None
         self._sound: tuple[Codec, AacFormat | None] | None = None
@@ -124,6 +125,16 @@ class Fanout:
         self._clock.restart()
         self._forget_kept()
 
+    def pace(self, scale: float) -> None:
+        """The source is a recording that is played at another speed from now on; viewers see it in real time."""
+        if self._pacer is None:
+            if scale == 1.0:
+                return
+            self._pacer = Pacer()
+        self._pacer.set_scale(scale)
+        if self._pacer.is_silent:
+            self._sound = None
+
     def _put_video(self, frame: Frame, now: float, awaits_audio: bool) -> None:
         if frame.key:
             found = video_parameters(frame.codec, frame.data)
@@ -133,6 +144,8 @@ class Fanout:
                 return
             self._needs_key = False
         elif self._needs_key:
+            return
+        if self._pacer is not None and not self._pacer.place(frame, now):
             return
         self._clock.place(frame)
         if frame.key:
@@ -148,6 +161,10 @@ class Fanout:
             self.tick(now)
 
     def _put_audio(self, frame: Frame, now: float) -> None:
+        if self._pacer is not None:
+            if self._pacer.is_silent:
+                return
+            self._pacer.follow(frame)
         codec = frame.codec
         if codec is Codec.AAC:
             form = format_of(frame.data)

@@ -552,6 +552,11 @@ class LocalPlane:
             self._recorders.cut(inlet)
             session.seek()
 
+    def pace(self, inlet: str, scale: float) -> None:
+        session = self._sessions.get(inlet)
+        if session is not None:
+            session.pace(scale)
+
     async def drain(self, inlet: str, within_s: float) -> None:
         until = self._clock() + within_s
         # What the network still carries, and what waits to be put in order, is not in any queue of ours yet.

@@ -515,6 +515,10 @@ class InletStatistics:
     seats: tuple[ViewerStatistics, ...] = ()
     """The viewers, the slowest first, no more than `MOST_SEATS`."""
     recorders: tuple[RecorderStatistics, ...] = ()
+    leg: int = 0
+    """How often a recording went on elsewhere or at another speed."""
+    leg_s: float = 0.0
+    """How far it has come since, by the sender's own clock."""
 
 
 MOST_SEATS = 64
@@ -582,6 +586,10 @@ class MediaPlane(Protocol):
 
     def seek(self, inlet: str) -> None:
         """The recording jumps: what is kept is of another time. Harmless for an inlet that is gone."""
+
+    def pace(self, inlet: str, scale: float) -> None:
+        """The recording goes on at another speed, negative is backwards: its viewers see it in the time that goes by,
+        without sound. Harmless for an inlet that is gone."""
 
     async def drain(self, inlet: str, within_s: float) -> None:
         """Wait until what came in has gone out to every sender, `within_s` at the longest."""

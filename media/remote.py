@@ -240,6 +240,9 @@ class RemotePlane:
     def seek(self, inlet: str) -> None:
         self._channel.tell("seek", write((inlet,)))
 
+    def pace(self, inlet: str, scale: float) -> None:
+        self._channel.tell("pace", write((inlet, scale)))
+
     async def drain(self, inlet: str, within_s: float) -> None:
         await self._ask_kindly("drain", inlet, within_s, patience_s=within_s)
 

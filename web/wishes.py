@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
 from broker.levers import Levers
+from broker.playbacks import Playbacks
 from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.servings import Servings
@@ -226,6 +227,8 @@ class Services:
     snapshots: Snapshots | None = None
     """None where no photographs are taken."""
     snapshot_plans: SnapshotPlans | None = None
+    playbacks: Playbacks | None = None
+    """None where no recordings of devices are played."""
     archives: Archives | None = None
     """What devices have recorded; None where nobody is asked."""
     alarms: Alarms | None = None

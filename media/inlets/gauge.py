@@ -15,6 +15,11 @@ class Gauge:
         """Pictures of the last whole group, its key frame included; None before there was one."""
         self.gop_s: float | None = None
         """And its length by the stream's own clock."""
+        self.leg = 0
+        """How often a recording went on elsewhere or otherwise; each time a new leg of it began."""
+        self.leg_90k = 0
+        """How much of the sender's own time was shown on this leg."""
+        self._leg_last_90k: int | None = None
         self._key_at: float | None = None
         self._key_90k: int | None = None
         self._since_key = 0
@@ -27,12 +32,21 @@ class Gauge:
         if not frame.codec.is_video:
             return
         self._pictures += 1
+        if self._leg_last_90k is not None and frame.dts_90k > self._leg_last_90k:
+            self.leg_90k += frame.dts_90k - self._leg_last_90k
+        self._leg_last_90k = frame.dts_90k
         if frame.key:
             if self._key_90k is not None:
                 self.gop_frames = self._since_key
                 self.gop_s = max(0, frame.dts_90k - self._key_90k) / 90_000
             self._key_at, self._key_90k, self._since_key = now, frame.dts_90k, 0
         self._since_key += 1
+
+    def begin_leg(self) -> None:
+        """The recording goes on elsewhere, or at another speed."""
+        self.leg += 1
+        self.leg_90k = 0
+        self._leg_last_90k = None
 
     def doze(self) -> None:
         """Pictures go by unseen, or the source begins anew: the group that was open stays without an end."""

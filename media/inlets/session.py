@@ -316,7 +316,13 @@ class Session:
         self.receiver.seek()
         self.fanout.doze()
         self.gauge.doze()
+        self.gauge.begin_leg()
         self.passage.jump()
+
+    def pace(self, scale: float) -> None:
+        """The recording goes on at another speed."""
+        self.fanout.pace(scale)
+        self.gauge.begin_leg()
 
     def _stay(self, is_stayed: bool) -> None:
         """Hold the source back, where it can be: over TCP. A recording is sent as fast as we read it."""
@@ -461,6 +467,8 @@ class Session:
             gop_s=self.gauge.gop_s,
             key_frame_age_s=self.gauge.key_frame_age_s(now),
             cut=self.cut,
+            leg=self.gauge.leg,
+            leg_s=self.gauge.leg_90k / 90_000,
         )
 
     def __repr__(self) -> str:

@@ -240,6 +240,9 @@ class FakePlane:
     def hold(self, inlet: str, is_held: bool) -> None:
         self.controls.append("hold" if is_held else "go on")
 
+    def pace(self, inlet: str, scale: float) -> None:
+        self.controls.append(f"pace {scale:g}")
+
     def seek(self, inlet: str) -> None:
         self.controls.append("seek")
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
 
 from gb28181.edition import Edition
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
+from gb28181.manscdp.status import MediaStatus
 from simulator.recorder import RecorderSettings
 from simulator.recording import Recording
 from tests.conformance.bare import CAMERA, bare
-from tests.conformance.pair import Estate, Pair, house, joined
+from tests.conformance.pair import Estate, Pair, house, joined, until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -133,3 +135,202 @@ async def test_REC_02_a_rolling_history_reaches_up_to_now(estate: Estate):
     assert listed["runs"][-1]["end"] > now - 60
     assert {item["kind"] for item in listed["items"]} == {"time", "alarm"}
     assert 0.95 * 86_400 < listed["seconds"] < 86_400
+
+
+# ---- playback
+
+
+async def play(pair: Pair, at: float, **more: object) -> dict[str, Any]:
+    """Play from a moment on; what the API says of it. Everything seen before is forgotten."""
+    pair.clear()
+    wish = {"channels": [{"owner": pair.code, "channel": pair.code}], "at": at, **more}
+    state: dict[str, Any] = await pair.estate.post("/api/v1/playbacks", wish, 201)
+    return state
+
+
+async def move(pair: Pair, playback: dict[str, Any], **wish: object) -> dict[str, Any]:
+    state: dict[str, Any] = await pair.estate.post(f"/api/v1/playbacks/{playback['id']}/transport", wish, 200)
+    return state
+
+
+async def stop(pair: Pair, playback: dict[str, Any]) -> None:
+    await pair.estate.delete(f"/api/v1/playbacks/{playback['id']}")
+
+
+async def looked_at(pair: Pair, playback: dict[str, Any]) -> dict[str, Any]:
+    state: dict[str, Any] = await pair.estate.get(f"/api/v1/playbacks/{playback['id']}")
+    return state
+
+
+async def last_info(pair: Pair) -> list[str]:
+    """The lines of the last INFO that we sent."""
+    await pair.ours.see("INFO", out=True)
+    return pair.ours.all("INFO", out=True)[-1].body.decode().split("\r\n")
+
+
+async def test_PLB_01_a_playback_says_what_from_when_until_when_and_a_number_that_begins_with_1(new: Pair):
+    playback = await play(new, DAY + 120)
+    invite = await new.ours.see("INVITE", out=True)
+    sdp = invite.body.decode().split("\r\n")
+    assert "s=Playback" in sdp
+    assert f"u={NEW}:0" in sdp
+    assert f"t={DAY + 120} {DAY + 6000}" in sdp
+    assert [line[:3] for line in sdp if line.startswith("y=")] == ["y=1"]
+    subject = invite.message.headers.get("Subject") or ""
+    sender = subject.split(",")[0]
+    assert sender.startswith(f"{NEW}:1")
+    await stop(new, playback)
+    await new.ours.see("BYE", out=True)
+
+
+async def test_PLB_02_and_03_a_pause_says_now_and_going_on_says_npt_now_without_a_scale(new: Pair):
+    playback = await play(new, DAY)
+    paused = await move(new, playback, do="pause")
+    info = await new.ours.see("INFO", out=True)
+    assert info.message.headers.get("Content-Type", "").lower() == "application/mansrtsp"
+    lines = await last_info(new)
+    assert lines[0] == "PAUSE RTSP/1.0" and "PauseTime: now" in lines
+    assert new.ours.answer_to(info).status == 200
+    assert paused["paused"] and paused["channels"][0]["state"] == "paused"
+
+    going = await move(new, playback, do="resume")
+    lines = await last_info(new)
+    assert lines[0] == "PLAY RTSP/1.0" and "Range: npt=now-" in lines
+    assert not any(line.startswith("Scale") for line in lines)
+    assert not going["paused"] and going["channels"][0]["state"] == "playing"
+    await stop(new, playback)
+
+
+async def test_PLB_02_a_paused_recording_stands_and_is_not_taken_for_lost(new: Pair):
+    playback = await play(new, DAY)
+    await until(lambda: _is_beyond(new, playback, DAY + 0.5))
+    paused = await move(new, playback, do="pause")
+    later = await looked_at(new, playback)
+    assert later["position"] == paused["position"]
+    await stop(new, playback)
+
+
+async def test_PLB_05_a_seek_says_npt_without_a_scale_and_the_position_goes_on_from_there(new: Pair):
+    playback = await play(new, DAY)
+    await move(new, playback, do="seek", at=DAY + 100)
+    lines = await last_info(new)
+    assert lines[0] == "PLAY RTSP/1.0" and "Range: npt=100-" in lines
+    assert not any(line.startswith("Scale") for line in lines)
+    await until(lambda: _is_beyond(new, playback, DAY + 101))
+    assert (await looked_at(new, playback))["position"] < DAY + 160
+    assert len(new.ours.all("INVITE", out=True)) == 1, "within the call a seek needs no other call"
+    await stop(new, playback)
+
+
+async def test_PLB_05_a_moment_before_the_call_is_had_by_another_call(new: Pair):
+    playback = await play(new, DAY + 3000)
+    moved = await move(new, playback, do="seek", at=DAY + 10)
+    assert moved["channels"][0]["lease"] != playback["channels"][0]["lease"]
+    assert moved["channels"][0]["start"] == DAY + 10
+    invites = new.ours.all("INVITE", out=True)
+    assert f"t={DAY + 10} {DAY + 6000}" in invites[-1].body.decode()
+    await stop(new, playback)
+
+
+async def test_PLB_04_every_scale_changes_the_speed_from_where_it_stands(new: Pair):
+    playback = await play(new, DAY)
+    player = (await until(lambda: [call.player for call in new.camera.calls if call.player]))[0]
+    for speed in (0.25, 0.5, 2.0, 4.0, 8.0, 1.0):
+        before = player.position_s
+        await move(new, playback, do="speed", speed=speed)
+        lines = await last_info(new)
+        assert f"Scale: {speed}" in lines and not any(line.startswith("Range") for line in lines)
+        assert player.scale == speed and before <= player.position_s < before + 30
+    await stop(new, playback)
+
+
+async def test_PLB_06_a_negative_scale_plays_backwards_from_where_it_stands(new: Pair):
+    playback = await play(new, DAY + 600)
+    await move(new, playback, do="seek", at=DAY + 900)
+    await move(new, playback, do="speed", speed=-4)
+    assert "Scale: -4.0" in await last_info(new)
+    player = next(call.player for call in new.camera.calls if call.player)
+    await until(lambda: player.position_s < 297)
+    await until(lambda: _is_before(new, playback, DAY + 899))
+    await stop(new, playback)
+
+
+async def test_PLB_06_a_device_of_2016_is_not_asked_to_play_backwards(old: Pair):
+    playback = await play(old, DAY)
+    refused = await old.estate.post(f"/api/v1/playbacks/{playback['id']}/transport", {"do": "speed", "speed": -1}, 409)
+    assert refused["error"]["code"] == "needs-2022"
+    assert not old.ours.all("INFO", out=True)
+    await stop(old, playback)
+
+
+async def test_PLB_07_the_answer_to_a_seek_has_the_range_and_the_first_packet_of_it(new: Pair):
+    playback = await play(new, DAY)
+    await move(new, playback, do="seek", at=DAY + 200)
+    info = await new.ours.see(lambda seen: seen.method == "INFO" and b"npt=200" in seen.body and not seen.status)
+    answered = new.ours.answer_to(info).body.decode().split("\r\n")
+    assert answered[0] == "RTSP/1.0 200 OK" and "Range: npt=200-" in answered
+    (told,) = [line for line in answered if line.startswith("RTP-Info:")]
+    assert f"rtptime={200 * 90_000}" in told and "seq=" in told
+    await stop(new, playback)
+
+
+async def test_PLB_08_and_09_at_its_end_121_comes_in_the_dialog_and_is_answered_by_200_and_bye(new: Pair):
+    playback = await play(new, DAY + 5998.5)
+    invite = await new.ours.see("INVITE", out=True)
+    ended = await new.ours.see(MediaStatus, out=False)
+    assert ended.method == "MESSAGE" and ended.xml.findtext("NotifyType") == "121"
+    assert ended.message.call_id == invite.message.call_id
+    await new.ours.see("BYE", out=True)
+    assert new.ours.answer_to(ended).status == 200
+    # What was still on its way is shown first.
+    await until(lambda: _has_ended(new, playback))
+    state = (await looked_at(new, playback))["channels"][0]
+    assert (state["position"], state["lease"]) == (DAY + 6000, None)
+    await stop(new, playback)
+
+
+async def test_a_device_that_ignores_the_speed_is_noticed(estate: Estate):
+    code = "34020000001320000025"
+    kept = (Recording(code, DAY, DAY + 600),)
+    pair = await joined(estate, code, recordings=kept, recorder=RecorderSettings(ignores_speed=True))
+    playback = await play(pair, DAY)
+    await move(pair, playback, do="speed", speed=4)
+
+    async def is_noticed() -> bool:
+        return bool((await looked_at(pair, playback))["channels"][0]["ignores_speed"])
+
+    await until(is_noticed, 15)
+    await stop(pair, playback)
+
+
+async def test_channels_in_step_begin_at_one_moment_and_stay_together(estate: Estate, new: Pair):
+    other = "34020000001320000026"
+    await joined(estate, other, recordings=(Recording(other, DAY, DAY + 600),))
+    channels = [{"owner": code, "channel": code} for code in (NEW, other)]
+    playback = await estate.post("/api/v1/playbacks", {"channels": channels, "at": DAY + 30}, 201)
+    await until(lambda: _is_beyond(new, playback, DAY + 32), 20)
+    state = await looked_at(new, playback)
+    assert [each["state"] for each in state["channels"]] == ["playing", "playing"]
+    assert state["drift_s"] < 2.0
+    await stop(new, playback)
+
+
+async def test_a_playback_belongs_to_whoever_began_it(new: Pair):
+    playback = await play(new, DAY)
+    assert (await new.estate.get("/api/v1/playbacks/0123456789abcdef", 404))["error"]["code"] == "unknown-playback"
+    await new.estate.post(f"/api/v1/playbacks/{playback['id']}/transport", {"do": "seek"}, 400)
+    await new.estate.post(f"/api/v1/playbacks/{playback['id']}/transport", {"do": "speed", "speed": 3}, 400)
+    await stop(new, playback)
+    await new.estate.get(f"/api/v1/playbacks/{playback['id']}", 404)
+
+
+async def _is_beyond(pair: Pair, playback: dict[str, Any], at: float) -> bool:
+    return bool((await looked_at(pair, playback))["position"] > at)
+
+
+async def _has_ended(pair: Pair, playback: dict[str, Any]) -> bool:
+    return bool((await looked_at(pair, playback))["channels"][0]["state"] == "ended")
+
+
+async def _is_before(pair: Pair, playback: dict[str, Any], at: float) -> bool:
+    return bool((await looked_at(pair, playback))["position"] < at)
