@@ -28,6 +28,14 @@ class OutputClock:
         """The next frame begins a new session with a clock of its own."""
         self._is_joined = self._latest is None
 
+    def lend(self) -> tuple[int, int] | None:
+        """What is added to every time, and the latest time; None where a new session is to be joined."""
+        return (self._offset, self._latest) if self._is_joined and self._latest is not None else None
+
+    def take_back(self, latest: int) -> None:
+        """So far whoever placed frames in our place has come."""
+        self._latest = latest
+
     def place(self, frame: Frame) -> None:
         if not self._is_joined:
             assert self._latest is not None

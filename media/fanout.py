@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.aac import AacFormat, format_of
+from media.ahead import Ahead
 from media.annexb import VideoParameters, video_parameters
 from media.clock import OutputClock, Pacer
 from media.frame import Codec, Frame
+from media.laid import Laid
 from media.outlets.rendition import Rendition, RenditionKey, Tracks
 from media.outlets.tide import Pace
 from media.outlets.viewer import Viewer
@@ -28,6 +29,10 @@ class KeepLimits:
     bytes: int
     seconds: float
     audio_wait_s: float
+
+
+KeepingState = tuple[int, int, int, int, float, float]
+"""The clock's offset and latest time, frames and bytes that may still be kept, since when, and for how long."""
 
 
 class Fanout:
@@ -52,7 +57,9 @@ class Fanout:
         self._sound_at = 0.0
         self._wait_until: float | None = None
         self._needs_key = True
-        self._kept: deque[Frame] = deque()
+        self.ahead: Ahead | None = None
+        self._kept: list[Frame | Laid] = []
+        self._kept_count = 0
         self._kept_bytes = 0
         self._kept_since = 0.0
         self._renditions: dict[RenditionKey, Rendition] = {}
@@ -79,7 +86,8 @@ class Fanout:
     @property
     def kept(self) -> tuple[Frame, ...]:
         """From the last key frame on."""
-        return tuple(self._kept)
+        self._catch_up()
+        return tuple(self._frames())
 
     @property
     def kept_since(self) -> float:
@@ -208,7 +216,7 @@ class Fanout:
         for rendition in self._renditions.values():
             rendition.begin(self._tracks, ())
             # Who waited gets what is kept; who came from before a break goes on with it.
-            for frame in self._kept:
+            for frame in self._frames():
                 rendition.put(frame, now)
         self._on_tracks(self._tracks.video, self._tracks.audio)
 
@@ -240,17 +248,18 @@ class Fanout:
 
     def _begin_keeping(self, now: float) -> None:
         self._kept.clear()
-        self._kept_bytes = 0
+        self._kept_count = self._kept_bytes = 0
         self._kept_since = now
 
     def _keep(self, frame: Frame, now: float) -> None:
         if not self._kept and not frame.key:
             return
         self._kept.append(frame)
+        self._kept_count += 1
         self._kept_bytes += len(frame.data)
         limits = self._limits
         if (
-            len(self._kept) > limits.frames
+            self._kept_count > limits.frames
             or self._kept_bytes > limits.bytes
             or now - self._kept_since > limits.seconds
         ):
@@ -260,21 +269,67 @@ class Fanout:
 
     def _forget_kept(self) -> None:
         self._kept.clear()
-        self._kept_bytes = 0
+        self._kept_count = self._kept_bytes = 0
         for rendition in self._renditions.values():
             rendition.forget()
+
+    def _frames(self) -> list[Frame]:
+        """What is kept, frame by frame."""
+        frames: list[Frame] = []
+        for each in self._kept:
+            frames += each.frames() if isinstance(each, Laid) else [each]
+        self._kept = list[Frame | Laid](frames)
+        return frames
+
+    # --- lent ------------------------------------------------------------------------------------------------
+
+    @property
+    def has_renditions(self) -> bool:
+        """Whether every frame is wanted as soon as it comes."""
+        return bool(self._renditions)
+
+    def lend(self, sound: Codec | None) -> KeepingState | None:
+        """For one who keeps pictures and this sound in our place; None while there is more to do with them."""
+        clock = self._clock.lend()
+        if (
+            self._pacer is not None
+            or not self.is_ready
+            or self._needs_key
+            or self._wait_until is not None
+            or not self._kept
+            or clock is None
+        ):
+            return None
+        if sound is not None and (self._sound is None or self._sound[0] is not sound):
+            return None
+        limits = self._limits
+        room = limits.frames - self._kept_count, limits.bytes - self._kept_bytes
+        return *clock, *room, self._kept_since, limits.seconds
+
+    def take_back(self, laid: Laid, size: int, latest: int, sound_at: float) -> None:
+        """What was kept in our place. `sound_at`: when the last sound came."""
+        self._kept.append(laid)
+        self._kept_count += laid.frame_count
+        self._kept_bytes += size
+        self._clock.take_back(latest)
+        self._sound_at = max(self._sound_at, sound_at)
+
+    def _catch_up(self) -> None:
+        if self.ahead is not None:
+            self.ahead.catch_up()
 
     # --- viewers ---------------------------------------------------------------------------------------------
 
     def join(self, key: RenditionKey, viewer: Viewer, now: float) -> None:
         """A viewer comes in; it gets the kept pictures at once. The first of a format has its muxer made."""
+        self._catch_up()
         if key.audio:
             self._listen()
         rendition = self._renditions.get(key)
         if rendition is None:
             rendition = self._renditions[key] = Rendition(key, self._pace)
             if self.is_ready and self._tracks is not None:
-                rendition.begin(self._tracks, self._kept)
+                rendition.begin(self._tracks, self._frames())
         rendition.join(viewer, now)
 
     def leave(self, key: RenditionKey, viewer: Viewer) -> None:
@@ -282,6 +337,7 @@ class Fanout:
         rendition = self._renditions.get(key)
         if rendition is None:
             return
+        self._catch_up()
         rendition.leave(viewer)
         if not rendition.viewers:
             del self._renditions[key]
@@ -296,6 +352,7 @@ class Fanout:
         if codec is Codec.AAC or form is None:
             return
         self._transcoder = AacFromG711()
-        kept = [each for frame in self._kept for each in self._audible(frame)]
-        self._kept = deque(kept)
+        kept = [each for frame in self._frames() for each in self._audible(frame)]
+        self._kept = list[Frame | Laid](kept)
+        self._kept_count = len(kept)
         self._kept_bytes = sum(len(frame.data) for frame in kept)

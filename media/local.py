@@ -401,6 +401,8 @@ class LocalPlane:
 
     def totals(self) -> PlaneStatistics:
         taken = self._gallery.taken
+        for session in self._sessions.values():
+            session.express.publish()
         receivers = [session.receiver for session in self._sessions.values()]
         all_counted = sum((session.gauge.rates.total for session in self._sessions.values()), self._past)
         return PlaneStatistics(
@@ -463,6 +465,7 @@ class LocalPlane:
             session = PulledSession(make_pull, receiver, name, *rest)
         else:
             session = Session(name, receiver, *rest)
+        session.is_recorded = lambda: self._recorders.has_any(name)
         return session
 
     def _frame_came(self, session: Session, frame: Frame, now: float) -> None:

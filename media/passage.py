@@ -5,12 +5,15 @@ A program stream goes through as it came; what came otherwise is made one from i
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from enum import StrEnum
 from struct import Struct
 from typing import Protocol
 
+from media.ahead import Ahead
 from media.frame import Codec, Frame
+from media.laid import Laid
 from media.ps.mux import Muxer
 from media.ps.pack import PACK_CODE, Begins, begins
 from media.ps.stream_map import STREAM_TYPES
@@ -25,6 +28,10 @@ LARGEST = 1460
 PACKETS_LIMIT = 65_536
 FALSE_MARKS = 4
 """More packs that look like key frames than key frames, by so many: their look says nothing."""
+
+
+KeepingState = tuple[int, int, float, float]
+"""Bytes and packets that may still be kept, since when they are kept, and for how long they may be."""
 
 
 class Taker(Protocol):
@@ -63,7 +70,8 @@ class Passage:
         self._keep_bytes = keep_bytes
         self._keep_s = keep_s
         self._keeps_all = is_recording
-        self._kept: list[Run] = []
+        self.ahead: Ahead | None = None
+        self._kept: list[Run | Laid] = []
         self._kept_size = 0
         self._kept_packets = 0
         self._kept_since = 0.0
@@ -79,7 +87,12 @@ class Passage:
     @property
     def kept(self) -> tuple[Run, ...]:
         """From the start of the last key frame on."""
-        return tuple(self._kept)
+        self._catch_up()
+        runs: list[Run] = []
+        for each in self._kept:
+            runs += each.runs() if isinstance(each, Laid) else [each]
+        self._kept = list[Run | Laid](runs)
+        return tuple(runs)
 
     @property
     def needs_frames(self) -> bool:
@@ -146,6 +159,34 @@ class Passage:
         self._kept.clear()
         self._kept_size = self._kept_packets = 0
 
+    # --- lent ------------------------------------------------------------------------------------------------
+
+    @property
+    def has_senders(self) -> bool:
+        return bool(self._senders)
+
+    def lend(self, payload_type: int) -> KeepingState | None:
+        """How much may be kept by one who keeps in our place; None while packets are more than handed on."""
+        if self.carry is not Carry.STRAIGHT or payload_type != self._type or not self._kept:
+            return None
+        keep_s = math.inf if self._keeps_all else self._keep_s
+        return self._keep_bytes - self._kept_size, PACKETS_LIMIT - self._kept_packets, self._kept_since, keep_s
+
+    def take_back(self, laid: Laid, size: int, packets: int) -> None:
+        """What was kept in our place."""
+        self._kept.append(laid)
+        self._kept_size += size
+        self._kept_packets += packets
+
+    def hand_on(self, run: Run, now: float) -> None:
+        """To the senders what is kept elsewhere; it begins no key frame."""
+        for sender in self._senders:
+            sender.take(run, False, now)
+
+    def _catch_up(self) -> None:
+        if self.ahead is not None:
+            self.ahead.catch_up()
+
     # --- turns -----------------------------------------------------------------------------------------------
 
     def decide(self, *, is_plain: bool, key_frames: int, frames: Iterable[Frame], sound: Codec | None) -> None:
@@ -163,24 +204,29 @@ class Passage:
 
     def join(self, sender: Taker) -> None:
         """A sender is there from now on, and takes over the keeping of a recording."""
+        self._catch_up()
         self._senders = (*self._senders, sender)
         self._keeps_all = False
 
     def leave(self, sender: Taker) -> None:
+        self._catch_up()
         self._senders = tuple(each for each in self._senders if each is not sender)
 
     def rejoin(self) -> None:
         """The source began anew, as far as anybody can tell of the same kind."""
+        self._catch_up()
         self._keep_nothing()
         for sender in self._senders:
             sender.rejoin()
 
     def jump(self) -> None:
         """The recording goes on elsewhere; senders pass it on as it comes, their receivers asked for it."""
+        self._catch_up()
         self._keep_nothing()
 
     def restart(self) -> None:
         """Another source: all has to be learnt anew."""
+        self._catch_up()
         self.carry = Carry.UNDECIDED
         self._marks = 0
         self._type = None

@@ -18,7 +18,7 @@ from media.annexb import (
 from media.frame import Codec, Frame
 from media.rtp import Unwrapper
 from media.sps import is_intra_slice
-from media.timeline import GAP_LIMIT_90K, DecodingTimes, Timeline
+from media.timeline import GAP_LIMIT_90K, DecodingTimes, Timeline, TimelineState
 
 NALS_BEFORE_SLICE = 256  # more units than this before the first slice are noise
 _PATIENCE_90K = 900_000  # 10 s without an IDR: then an intra picture with parameter sets will do (media.md 5.1)
@@ -30,6 +30,9 @@ _H264_SPS_BEGINNINGS = (b"\x00\x00\x01\x67", b"\x00\x00\x01\x27", b"\x00\x00\x01
 _RASL = frozenset({8, 9})
 _LEADING = frozenset({6, 7, 8, 9})
 _VCL_WITHOUT_NALS = (Codec.MPEG4, Codec.SVAC)
+
+PicturesState = tuple[bool, int, tuple[int, int, int, int | None], TimelineState]
+"""Whether it is H.265, the units so far; the last RTP time, the last PTS as it came, both clocks; the timeline."""
 
 
 def first_slice(codec: Codec, data: bytes, start: int = 0) -> tuple[int, int]:
@@ -182,6 +185,31 @@ class Pictures:
             return []
         self.frames += 1
         return [Frame(codec, data, out_pts, out_dts, key)]
+
+    # ---- lent
+
+    def lend(self) -> PicturesState | None:
+        """Where it stands, for one who takes ordinary pictures in its place; None while they need a closer look."""
+        line, rtp, pts, last_pts = self.timeline.lend(), self._rtp.last, self._pts.last, self._last_pts
+        if line is None or rtp is None or pts is None or last_pts is None:
+            return None
+        if self.codec not in (Codec.H264, Codec.H265) or self._units < _LOOK_CLOSELY:
+            return None
+        if self.need_key or self._after_gap or self._several or self._open_gop or self._skip_leading or self._by_rtp:
+            return None
+        return self.codec is Codec.H265, self._units, (rtp, last_pts, pts, self._dts.last), line
+
+    def take_back(
+        self, pictures: int, units: int, clocks: tuple[int, int, int, int | None], line: TimelineState
+    ) -> None:
+        """Where whoever had it left it, so many pictures later."""
+        self._units = units
+        self._rtp.last, self._last_pts, self._pts.last, self._dts.last = clocks
+        self.timeline.take_back(line)
+        if pictures:
+            self.frames += pictures
+            self._pts_changes += pictures
+            self._rtp_at_change = self._rtp.last
 
     # ---- codec
 

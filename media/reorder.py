@@ -38,6 +38,11 @@ class Reorderer(Generic[Packet]):
         self._side_at = 0.0
         self._given_up: set[int] = set()
 
+    @property
+    def expected(self) -> int | None:
+        """The next number, when nothing waits."""
+        return None if self._held or self._side else self._next
+
     def go_on(self, sequence: int, count: int) -> bool:
         """Whether nothing is held and so many packets from this one on are the next ones; they need no pushing then."""
         if sequence != self._next or self._held:

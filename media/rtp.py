@@ -88,13 +88,14 @@ class Unwrapper:
     def __init__(self, bits: int) -> None:
         self._modulus = 1 << bits
         self._half = 1 << (bits - 1)
-        self._last: int | None = None
+        self.last: int | None = None
+        """The value before, endless."""
 
     def unwrap(self, value: int) -> int:
-        last = self._last
+        last = self.last
         if last is not None:
             value = last + ((value - last + self._half) % self._modulus) - self._half
-        self._last = value
+        self.last = value
         return value
 
 

@@ -146,11 +146,9 @@ def run_at_head(data: bytes, size: int, payload_type: int, ssrc: int | None) -> 
                 or 0 in data[size + HEADER_BYTES :: size]
             ):
                 count = _count(data, size, count)
-            else:
-                kind = end
         if count * size < total:
             data = data[: count * size]
-            kind = data[(count - 1) * size + 1]
+        kind = data[(count - 1) * size + 1]
     return Run(
         data, size if count > 1 else len(data), count, sequence, picture >> 32, ssrc, payload_type, kind >= MARKER
     )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from media.aac import ADTS_FRAME_LIMIT, RATES_HZ, SAMPLES_PER_FRAME, adts_length, is_adts
 from media.frame import Codec, Frame
 from media.rtp import Unwrapper
-from media.timeline import Timeline
+from media.timeline import Timeline, TimelineState
 
 G711_TICKS_PER_BYTE = 90_000 / 8_000
 _PROOF_BYTES = 8_000  # a second of G.711
 _CLOCK_WINDOW_BYTES = 16_000
 _APART_90K = 90_000  # sound and picture further apart than a second: the sound's clock is wrong (P23)
 _G711 = (Codec.G711A, Codec.G711U)
+SoundState = tuple[int, int, int, int | None, TimelineState]
+"""Of G.711: the clock, the last run's length, the bytes and the beginning of the clock's window; the timeline."""
 _BYTES_PER_SECOND = {Codec.G722_1: 3000, Codec.G723_1: 800, Codec.G729: 1000, Codec.SVACA: 3000}
 
 
@@ -74,6 +76,25 @@ class Sound:
         if self._fresh and last is not None and abs(last - picture_dts) > _APART_90K:
             self.timeline.shift_to(picture_dts)
         self._fresh = False
+
+    def lend(self) -> SoundState | None:
+        """Where it stands, for one who takes ordinary G.711 in its place; None while it is anything else."""
+        line, clock = self.timeline.lend(), self._clock.last
+        if self.codec not in _G711 or line is None or clock is None or self._in_samples:
+            return None
+        return clock, self._duration, self._window_bytes, self._window_start, line
+
+    @property
+    def is_fresh(self) -> bool:
+        """Whether sound has come that no picture has been beside yet."""
+        return self._fresh
+
+    def take_back(self, frames: int, is_fresh: bool, state: SoundState) -> None:
+        """Where whoever had it left it, so many frames later."""
+        self.frames += frames
+        self._fresh = is_fresh
+        self._clock.last, self._duration, self._window_bytes, self._window_start, line = state
+        self.timeline.take_back(line)
 
     def break_off(self) -> None:
         """Something is missing here."""

@@ -10,6 +10,9 @@ MOST_OVERTAKEN = 4  # H.264 and H.265 as cameras use them have 1 to 3
 PROOF, PROVED_WITHIN = 3, 32  # so many steps backwards within so many pictures are no accident
 _WINDOW = 16
 
+TimelineState = tuple[int, int, int, list[int]]
+"""The usual step, the last time given and its raw one, the steps learnt from."""
+
 
 class Timeline:
     """Decoding times of one track, 90 kHz: strictly growing but for `shift_to`, jumps made the usual frame duration.
@@ -48,6 +51,14 @@ class Timeline:
     def shift_to(self, time: int) -> None:
         """Continue at `time`, though that be behind what has been given out."""
         self.last = time
+
+    def lend(self) -> TimelineState | None:
+        """Where it stands, for one who goes on in its place as long as the steps are short; None before the first."""
+        return None if self.last is None else (self.usual_90k, self.last, self._last_raw, list(self._steps))
+
+    def take_back(self, state: TimelineState) -> None:
+        """Where whoever had it left it."""
+        self.usual_90k, self.last, self._last_raw, self._steps = state
 
     def _is_credible(self, step: int, after_gap: bool) -> bool:
         if not 0 < step <= GAP_LIMIT_90K:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from media.aac import AacFormat
 from media.es import AacDepacketiser, H264Depacketiser, H265Depacketiser, NalDepacketiser, SoundDepacketiser
 from media.frame import Codec, Frame
-from media.ps.demux import Demuxer
+from media.ps.demux import Demuxer, Lent
 from media.ps.stream_map import CODECS
 from media.ps.tally import Tally
 from media.rtp import RtpPacket
@@ -159,6 +159,19 @@ class Unpacker:
             frames += self.feed(packet, lost_before)
             lost_before = False
         return frames
+
+    def lend(self, payload_type: int) -> Lent | None:
+        """Where the one program stream stands that is all that comes, for one who reads on in its place."""
+        way = self._ways.get(payload_type)
+        if way is None or len(self._ways) != 1 or way.to_sniff or not isinstance(way.unpacking, Demuxer):
+            return None
+        return way.unpacking.lend()
+
+    def take_back(self, payload_type: int, lent: Lent) -> None:
+        """Go on where whoever read in our place has come to."""
+        unpacking = self._ways[payload_type].unpacking
+        assert isinstance(unpacking, Demuxer)
+        unpacking.take_back(lent)
 
     def flush(self) -> list[Frame]:
         """Give out what is whole: call it after 200 ms without a packet, and at the end."""

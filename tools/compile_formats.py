@@ -15,7 +15,10 @@ from pathlib import Path
 HOUSE = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOUSE))
 
-from media.compiled import FOLDER, MODULES, STAMP, source_of, stamp  # noqa: E402
+from media.compiled import FOLDER, LANE, LANE_SOURCE, MODULES, STAMP, source_of, stamp  # noqa: E402
+
+LANE_ARGUMENTS = ["-ffp-contract=off", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-Wno-cast-function-type"]
+"""Sums of floating point are to be Python's to the last bit."""
 
 
 def build(folder: Path, *, is_quick: bool) -> None:
@@ -28,7 +31,7 @@ def build(folder: Path, *, is_quick: bool) -> None:
         raise SystemExit("no C compiler here: the format modules run as plain Python; on Debian: apt-get install gcc")
     try:
         from mypyc.build import mypycify
-        from setuptools import Distribution
+        from setuptools import Distribution, Extension
     except ImportError as missing:
         raise SystemExit(f"{missing.name} is missing: pip install 'mypy' 'setuptools'") from None
     made_from = stamp()
@@ -40,6 +43,8 @@ def build(folder: Path, *, is_quick: bool) -> None:
             target_dir=str(Path(scratch) / "c"),
             group_name="lianwang_formats",
         )
+        lane = Extension(LANE, [str(LANE_SOURCE.relative_to(HOUSE))], extra_compile_args=["-O2", *LANE_ARGUMENTS])
+        extensions.append(lane)
         command = Distribution({"name": "lianwang", "ext_modules": extensions}).get_command_obj("build_ext")
         command.build_temp = str(Path(scratch) / "o")
         command.build_lib = str(Path(scratch) / "out")
@@ -61,4 +66,4 @@ if __name__ == "__main__":
     into = arguments.folder.resolve()
     os.chdir(HOUSE)
     build(into, is_quick=arguments.quick)
-    print(f"compiled {len(MODULES)} modules into {into.name}/")
+    print(f"compiled {len(MODULES)} modules and the lane into {into.name}/")

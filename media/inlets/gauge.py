@@ -48,6 +48,19 @@ class Gauge:
         self.leg_90k = 0
         self._leg_last_90k = None
 
+    @property
+    def has_leg(self) -> bool:
+        """Whether a picture of this leg was seen."""
+        return self._leg_last_90k is not None
+
+    def pass_by(self, pictures: int, dts_90k: int) -> None:
+        """So many pictures of the open group that nobody told us of one by one, the last of that time."""
+        self._pictures += pictures
+        self._since_key += pictures
+        if pictures and self._leg_last_90k is not None:
+            self.leg_90k += max(0, dts_90k - self._leg_last_90k)
+            self._leg_last_90k = dts_90k
+
     def doze(self) -> None:
         """Pictures go by unseen, or the source begins anew: the group that was open stays without an end."""
         self._key_90k = None

@@ -25,6 +25,9 @@ class Line(Protocol):
     reordered: int
     duplicates: int
 
+    @property
+    def expected(self) -> int | None: ...
+
     def go_on(self, sequence: int, count: int) -> bool: ...
 
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]: ...
@@ -40,6 +43,10 @@ class Straight:
         self.reordered = 0
         self.duplicates = 0
         self._next: int | None = None
+
+    @property
+    def expected(self) -> int | None:
+        return self._next
 
     def go_on(self, sequence: int, count: int) -> bool:
         if sequence != self._next:
@@ -92,6 +99,10 @@ class Order:
             return False
         self._last = sequence + count - 1 & 0xFFFF
         return True
+
+    def next_of(self, payload_type: int) -> int | None:
+        """The number with which packets of this type go straight on; None while there is anything else to think of."""
+        return self._main.expected if payload_type == self._main_type and not self._apart else None
 
     def flush(self, now: float) -> list[tuple[RtpPacket, bool]]:
         """What has waited too long for its forerunner; call it every 50 ms."""

@@ -7,6 +7,9 @@ from media.run import Run
 
 CLOCK_HZ = 90_000
 
+ReceptionState = tuple[bool, int, int, float, float, bool]
+"""Whether this payload type is followed, the highest and the last number, the transit, the jitter, whether it began."""
+
 
 class Reception:
     """What a report needs beside the counts of packets: the highest number, the jitter, the sender's last report.
@@ -41,6 +44,18 @@ class Reception:
             self.jitter += (difference - self.jitter) / 16
         self._transit = transit
         self._is_begun = True
+
+    def lend(self, payload_type: int) -> ReceptionState | None:
+        """Where it stands, for one who notes in its place; None before the first packet."""
+        last = self._sequences.last
+        if last is None:
+            return None
+        follows = payload_type == self._payload_type
+        return follows, self._highest, last, self._transit, self.jitter, self._is_begun
+
+    def take_back(self, highest: int, last: int, transit: float, jitter: float) -> None:
+        """Where whoever had it left it."""
+        self._highest, self._sequences.last, self._transit, self.jitter = highest, last, transit, jitter
 
     def note_sender_report(self, middle: int, now: float) -> None:
         """The middle 32 bits of the NTP time of a sender report."""

@@ -8,6 +8,7 @@ import select
 import time
 from collections.abc import Callable
 
+from media.inlets.express import Express, lanes
 from media.inlets.scoop import Room, best_scoop
 
 log = logging.getLogger(__name__)
@@ -34,6 +35,8 @@ class Rounds:
         self.rounds = 0
         self.room = Room()
         self.scoop = best_scoop(self.room)
+        self._lanes = lanes()
+        self._lane_room = self._lanes.Room() if self._lanes is not None else None
         self._clock = clock
         self._served: dict[int, Callable[[float], int]] = {}
         self._poll: select.epoll | None = None
@@ -53,6 +56,13 @@ class Rounds:
             loop.add_reader(number, self._serve_one, number)
         else:
             self._poll.register(number, select.EPOLLIN)
+
+    def lane(self, express: Express, number: int, fallback: Callable[[float], int]) -> Callable[[float], int]:
+        """How the socket is read: by a lane while there is one that is ahead."""
+        if self._lanes is None:
+            return fallback
+        serve: Callable[[float], int] = express.lane(self._lanes, self._lane_room, number, fallback).serve
+        return serve
 
     def remove(self, number: int) -> None:
         """Harmless for one that is not watched."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from media import rtcp
-from media.frame import Frame
+from media.ahead import Ahead
+from media.frame import Codec, Frame
 from media.inlets.order import Order
 from media.inlets.reception import Reception
 from media.inlets.source_lock import Source, SourceLock
 from media.inlets.witness import Witness
 from media.passage import Passage
 from media.plane import Transport
+from media.ps.demux import Lent
 from media.rtp import RtpPacket, is_rtcp, parse
 from media.run import Run, run_at_head, run_of
 from media.sniff import Carriage
@@ -52,6 +54,7 @@ class RtpReceiver:
         self.key_frames = 0
         self.rtcp_packets = 0
         self.refused = 0
+        self.ahead: Ahead | None = None
         self._window = window
         self._hold_s = hold_s
         self._on_frame = on_frame
@@ -75,6 +78,7 @@ class RtpReceiver:
 
         Those that follow on what came before go straight through as runs, the rest is looked at one by one.
         """
+        self._catch_up()
         if not data:
             self.receive(data, source, now, by_udp)  # an empty datagram is counted as well
         while data:
@@ -173,7 +177,7 @@ class RtpReceiver:
 
     def tick(self, now: float) -> None:
         """Call every 50 ms: lets go what has waited long enough."""
-        if self._is_flushed:
+        if self._is_flushed or (self.ahead is not None and self.ahead.is_ahead):
             return
         for ready, lost_before in self._order.flush(now):
             self._hand_on(ready, lost_before, now)
@@ -190,6 +194,58 @@ class RtpReceiver:
             for frame in self._unpacker.feed(packet, lost_before):
                 self._give(frame, now)
 
+    # --- lent ------------------------------------------------------------------------------------------------
+
+    def lend(self) -> tuple[Source, int, int, int, int | None] | None:
+        """Whose packets come, their payload type and SSRC, the next number and the last timestamp, for one who takes
+        them in our place; None while they need more thought."""
+        source, ssrc = self.lock.source, self._heard_ssrc
+        following = self._order.next_of(self._payload_type)
+        if source is None or ssrc is None or following is None:
+            return None
+        return source, self._payload_type, ssrc, following, self._timestamp
+
+    def lend_unpacking(self) -> Lent | None:
+        """Where unpacking stands, for one who does it in our place."""
+        return self._unpacker.lend(self._payload_type)
+
+    def count(self, packets: int, size: int, frames: int, packet_at: float, frame_at: float) -> None:
+        """So many came, the last ones then."""
+        witness = self.witness
+        witness.packets += packets
+        witness.bytes += size
+        if self._is_mismatch:
+            witness.ssrc_mismatches += packets
+        self.frames += frames
+        self.packet_at = self.lock.heard_at = packet_at
+        if frame_at > (self.frame_at or 0.0):
+            self.frame_at = frame_at
+
+    def take_back(self, sequence: int, packets: int, timestamp: int) -> None:
+        """So many packets followed on that number."""
+        self._order.go_on(self._payload_type, sequence, packets)
+        self._sequence = sequence + packets - 1 & 0xFFFF
+        self._timestamp = timestamp
+        self._is_flushed = False
+
+    def take_back_unpacking(self, lent: Lent) -> None:
+        """Go on where whoever unpacked in our place has come to."""
+        self._unpacker.take_back(self._payload_type, lent)
+
+    def unpack(self, runs: Iterable[Run], now: float) -> None:
+        """What is counted and handed on already."""
+        for run in runs:
+            self.give_all(self._unpacker.feed_run(run), now)
+
+    def give_all(self, frames: Iterable[Frame], now: float) -> None:
+        """Frames of the stream."""
+        for frame in frames:
+            self._give(frame, now)
+
+    def _catch_up(self) -> None:
+        if self.ahead is not None and self.ahead.is_ahead:
+            self.ahead.catch_up()
+
     # --- the session -----------------------------------------------------------------------------------------
 
     @property
@@ -199,11 +255,13 @@ class RtpReceiver:
 
     def sleep(self) -> None:
         """Nobody needs frames: packets are only handed on."""
+        self._catch_up()
         self._is_awake = False
 
     def wake(self, kept: Iterable[Run | RtpPacket], now: float) -> None:
         """Frames are needed again, and those in `kept` come first."""
         if not self._is_awake:
+            self._catch_up()
             self._is_awake = True
             self._renew_unpacker()
             counted = self.frames, self.key_frames
@@ -215,11 +273,13 @@ class RtpReceiver:
 
     def seek(self) -> None:
         """The recording goes on elsewhere: what is half put together belongs to another time."""
+        self._catch_up()
         if self._is_awake:
             self._renew_unpacker()
 
     def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None) -> None:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
+        self._catch_up()
         if ssrc:
             self.ssrc = ssrc
             self._is_mismatch = self._heard_ssrc is not None and self._heard_ssrc != ssrc
@@ -231,6 +291,7 @@ class RtpReceiver:
 
     def restart(self) -> None:
         """A new call on the same inlet: forget the old sender, keep the counts."""
+        self._catch_up()
         self.lock.reset()
         self.witness = Witness(self.transport)
         self._is_awake = True
@@ -242,6 +303,7 @@ class RtpReceiver:
 
     def report(self, now: float) -> bytes:
         """A receiver report with our name, for the sender's RTCP port (media.md 3.4)."""
+        self._catch_up()
         block = self.reports.block(self._sequence, self.witness.packets, self.lost, now)
         return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
 
@@ -269,6 +331,10 @@ class RtpReceiver:
     @property
     def resyncs(self) -> int:
         return self._past_resyncs + self._unpacker.tally.resyncs
+
+    @property
+    def sound_codec(self) -> Codec | None:
+        return self._unpacker.audio_codec
 
     @property
     def announces_audio(self) -> bool:

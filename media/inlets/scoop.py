@@ -97,7 +97,7 @@ def pieces_of(
 
     for slot, length in enumerate(lengths):
         source, segment = sources[slot], segment_sizes[slot] if segment_sizes is not None else 0
-        if segment:
+        if segment or not length:
             close()
             first = None
             pieces.append((room.datagram(slot, length, size), segment, source))
@@ -223,7 +223,7 @@ class ManyScoop:
         last, size = lengths[-1], call.size
         if (
             lengths.count(size) == count - (last != size)
-            and last <= size
+            and 0 < last <= size
             and call.names[: count * call.name_size] == fit.name * count
         ):
             # All of one sender and of one size but the last: they lie back to back.
@@ -250,7 +250,7 @@ class ManyScoop:
         for slot in range(count):
             name = names[slot * size : (slot + 1) * size]
             if name != fit.name:
-                fit.name, fit.source = name, _source(name)
+                fit.name, fit.source = name, source_of(name)
             sources.append(fit.source)
         pieces = pieces_of(self._room, call.size, lengths, sources, segment_sizes)
         fit.learn(max(lengths), is_coalesced=segment_sizes is not None)
@@ -265,7 +265,8 @@ class ManyScoop:
         return fit.call
 
 
-def _source(name: bytes) -> Source:
+def source_of(name: bytes) -> Source:
+    """Who an address of the system's is."""
     port = int.from_bytes(name[2:4], "big")
     if len(name) == 16:
         return socket.inet_ntop(socket.AF_INET, name[4:8]), port

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from media.fanout import Fanout
 from media.frame import Frame
+from media.inlets.express import Express
 from media.inlets.gauge import Gauge
 from media.inlets.reception import CLOCK_HZ
 from media.inlets.rounds import Rounds
@@ -90,6 +91,11 @@ class Session:
         self.fanout = fanout
         self.passage = passage
         self.gauge = Gauge()
+        self.is_recorded: Callable[[], bool] = bool
+        """Whether somebody beside the fan-out takes every frame."""
+        self.express = Express(
+            receiver, fanout, self.gauge, passage, lambda: fanout.has_renditions or self.is_recorded()
+        )
         self.viewers = 0
         """Viewer places on this stream, taken or reserved; `look` and `look_away` count them."""
         self.skips = self.cut = 0
@@ -123,7 +129,7 @@ class Session:
     def open_own(self, pair: PortPair) -> None:
         """Listen on sockets of our own."""
         self.pair = pair
-        self._rtp = WideDoor(pair.rtp, self._rounds, self.receiver.take)
+        self._rtp = WideDoor(pair.rtp, self._rounds, self.receiver.take, self.express)
         self._rtcp = UdpDoor(pair.rtcp, self._report_came, self._clock)
         if pair.listener is not None:
             self._listener = TcpListener(pair.listener, self._accepted)
@@ -259,7 +265,9 @@ class Session:
         """One viewer more; what is kept is unpacked for it if nobody looked until now."""
         self.viewers += 1
         self._unseen_since = None
-        self.receiver.wake(self.passage.kept, self._clock())
+        self.express.catch_up()
+        if not self.receiver.is_awake:
+            self.receiver.wake(self.passage.kept, self._clock())
 
     def look_away(self) -> None:
         self.viewers -= 1
@@ -301,6 +309,7 @@ class Session:
 
     def hold(self, is_held: bool) -> None:
         """A recording is paused, or goes on: the waits begin anew then."""
+        self.express.publish()
         self._is_held = is_held
         self._forgive_silence()
 
@@ -321,6 +330,7 @@ class Session:
 
     def pace(self, scale: float) -> None:
         """The recording goes on at another speed."""
+        self.express.catch_up()
         self.fanout.pace(scale)
         self.gauge.begin_leg()
 
@@ -333,6 +343,7 @@ class Session:
 
     def watch(self, now: float) -> None:
         """A few times a second: figures, reports, and the waits that have an end."""
+        self.express.watch(now)
         self.measure(now)
         if self.phase is Phase.AIMED:
             self._watch_aimed(now)
@@ -427,6 +438,7 @@ class Session:
 
     def measure(self, now: float, *, is_last: bool = False) -> Counted:
         """Look at the counters; once more, with `is_last`, before the inlet goes. All that was counted comes back."""
+        self.express.publish()
         receiver = self.receiver
         witness = receiver.witness
         self.gauge.sample(
@@ -441,6 +453,7 @@ class Session:
         return self.gauge.rates.total
 
     def statistics(self, now: float) -> InletStatistics:
+        self.express.catch_up()
         receiver, rates = self.receiver, self.gauge.rates
         age = None if receiver.packet_at is None else now - receiver.packet_at
         return InletStatistics(

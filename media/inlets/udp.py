@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Callable
 
+from media.inlets.express import Express
 from media.inlets.rounds import Rounds
 from media.inlets.scoop import Fit
 from media.inlets.source_lock import Source
@@ -68,10 +69,15 @@ class UdpDoor:
 
 class WideDoor:
     """Where media come in: all that waits is taken at once, `taken(data, size, source, now)` for packets of one sender
-    back to back, each of `size` bytes but the last, which may be shorter. Read in `rounds`. Owns its socket."""
+    back to back, each of `size` bytes but the last, which may be shorter. Read in `rounds`, or by the lane of `express`
+    while that is ahead. Owns its socket."""
 
     def __init__(
-        self, opened: socket.socket, rounds: Rounds, taken: Callable[[bytes, int, Source, float], None]
+        self,
+        opened: socket.socket,
+        rounds: Rounds,
+        taken: Callable[[bytes, int, Source, float], None],
+        express: Express | None = None,
     ) -> None:
         self._socket = opened
         self._number = opened.fileno()
@@ -79,7 +85,8 @@ class WideDoor:
         self._taken = taken
         self._fit = Fit(opened)
         self._take = rounds.scoop.take
-        rounds.add(self._number, self._serve)
+        self._express = express
+        rounds.add(self._number, self._serve if express is None else rounds.lane(express, self._number, self._serve))
 
     def send(self, data: bytes, target: Source) -> None:
         """Send if the system takes it at once; reports may be lost."""
@@ -91,6 +98,8 @@ class WideDoor:
     def close(self) -> None:
         if self._number >= 0:
             self._rounds.remove(self._number)
+            if self._express is not None:
+                self._express.close()
             self._socket.close()
             self._number = -1
 
@@ -103,4 +112,6 @@ class WideDoor:
                 self._taken(data, size, source, now)
             if not is_full or self._number < 0:
                 break
+        if self._express is not None:
+            self._express.arm(now)
         return total

@@ -97,6 +97,9 @@ class Recorders:
             for recorder in of.values():
                 recorder.tick(now)
 
+    def has_any(self, inlet: str) -> bool:
+        return bool(self._of.get(inlet))
+
     def has(self, inlet: str, outlet: str) -> bool:
         return outlet in self._of.get(inlet, {})
 

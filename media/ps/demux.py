@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from media.annexb import START_CODE, is_slice, starts_picture
 from media.frame import Codec, Frame
-from media.pictures import Pictures, first_slice, further_pictures
+from media.pictures import Pictures, PicturesState, first_slice, further_pictures
 from media.ps import stream_map
 from media.ps.pes import MPEG1_HEADER_LIMIT, Times, mpeg1_header, timestamp
 from media.ps.tally import Tally
-from media.sound import Sound
+from media.sound import Sound, SoundState
 
 PACK, END, SYSTEM, MAP, PRIVATE_1 = 0xBA, 0xB9, 0xBB, 0xBC, 0xBD
 _PACK_CODE = b"\x00\x00\x01\xba"
@@ -21,6 +23,22 @@ _PARTS_LIMIT = 1024
 _PEEK = 8  # a four-byte start code, two bytes of NAL header, the first slice bit
 _MARKERS_PROVED = 30
 _RTP_TIMES_PROVED = 8
+
+
+@dataclass(slots=True)
+class Lent:
+    """Where a demultiplexer stands between two pictures, and where one has come to who read on in its place."""
+
+    video_sid: int
+    audio_sid: int
+    pictures_state: PicturesState
+    is_fresh: bool
+    sound_state: SoundState | None
+    pictures: int = 0
+    sounds: int = 0
+    pes: int = 0
+    private_bytes: int = 0
+    ends_with_pes: bool = True
 
 
 class Demuxer:
@@ -132,6 +150,40 @@ class Demuxer:
             self._close_picture(frames)
             self._closed_early = True
         return frames
+
+    # ---- lent
+
+    def lend(self) -> Lent | None:
+        """Where it stands between two pictures, for one who reads ordinary ones in its place: each ends with a marker,
+        as markers have proved to do. None while anything else is to be thought of."""
+        if not self._synced or self._left or self._skip or self._unbounded or self._rest or self._picture_size:
+            return None
+        if not self._closed_early or self._markers_right < _MARKERS_PROVED or self._rtp_times_right < 0:
+            return None
+        audio_sid, sound = self._audio_sid, self.sound.lend()
+        is_plain = audio_sid == 0 or 0xC0 <= audio_sid <= 0xDF
+        if not is_plain or (sound is None) is not (audio_sid == 0) or not self._sounds <= {audio_sid}:
+            return None
+        pictures = self.pictures.lend()
+        if pictures is None or not self._video_sid:
+            return None
+        return Lent(self._video_sid, audio_sid, pictures, self.sound.is_fresh, sound)
+
+    def take_back(self, lent: Lent) -> None:
+        """Go on where whoever read in our place has come to."""
+        _, units, clocks, line = lent.pictures_state
+        self.pictures.take_back(lent.pictures, units, clocks, line)
+        if lent.sound_state is not None:
+            self.sound.take_back(lent.sounds, lent.is_fresh, lent.sound_state)
+        self._tally.pes += lent.pes
+        self._tally.private_bytes += lent.private_bytes
+        self._markers_right += lent.pictures
+        self._rtp_times_right += lent.pictures
+        self._last_was_pes = lent.ends_with_pes
+        self._map_in_pack = False
+        self._searched = 0
+        self._parts = []
+        self._pes_begins = 0
 
     # ---- the byte stream
 

@@ -218,6 +218,7 @@ def note_ages(session: Any, ages: list[float]) -> None:
         came(frame, now)
 
     session.frame_came = noting
+    session.is_recorded = lambda: True
 
 
 # --- the table --------------------------------------------------------------------------------------------------

@@ -54,7 +54,7 @@ def run(*words: str, **environment: str) -> str:
 def test_the_tests_of_formats_and_packet_path_pass_on_the_compiled_ones(folder: Path) -> None:
     files = [f"tests/media/test_{name}.py" for name in f"{FORMATS} {PATH}".split()]
     shown = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, LIANWANG_COMPILED=str(folder))
-    assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc)" in shown
+    assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc, the lane in C)" in shown
 
 
 def test_damaged_streams_get_the_same_answers_from_both(folder: Path) -> None:

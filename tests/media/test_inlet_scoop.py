@@ -89,6 +89,14 @@ def test_no_more_than_its_slots_are_taken_at_once(scoop, opened, sender):
     assert not has_more and pieces[0][0][:4] == struct.pack("!I", SLOTS)
 
 
+def test_an_empty_datagram_is_not_lost_among_others(scoop, opened, sender):
+    fit, one = Fit(opened), sender()
+    for _ in range(3):
+        for packet in (b"a" * 90, b"a" * 90, b""):
+            one.send(packet)
+        assert [data for data, *_ in taken(scoop, fit)] == [b"a" * 180, b""]
+
+
 def test_what_the_kernel_put_together_comes_with_the_size_of_its_packets(scoop, opened, sender):
     fit, one = Fit(opened), sender()
     packets = [bytes([n]) * 1200 for n in range(20)] + [b"end"]
@@ -129,5 +137,5 @@ def test_without_recvmmsg_the_standard_library_does_it(monkeypatch):
 def test_an_address_of_one_link_keeps_its_link():
     name = struct.pack("=H", socket.AF_INET6) + struct.pack("!HI", 5060, 0)
     name += socket.inet_pton(socket.AF_INET6, "fe80::7") + struct.pack("=I", 1)
-    host, port = scoops._source(name)
+    host, port = scoops.source_of(name)
     assert (host, port) == (f"fe80::7%{socket.if_indextoname(1)}", 5060)

@@ -47,6 +47,12 @@ def test_the_run_at_the_head_is_the_picture_and_no_more():
         assert run == join(packets[: min(count, 10)])
 
 
+def test_a_packet_that_goes_on_with_a_zero_does_not_hide_the_marker():
+    packets = Packetiser(7, 96, payload_limit=100).packets(b"a" * 100 + bytes(50), 900)
+    run = run_at_head(b"".join(packets), 112, 96, 7)
+    assert run == join(packets) and run.marker
+
+
 def test_what_differs_ends_the_run_wherever_it_stands():
     def changed(at: int, value: int) -> list[bytes]:
         packets = [bytearray(packet) for packet in film([1000])]

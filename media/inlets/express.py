@@ -1,0 +1,252 @@
+"""The straight way for a stream that flows as streams flow: its state lent to a lane (media/native/lane.c), and taken
+back as soon as anything is out of the ordinary, or anybody looks.
+
+Where the lane is not built nothing is ever lent, and the same packets go the same way in Python.
+"""
+
+from __future__ import annotations
+
+import importlib
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from media.fanout import Fanout
+from media.frame import Frame
+from media.inlets.gauge import Gauge
+from media.inlets.rtp_receiver import QUIET_S, RtpReceiver
+from media.inlets.scoop import source_of
+from media.inlets.source_lock import Source
+from media.laid import Laid
+from media.passage import Passage
+from media.ps.demux import Lent
+from media.run import Run
+
+WORTH_PACKETS = 8
+"""A stretch of fewer packets was not worth its lending."""
+PAUSE_LIMIT = 256
+"""After some of those in a row nothing is lent for so many turns at most."""
+
+# Any, here and below: the extension is there or not, and has no types.
+Lanes = Any
+Lane = Any
+Counts = tuple[int, int, int, int, int, float, float, float, int]
+"""Packets, bytes, timestamps, frames, pictures; when the last packet, frame and sound came; the time of the last
+picture."""
+
+
+def lanes() -> Lanes | None:
+    """The extension, where it is built and asked for (media/compiled.py)."""
+    try:
+        return importlib.import_module("lianwang_lane")
+    except ImportError:
+        return None
+
+
+class Express:
+    """Of one inlet. `arm` when a turn has ended; everybody who shares the state asks it to `catch_up` first.
+
+    `is_followed` tells whether frames are wanted one by one as they come.
+    """
+
+    def __init__(
+        self,
+        receiver: RtpReceiver,
+        fanout: Fanout,
+        gauge: Gauge,
+        passage: Passage,
+        is_followed: Callable[[], bool],
+    ) -> None:
+        self.is_ahead = False
+        """Whether the lane goes by itself."""
+        self._receiver = receiver
+        self._fanout = fanout
+        self._gauge = gauge
+        self._passage = passage
+        self._is_followed = is_followed
+        self._lane: Lane | None = None
+        self._name = b""
+        self._source: Source | None = None
+        self._first = 0
+        self._payload_type = 0
+        self._is_awake = False
+        self._is_followed_now = False
+        self._pause = self._wait = 0
+        receiver.ahead = fanout.ahead = passage.ahead = self
+
+    def lane(self, lanes: Lanes, room: Any, number: int, fallback: Callable[[float], int]) -> Lane:
+        """The lane of this socket; it reads by `fallback` while nothing is lent to it."""
+        self._lane = lanes.Lane(room, number, fallback, self.fell, self._passage.hand_on, self.gave, Run, Frame)
+        return self._lane
+
+    def close(self) -> None:
+        """The socket goes."""
+        self.catch_up()
+        if self._lane is not None:
+            self._lane.close()
+            self._lane = None
+
+    # --- lending ---------------------------------------------------------------------------------------------
+
+    def arm(self, now: float) -> None:
+        """Lend, if everything is ordinary."""
+        if self._lane is None or self.is_ahead:
+            return
+        if self._wait:
+            self._wait -= 1
+            return
+        receiver = self._receiver
+        whose = receiver.lend()
+        if whose is None:
+            return
+        source, payload_type, ssrc, following, timestamp = whose
+        keeping = self._passage.lend(payload_type)
+        reception = receiver.reports.lend(payload_type)
+        if keeping is None or reception is None:
+            return
+        unpacking = None
+        if receiver.is_awake:
+            unpacking = self._unpacking(payload_type)
+            if unpacking is None:
+                return
+        if source != self._source:
+            name = name_of(source)
+            if not name:
+                return
+            self._source, self._name = source, name
+        self._first, self._payload_type = following, payload_type
+        self._is_awake = unpacking is not None
+        self._lane.arm(
+            (self._name, payload_type, ssrc, following, timestamp),
+            keeping,
+            reception,
+            self._passage.has_senders,
+            unpacking,
+        )
+        self.is_ahead = True
+
+    def _unpacking(self, payload_type: int) -> tuple[Any, ...] | None:
+        """What the lane must know to unpack; None where more is to be done than unpacking."""
+        lent = self._receiver.lend_unpacking()
+        if lent is None or not self._gauge.has_leg:
+            return None
+        is_h265, units, clocks, line = lent.pictures_state
+        video, sound = self._fanout.video, self._receiver.sound_codec
+        if video is None:
+            return None
+        keeping = self._fanout.lend(sound if lent.sound_state is not None else None)
+        if keeping is None:
+            return None
+        self._is_followed_now = self._is_followed()
+        if self._is_followed_now:
+            keeping = (0, *keeping[1:])
+        of_sound: tuple[Any, ...] = (False, 0, 0, 0, None)
+        sound_line: tuple[Any, ...] = (0, 0, 0, [])
+        if lent.sound_state is not None:
+            of_sound, sound_line = (True, *lent.sound_state[:4]), lent.sound_state[4]
+        of_units = is_h265, lent.video_sid, lent.audio_sid, units, lent.is_fresh
+        return self._is_followed_now, video.codec, sound, of_units, clocks, line, of_sound, sound_line, keeping
+
+    # --- taking back -----------------------------------------------------------------------------------------
+
+    def publish(self) -> None:
+        """Everybody's counts are of now."""
+        if not self.is_ahead or self._lane is None:
+            return
+        self._count(self._lane.counts())
+
+    def _count(self, counts: Counts) -> None:
+        packets, size, timestamps, frames, pictures, packet_at, frame_at, _, dts_90k = counts
+        if packets:
+            self._receiver.count(packets, size, frames if self._is_awake else timestamps, packet_at, frame_at)
+            self._gauge.pass_by(pictures, dts_90k)
+
+    def watch(self, now: float) -> None:
+        """A few times a second."""
+        if self.is_ahead and self._lane is not None:
+            self.publish()
+            if now - self._lane.packet_at >= QUIET_S:
+                self.catch_up()
+
+    def catch_up(self) -> None:
+        """Everything is where it belongs now. Harmless when it is."""
+        if not self.is_ahead or self._lane is None:
+            return
+        counts = self._lane.counts()
+        self.is_ahead = False
+        stretch, of_runs, of_frames, reception, opened, unpacking = self._lane.settle()
+        run_count, size, packets, timestamp = of_runs
+        frame_count, frames_size = of_frames
+        receiver = self._receiver
+        self._pause = 0 if packets >= WORTH_PACKETS else min(2 * self._pause + 1, PAUSE_LIMIT)
+        self._wait = self._pause
+        if not packets:
+            return
+        self._count(counts)
+        receiver.take_back(self._first, packets, timestamp)
+        receiver.reports.take_back(*reception)
+        video = self._fanout.video
+        assert video is not None
+        laid = Laid(stretch, frame_count, video.codec, receiver.sound_codec)
+        self._passage.take_back(laid, size, packets)
+        if unpacking is None:
+            return
+        receiver.take_back_unpacking(_lent(unpacking))
+        if not self._is_followed_now:
+            self._fanout.take_back(laid, frames_size, unpacking[4], counts[7])
+        if opened < run_count:
+            receiver.unpack(laid.runs(opened), counts[5])
+
+    # --- what the lane says ----------------------------------------------------------------------------------
+
+    def fell(self, pieces: list[tuple[bytes, int, bytes | None]], now: float) -> None:
+        """Something is out of the ordinary: what is left, as it came, and who sent it where that is not known."""
+        self.catch_up()
+        source = self._source
+        assert source is not None
+        for data, size, name in pieces:
+            self._receiver.take(data, size, source if name is None else source_of(name), now)
+        self.arm(now)
+
+    def gave(self, frames: list[Frame], now: float) -> None:
+        """Frames that are wanted as they come."""
+        self._receiver.give_all(frames, now)
+
+
+def _lent(unpacking: tuple[Any, ...]) -> Lent:
+    """What the lane says of where it has come to."""
+    of_units, of_clocks, line, of_sound, _ = unpacking
+    units, pes, private_bytes, pictures, sounds, ends_with_pes, is_fresh = of_units
+    rtp, last_pts, pts, has_dts, dts = of_clocks
+    clock, duration, window_bytes, has_window, window_start, *sound_line = of_sound
+    sound = clock, duration, window_bytes, window_start if has_window else None, tuple(sound_line)
+    return Lent(
+        0,
+        0,
+        (False, units, (rtp, last_pts, pts, dts if has_dts else None), line),
+        bool(is_fresh),
+        sound if sounds else None,
+        pictures,
+        sounds,
+        pes,
+        private_bytes,
+        bool(ends_with_pes),
+    )
+
+
+def name_of(source: Source) -> bytes:
+    """The address as the system has it; nothing for one that cannot be told from its text alone."""
+    host, port = source
+    if "%" in host:
+        return b""
+    if ":" in host:
+        return (
+            struct.pack("=H", socket.AF_INET6)
+            + struct.pack("!HI", port, 0)
+            + socket.inet_pton(socket.AF_INET6, host)
+            + bytes(4)
+        )
+    return (
+        struct.pack("=H", socket.AF_INET) + struct.pack("!H", port) + socket.inet_pton(socket.AF_INET, host) + bytes(8)
+    )

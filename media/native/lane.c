@@ -1,0 +1,1058 @@
+/* The lane: the ordinary packets of one stream, straight off its socket.
+
+   An inlet that flows as streams flow lends its state (media/inlets/express.py does, in `arm`): whose packets, which
+   number is next, what the demultiplexer and the clocks stand at. Until it is taken back (`settle`) the lane receives,
+   keeps and unpacks by itself. Whatever is out of the ordinary it does not judge: it gives the state back and hands the
+   packets over as they came, and the Python way, its twin, goes on from there. So nothing is decided here that is not
+   decided there, too, and tests/media/test_lane.py holds the two against each other.
+
+   Bytes lie once, as the runs of media/run.py; a frame is a list of places in them until somebody wants it. */
+#define PY_SSIZE_T_CLEAN
+#define _GNU_SOURCE
+#include <Python.h>
+#include <structmember.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <math.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#ifndef SOL_UDP
+#define SOL_UDP 17
+#endif
+#ifndef UDP_GRO
+#define UDP_GRO 104
+#endif
+
+#define SLOTS 64 /* datagrams a call takes */
+#define WHOLE (65536 + 2048 + 64) /* a datagram, and no power of two: slots would fall on the same lines of the cache */
+#define SCOOPS 16 /* calls for one socket in a round */
+#define TRIES 4
+#define SEGMENTS (SLOTS * 68) /* packets one call can bring: the kernel puts 64 together at most */
+#define HEADER 12
+#define COUNT_LIMIT 256 /* packets of a run */
+#define SIZE_LIMIT (HEADER + 1460) /* larger ones are cut for the way on, and that is not done here */
+#define OPEN_LIMIT 512 /* runs of one picture */
+#define HEAD 256 /* the first slice of a picture begins within these */
+#define CLOCK_HZ 90000
+#define STEP_LIMIT 45000
+#define GAP_LIMIT 900000
+#define APART 90000
+#define STEPS 16
+#define WINDOW_BYTES 16000
+#define CLOSELY 63
+
+/* --- what is kept ---------------------------------------------------------------------------------------------- */
+
+typedef struct {
+    PyObject *data;
+    uint32_t size, count, timestamp;
+    uint16_t sequence;
+    uint8_t marker;
+} run_t;
+
+/* Payload bytes from `start` on, headers between them left out. */
+typedef struct {
+    PyObject *data;
+    uint32_t size, start, length;
+} piece_t;
+
+typedef struct {
+    int64_t pts, dts;
+    size_t first_piece;
+    uint32_t pieces, bytes;
+    int is_video;
+} shot_t;
+
+typedef struct {
+    run_t *runs;
+    size_t run_count, run_room;
+    piece_t *pieces;
+    size_t piece_count, piece_room;
+    shot_t *shots;
+    size_t shot_count, shot_room;
+} store_t;
+
+static int grow(void **memory, size_t *room, size_t wanted, size_t each) {
+    if (wanted <= *room) return 1;
+    size_t more = *room ? *room : 16;
+    while (more < wanted) more *= 2;
+    void *got = PyMem_Realloc(*memory, more * each);
+    if (!got) return 0;
+    *memory = got;
+    *room = more;
+    return 1;
+}
+
+static void empty(store_t *kept) {
+    for (size_t n = 0; n < kept->run_count; n++) Py_DECREF(kept->runs[n].data);
+    for (size_t n = 0; n < kept->piece_count; n++) Py_DECREF(kept->pieces[n].data);
+    PyMem_Free(kept->runs);
+    PyMem_Free(kept->pieces);
+    PyMem_Free(kept->shots);
+    memset(kept, 0, sizeof *kept);
+}
+
+static uint32_t payload_bytes(const run_t *run) {
+    return (uint32_t)PyBytes_GET_SIZE(run->data) - HEADER * run->count;
+}
+
+/* Copies the payload bytes of a piece. */
+static void copy_piece(const piece_t *piece, unsigned char *into) {
+    const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(piece->data);
+    size_t at = piece->start, left = piece->length;
+    while (left) {
+        size_t step = piece->size - at % piece->size;
+        if (step > left) step = left;
+        memcpy(into, data + at, step);
+        into += step;
+        left -= step;
+        at += step + HEADER;
+    }
+}
+
+/* --- Stretch: what a lane has kept, after it was taken back ---------------------------------------------------- */
+
+typedef struct {
+    PyObject_HEAD
+    store_t kept;
+    uint32_t ssrc;
+    int payload_type;
+} Stretch;
+
+static void stretch_dealloc(Stretch *self) {
+    empty(&self->kept);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyObject *made_run(PyObject *type, const run_t *run, uint32_t ssrc, int payload_type) {
+    return PyObject_CallFunction(type, "OIIHIIiO", run->data, run->size, run->count, run->sequence, run->timestamp,
+                                 ssrc, payload_type, run->marker ? Py_True : Py_False);
+}
+
+static PyObject *made_frame(PyObject *type, PyObject *codec, const store_t *kept, const shot_t *shot) {
+    PyObject *data = PyBytes_FromStringAndSize(NULL, shot->bytes);
+    if (!data) return NULL;
+    unsigned char *into = (unsigned char *)PyBytes_AS_STRING(data);
+    for (uint32_t n = 0; n < shot->pieces; n++) {
+        const piece_t *piece = &kept->pieces[shot->first_piece + n];
+        copy_piece(piece, into);
+        into += piece->length;
+    }
+    return PyObject_CallFunction(type, "ONLLO", codec, data, (long long)shot->pts, (long long)shot->dts, Py_False);
+}
+
+static PyObject *stretch_runs(Stretch *self, PyObject *args) {
+    PyObject *type;
+    Py_ssize_t start = 0;
+    if (!PyArg_ParseTuple(args, "O|n", &type, &start)) return NULL;
+    PyObject *runs = PyList_New(0);
+    for (size_t n = start < 0 ? 0 : (size_t)start; runs && n < self->kept.run_count; n++) {
+        PyObject *run = made_run(type, &self->kept.runs[n], self->ssrc, self->payload_type);
+        if (!run || PyList_Append(runs, run) < 0) Py_CLEAR(runs);
+        Py_XDECREF(run);
+    }
+    return runs;
+}
+
+static PyObject *stretch_frames(Stretch *self, PyObject *args) {
+    PyObject *type, *video, *sound;
+    if (!PyArg_ParseTuple(args, "OOO", &type, &video, &sound)) return NULL;
+    PyObject *frames = PyList_New(0);
+    for (size_t n = 0; frames && n < self->kept.shot_count; n++) {
+        const shot_t *shot = &self->kept.shots[n];
+        PyObject *frame = made_frame(type, shot->is_video ? video : sound, &self->kept, shot);
+        if (!frame || PyList_Append(frames, frame) < 0) Py_CLEAR(frames);
+        Py_XDECREF(frame);
+    }
+    return frames;
+}
+
+static PyMethodDef stretch_methods[] = {
+    {"runs", (PyCFunction)stretch_runs, METH_VARARGS, "runs(Run, start=0): the runs from that one on."},
+    {"frames", (PyCFunction)stretch_frames, METH_VARARGS, "frames(Frame, video, sound): the frames, of these codecs."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyTypeObject StretchType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lianwang_lane.Stretch",
+    .tp_doc = "What a lane has kept: runs of packets, and the frames that lie in them.",
+    .tp_basicsize = sizeof(Stretch),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_dealloc = (destructor)stretch_dealloc,
+    .tp_methods = stretch_methods,
+};
+
+/* --- Room: the memory that all lanes of a loop receive into ---------------------------------------------------- */
+
+union name {
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+};
+
+typedef struct {
+    const unsigned char *at;
+    uint32_t length;
+    uint16_t slot;
+} packet_t;
+
+typedef struct {
+    PyObject_HEAD
+    unsigned char *memory;
+    struct mmsghdr heads[SLOTS];
+    struct iovec parts[SLOTS];
+    union name names[SLOTS];
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr aligned;
+    } control[SLOTS];
+    packet_t packets[SEGMENTS];
+    size_t packet_count;
+    int is_taken; /* by a lane that is being served */
+} Room;
+
+static PyObject *room_new(PyTypeObject *type, PyObject *args, PyObject *words) {
+    (void)args, (void)words;
+    Room *self = (Room *)type->tp_alloc(type, 0);
+    if (!self) return NULL;
+    self->memory = mmap(NULL, (size_t)SLOTS * WHOLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (self->memory == MAP_FAILED) {
+        self->memory = NULL;
+        Py_DECREF(self);
+        return PyErr_NoMemory();
+    }
+    for (int n = 0; n < SLOTS; n++) self->parts[n] = (struct iovec){self->memory + (size_t)n * WHOLE, WHOLE};
+    return (PyObject *)self;
+}
+
+static void room_dealloc(Room *self) {
+    if (self->memory) munmap(self->memory, (size_t)SLOTS * WHOLE);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyTypeObject RoomType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lianwang_lane.Room",
+    .tp_doc = "Memory to receive into, for the lanes of one loop.",
+    .tp_basicsize = sizeof(Room),
+    .tp_flags = Py_TPFLAGS_DEFAULT,
+    .tp_new = room_new,
+    .tp_dealloc = (destructor)room_dealloc,
+};
+
+static uint32_t segment_size(struct msghdr *head) {
+    for (struct cmsghdr *each = CMSG_FIRSTHDR(head); each; each = CMSG_NXTHDR(head, each)) {
+        int size;
+        if (each->cmsg_level == SOL_UDP && each->cmsg_type == UDP_GRO && each->cmsg_len >= CMSG_LEN(sizeof size)) {
+            memcpy(&size, CMSG_DATA(each), sizeof size);
+            return size > 0 ? (uint32_t)size : 0;
+        }
+    }
+    return 0;
+}
+
+/* What waits on a socket, as packets; the count of datagrams. */
+static int scoop(Room *room, int number) {
+    room->packet_count = 0;
+    for (int n = 0; n < SLOTS; n++)
+        room->heads[n].msg_hdr = (struct msghdr){
+            &room->names[n], sizeof room->names[n], &room->parts[n], 1, room->control[n].bytes,
+            sizeof room->control[n].bytes, 0,
+        };
+    int got = recvmmsg(number, room->heads, SLOTS, MSG_DONTWAIT, NULL);
+    /* An ICMP "port unreachable" of a report we sent is taken off the socket by being told: there may be more. */
+    for (int again = 0; again < TRIES && got < 0 && errno != EAGAIN; again++)
+        got = recvmmsg(number, room->heads, SLOTS, MSG_DONTWAIT, NULL);
+    for (int n = 0; n < got; n++) {
+        uint32_t length = room->heads[n].msg_len, step = segment_size(&room->heads[n].msg_hdr);
+        const unsigned char *at = room->parts[n].iov_base;
+        if (!step || step >= length || room->packet_count + length / step + 1 + SLOTS > SEGMENTS) step = length;
+        do {
+            uint32_t some = length < step ? length : step;
+            room->packets[room->packet_count++] = (packet_t){at, some, (uint16_t)n};
+            at += some;
+            length -= some;
+        } while (length);
+    }
+    return got;
+}
+
+/* --- clocks, as media/timeline.py, rtp.py and reception.py have them ------------------------------------------- */
+
+typedef struct {
+    int64_t usual, last, last_raw;
+    int count;
+    int64_t steps[STEPS];
+} timeline_t;
+
+static int64_t unwrapped(int64_t last, int64_t value, int bits) {
+    int64_t half = (int64_t)1 << (bits - 1);
+    uint64_t mask = ((uint64_t)1 << bits) - 1;
+    return last + (int64_t)((uint64_t)(value - last + half) & mask) - half;
+}
+
+/* Our time for the sender's; 0 where the step is none that needs no thought. */
+static int place(timeline_t *line, int64_t raw) {
+    int64_t step = raw - line->last_raw;
+    if (step <= 0 || step > STEP_LIMIT) return 0;
+    line->last_raw = raw;
+    if (!line->count) line->usual = step;
+    int at = line->count++;
+    line->steps[at] = step;
+    if (line->count >= STEPS) {
+        for (int n = 1; n < line->count; n++) {
+            int64_t each = line->steps[n];
+            int to = n;
+            for (; to > 0 && line->steps[to - 1] > each; to--) line->steps[to] = line->steps[to - 1];
+            line->steps[to] = each;
+        }
+        line->usual = line->steps[STEPS / 2];
+        line->steps[0] = line->usual;
+        line->count = 1;
+    }
+    line->last += step;
+    return 1;
+}
+
+/* --- Lane ------------------------------------------------------------------------------------------------------ */
+
+/* What unpacking stands at. A picture is unpacked on a copy, so that one which is not ordinary has changed nothing. */
+typedef struct {
+    int is_h265, video_sid, audio_sid;
+    long long units, pes, private_bytes, pictures, sounds;
+    int last_was_pes, is_fresh, has_dts, has_sound;
+    int64_t rtp, last_pts, pts, dts;
+    timeline_t video;
+    int64_t sound_clock, sound_duration, window_bytes, window_start;
+    int has_window;
+    timeline_t sound;
+    int64_t offset, latest;
+    long long frames_left, bytes_left;
+    double kept_since, keep_s;
+} unpacking_t;
+
+typedef struct {
+    PyObject_HEAD
+    Room *room;
+    PyObject *fallback, *fell, *handed, *given, *run_type, *frame_type;
+    int number;
+    char is_armed, is_awake, tells, hands, notes, is_closed;
+    union name name;
+    int is_six, payload_type;
+    uint32_t ssrc, timestamp;
+    int has_timestamp;
+    uint16_t next;
+    long long passed; /* packets since it was armed */
+    long long packets, bytes, timestamps, frames, pictures; /* since they were last asked for */
+    double packet_at, frame_at, audio_at;
+    long long bytes_left, packets_left;
+    double kept_since, keep_s;
+    int64_t highest, sequence;
+    double transit, jitter;
+    int has_begun;
+    unpacking_t unpacking;
+    PyObject *video, *sound; /* the codecs */
+    size_t open_from; /* the first run that is not unpacked */
+    store_t kept;
+} Lane;
+
+static int lane_traverse(Lane *self, visitproc visit, void *arg) {
+    Py_VISIT(self->room);
+    Py_VISIT(self->fallback);
+    Py_VISIT(self->fell);
+    Py_VISIT(self->handed);
+    Py_VISIT(self->given);
+    Py_VISIT(self->run_type);
+    Py_VISIT(self->frame_type);
+    Py_VISIT(self->video);
+    Py_VISIT(self->sound);
+    return 0;
+}
+
+static int lane_clear(Lane *self) {
+    Py_CLEAR(self->room);
+    Py_CLEAR(self->fallback);
+    Py_CLEAR(self->fell);
+    Py_CLEAR(self->handed);
+    Py_CLEAR(self->given);
+    Py_CLEAR(self->run_type);
+    Py_CLEAR(self->frame_type);
+    Py_CLEAR(self->video);
+    Py_CLEAR(self->sound);
+    self->is_armed = 0;
+    return 0;
+}
+
+static void lane_dealloc(Lane *self) {
+    PyObject_GC_UnTrack(self);
+    lane_clear(self);
+    empty(&self->kept);
+    Py_TYPE(self)->tp_free((PyObject *)self);
+}
+
+static PyObject *lane_new(PyTypeObject *type, PyObject *args, PyObject *words) {
+    static char *names[] = {"room", "number", "fallback", "fell", "handed", "given", "run_type", "frame_type", NULL};
+    PyObject *room, *fallback, *fell, *handed, *given, *run_type, *frame_type;
+    int number;
+    if (!PyArg_ParseTupleAndKeywords(args, words, "O!iOOOOOO", names, &RoomType, &room, &number, &fallback, &fell,
+                                     &handed, &given, &run_type, &frame_type))
+        return NULL;
+    Lane *self = (Lane *)type->tp_alloc(type, 0);
+    if (!self) return NULL;
+    self->room = (Room *)Py_NewRef(room);
+    self->fallback = Py_NewRef(fallback);
+    self->fell = Py_NewRef(fell);
+    self->handed = Py_NewRef(handed);
+    self->given = Py_NewRef(given);
+    self->run_type = Py_NewRef(run_type);
+    self->frame_type = Py_NewRef(frame_type);
+    self->number = number;
+    return (PyObject *)self;
+}
+
+static int steps_of(PyObject *steps, timeline_t *line) {
+    Py_ssize_t count = PyList_Check(steps) ? PyList_GET_SIZE(steps) : -1;
+    if (count < 0 || count >= STEPS) {
+        PyErr_SetString(PyExc_ValueError, "no steps of a timeline");
+        return 0;
+    }
+    line->count = (int)count;
+    for (Py_ssize_t n = 0; n < count; n++) {
+        line->steps[n] = PyLong_AsLongLong(PyList_GET_ITEM(steps, n));
+        if (line->steps[n] == -1 && PyErr_Occurred()) return 0;
+    }
+    return 1;
+}
+
+static PyObject *steps_out(const timeline_t *line) {
+    PyObject *steps = PyList_New(line->count);
+    for (int n = 0; steps && n < line->count; n++) {
+        PyObject *step = PyLong_FromLongLong(line->steps[n]);
+        if (!step) Py_CLEAR(steps);
+        else PyList_SET_ITEM(steps, n, step);
+    }
+    return steps;
+}
+
+static int optional(PyObject *value, int64_t *into) {
+    if (value == Py_None) return 0;
+    *into = PyLong_AsLongLong(value);
+    return 1;
+}
+
+/* What unpacking stands at, as express.py lends it. */
+static int lend_unpacking(Lane *self, PyObject *lent) {
+    unpacking_t *to = &self->unpacking;
+    PyObject *video, *sound, *video_steps, *sound_steps, *dts, *window_start;
+    int tells;
+    memset(to, 0, sizeof *to);
+    if (!PyArg_ParseTuple(lent, "pOO(piiLp)(LLLO)(LLLO)(pLLLO)(LLLO)(LLLLdd)", &tells, &video, &sound, &to->is_h265,
+                          &to->video_sid, &to->audio_sid, &to->units, &to->is_fresh, &to->rtp, &to->last_pts, &to->pts,
+                          &dts, &to->video.usual, &to->video.last, &to->video.last_raw, &video_steps, &to->has_sound,
+                          &to->sound_clock, &to->sound_duration, &to->window_bytes, &window_start, &to->sound.usual,
+                          &to->sound.last, &to->sound.last_raw, &sound_steps, &to->offset, &to->latest,
+                          &to->frames_left, &to->bytes_left, &to->kept_since, &to->keep_s))
+        return 0;
+    if (!steps_of(video_steps, &to->video) || !steps_of(sound_steps, &to->sound)) return 0;
+    to->has_dts = optional(dts, &to->dts);
+    to->has_window = optional(window_start, &to->window_start);
+    if (PyErr_Occurred()) return 0;
+    to->last_was_pes = 1;
+    Py_XSETREF(self->video, Py_NewRef(video));
+    Py_XSETREF(self->sound, Py_NewRef(sound));
+    self->tells = (char)tells;
+    return 1;
+}
+
+static PyObject *lane_arm(Lane *self, PyObject *args) {
+    const char *name;
+    Py_ssize_t name_size;
+    int hands, notes, next;
+    PyObject *timestamp, *unpacking;
+    int64_t time = 0;
+    if (self->is_armed || self->is_closed) {
+        PyErr_SetString(PyExc_ValueError, "armed or closed");
+        return NULL;
+    }
+    if (!PyArg_ParseTuple(args, "(y#iIiO)(LLdd)(pLLddp)pO", &name, &name_size, &self->payload_type, &self->ssrc, &next,
+                          &timestamp, &self->bytes_left, &self->packets_left, &self->kept_since, &self->keep_s, &notes,
+                          &self->highest, &self->sequence, &self->transit, &self->jitter, &self->has_begun, &hands,
+                          &unpacking))
+        return NULL;
+    if (name_size != sizeof(struct sockaddr_in) && name_size != sizeof(struct sockaddr_in6)) {
+        PyErr_SetString(PyExc_ValueError, "no address");
+        return NULL;
+    }
+    memset(&self->name, 0, sizeof self->name);
+    memcpy(&self->name, name, (size_t)name_size);
+    self->is_six = name_size == sizeof(struct sockaddr_in6);
+    self->has_timestamp = optional(timestamp, &time);
+    if (PyErr_Occurred() || (unpacking != Py_None && !lend_unpacking(self, unpacking))) return NULL;
+    self->is_awake = unpacking != Py_None;
+    self->timestamp = (uint32_t)time;
+    self->next = (uint16_t)next;
+    self->hands = (char)hands;
+    self->notes = (char)notes;
+    self->passed = 0;
+    self->open_from = 0;
+    self->is_armed = 1;
+    Py_RETURN_NONE;
+}
+
+static PyObject *lane_counts(Lane *self, PyObject *none) {
+    (void)none;
+    PyObject *counts = Py_BuildValue("(LLLLLdddL)", self->packets, self->bytes, self->timestamps, self->frames,
+                                     self->pictures, self->packet_at, self->frame_at, self->audio_at,
+                                     self->unpacking.video.last);
+    if (counts) self->packets = self->bytes = self->timestamps = self->frames = self->pictures = 0;
+    return counts;
+}
+
+static PyObject *lane_settle(Lane *self, PyObject *none) {
+    (void)none;
+    if (!self->is_armed) {
+        PyErr_SetString(PyExc_ValueError, "not armed");
+        return NULL;
+    }
+    Stretch *stretch = PyObject_New(Stretch, &StretchType);
+    if (!stretch) return NULL;
+    stretch->kept = self->kept;
+    stretch->ssrc = self->ssrc;
+    stretch->payload_type = self->payload_type;
+    memset(&self->kept, 0, sizeof self->kept);
+    self->is_armed = 0;
+    const unpacking_t *from = &self->unpacking;
+    PyObject *unpacking = NULL;
+    size_t open = stretch->kept.run_count;
+    if (self->is_awake) {
+        open = self->open_from;
+        unpacking = Py_BuildValue(
+            "((LLLLLii)(LLLiL)(LLLN)(LLLiLLLLN)L)", from->units, from->pes, from->private_bytes, from->pictures,
+            from->sounds, from->last_was_pes, from->is_fresh, from->rtp, from->last_pts, from->pts, from->has_dts,
+            from->dts, from->video.usual, from->video.last, from->video.last_raw, steps_out(&from->video),
+            from->sound_clock, from->sound_duration, from->window_bytes, from->has_window, from->window_start,
+            from->sound.usual, from->sound.last, from->sound.last_raw, steps_out(&from->sound), from->latest);
+    } else {
+        unpacking = Py_NewRef(Py_None);
+    }
+    long long runs_bytes = 0, shots_bytes = 0;
+    for (size_t n = 0; n < stretch->kept.run_count; n++) runs_bytes += PyBytes_GET_SIZE(stretch->kept.runs[n].data);
+    for (size_t n = 0; n < stretch->kept.shot_count; n++) shots_bytes += stretch->kept.shots[n].bytes;
+    return Py_BuildValue("(N(nLLI)(nL)(LLdd)nN)", stretch, (Py_ssize_t)stretch->kept.run_count, runs_bytes, self->passed,
+                         self->timestamp, (Py_ssize_t)stretch->kept.shot_count, shots_bytes, self->highest,
+                         self->sequence, self->transit, self->jitter, (Py_ssize_t)open, unpacking);
+}
+
+/* --- pictures out of runs -------------------------------------------------------------------------------------- */
+
+/* The payloads of the runs that are not unpacked yet, as one. */
+typedef struct {
+    const run_t *runs;
+    size_t count, total, run, before; /* `run` begins behind `before` bytes */
+} view_t;
+
+static view_t view_of(const Lane *self) {
+    view_t view = {self->kept.runs + self->open_from, self->kept.run_count - self->open_from, 0, 0, 0};
+    for (size_t n = 0; n < view.count; n++) view.total += payload_bytes(&view.runs[n]);
+    return view;
+}
+
+/* The run that holds this byte. */
+static const run_t *seek(view_t *view, size_t at) {
+    if (at < view->before) view->run = view->before = 0;
+    while (at >= view->before + payload_bytes(&view->runs[view->run])) view->before += payload_bytes(&view->runs[view->run++]);
+    return &view->runs[view->run];
+}
+
+/* The piece that begins at this byte, as long as its run has bytes, and `most`. */
+static piece_t piece_at(view_t *view, size_t at, size_t most) {
+    const run_t *run = seek(view, at);
+    size_t inside = at - view->before, body = run->size - HEADER, left = payload_bytes(run) - inside;
+    size_t start = inside / body * run->size + HEADER + inside % body;
+    return (piece_t){run->data, run->size, (uint32_t)start, (uint32_t)(left < most ? left : most)};
+}
+
+static int look(view_t *view, size_t at, unsigned char *into, size_t count) {
+    if (at + count > view->total) return 0;
+    while (count) {
+        piece_t piece = piece_at(view, at, count);
+        copy_piece(&piece, into);
+        into += piece.length;
+        at += piece.length;
+        count -= piece.length;
+    }
+    return 1;
+}
+
+/* Adds the payload of one PES to the last shot. -1 without memory. */
+static int add_pieces(Lane *self, view_t *view, size_t at, size_t count) {
+    store_t *kept = &self->kept;
+    shot_t *shot = &kept->shots[kept->shot_count - 1];
+    shot->bytes += (uint32_t)count;
+    while (count) {
+        if (!grow((void **)&kept->pieces, &kept->piece_room, kept->piece_count + 1, sizeof *kept->pieces)) return -1;
+        piece_t piece = piece_at(view, at, count);
+        Py_INCREF(piece.data);
+        kept->pieces[kept->piece_count++] = piece;
+        shot->pieces++;
+        at += piece.length;
+        count -= piece.length;
+    }
+    return 1;
+}
+
+static int add_shot(Lane *self, int is_video) {
+    store_t *kept = &self->kept;
+    if (!grow((void **)&kept->shots, &kept->shot_room, kept->shot_count + 1, sizeof *kept->shots)) return -1;
+    kept->shots[kept->shot_count++] = (shot_t){0, 0, kept->piece_count, 0, 0, is_video};
+    return 1;
+}
+
+/* Leaves out what was added since. */
+static void drop_shots(store_t *kept, size_t shots, size_t pieces) {
+    while (kept->piece_count > pieces) Py_DECREF(kept->pieces[--kept->piece_count].data);
+    kept->shot_count = shots;
+}
+
+static int64_t time_at(const unsigned char *at) {
+    return (int64_t)(at[0] & 0x0E) << 29 | (int64_t)at[1] << 22 | (int64_t)(at[2] & 0xFE) << 14 | at[3] << 7 | at[4] >> 1;
+}
+
+static int is_start(const unsigned char *at) { return !at[0] && !at[1] && at[2] == 1; }
+
+/* Whether an access unit that begins so is an ordinary one, no key and without parameter sets (media/pictures.py). */
+static int is_ordinary(const unsigned char *head, size_t size, int is_h265) {
+    size_t nal = size > 3 && is_start(head) ? 3 : 4;
+    if (size < nal + 3 || !is_start(head + nal - 3)) return 0;
+    for (size_t at = 0; at + 5 <= size && at < 32; at++) { /* the other codec's parameter sets in front: it changes */
+        if (!is_start(head + at) || at + 4 > 32) continue;
+        unsigned char first = head[at + 3];
+        if (is_h265 ? first == 0x67 || first == 0x27 || first == 0x47 : first == 0x40 && at + 5 <= 32 && head[at + 4] == 1)
+            return 0;
+    }
+    int is_first = 1;
+    for (size_t at = nal - 3; at + 6 <= size; at++) {
+        if (!is_start(head + at)) continue;
+        const unsigned char *unit = head + at + 3;
+        int kind = is_h265 ? unit[0] >> 1 & 0x3F : unit[0] & 0x1F;
+        if (is_h265 ? kind <= 31 : kind >= 1 && kind <= 5) {
+            if (is_h265 ? kind >= 16 && kind <= 21 : kind == 5) return 0;
+            if (!is_first) return 1;
+            return is_h265 ? unit[2] >> 7 : (kind == 1 || kind == 2) && unit[1] >> 7;
+        }
+        if (is_h265 ? kind >= 32 && kind <= 34 : kind == 7 || kind == 8) return 0;
+        if (is_first) { /* a delimiter or SEI, which only stand before a picture */
+            if (is_h265 ? kind != 35 && kind != 39 : kind != 6 && kind != 9) return 0;
+            is_first = 0;
+        }
+        at += 2;
+    }
+    return 0;
+}
+
+/* A run of G.711, as media/sound.py takes it. 0 when it must be looked at there. */
+static int take_sound(Lane *self, unpacking_t *to, view_t *view, size_t at, size_t size, int64_t pts) {
+    unsigned char data[2048];
+    if (!to->has_sound || size > sizeof data || !look(view, at, data, size)) return 0;
+    if (size > 1 && data[0] == 0xFF && (data[1] & 0xF0) == 0xF0) return 0; /* perhaps ADTS */
+    if (memmem(data, size, "\0\0\1\xba", 4)) return 0;
+    int64_t time = to->sound_clock = unwrapped(to->sound_clock, pts, 33);
+    if (!to->has_window) {
+        to->has_window = 1;
+        to->window_start = time;
+        to->window_bytes = 0;
+    } else if (to->window_bytes >= WINDOW_BYTES) {
+        double ratio = (double)(time - to->window_start) / (double)to->window_bytes;
+        if (0.8 <= ratio && ratio <= 1.2) return 0; /* it counts in samples */
+        to->window_start = time;
+        to->window_bytes = 0;
+    }
+    to->window_bytes += (int64_t)size;
+    if (to->sound_duration) to->sound.usual = to->sound_duration;
+    to->sound_duration = (int64_t)size * 45 / 4;
+    if (!place(&to->sound, time)) return 0;
+    to->is_fresh = 1;
+    to->sounds++;
+    if (add_shot(self, 0) < 0 || add_pieces(self, view, at, size) < 0) return -1;
+    shot_t *shot = &self->kept.shots[self->kept.shot_count - 1];
+    shot->pts = shot->dts = to->sound.last + to->offset;
+    if (shot->dts > to->latest) to->latest = shot->dts;
+    return 1;
+}
+
+/* When the picture plays (media/pictures.py `_place`); 0 when that needs thought. */
+static int place_picture(unpacking_t *to, shot_t *shot, int64_t pts, int64_t dts, int has_dts, uint32_t rtp) {
+    to->rtp = unwrapped(to->rtp, rtp, 32);
+    if (pts == to->last_pts) return 0;
+    to->last_pts = pts;
+    to->pts = unwrapped(to->pts, pts, 33);
+    int64_t lead = 0;
+    if (has_dts) {
+        to->dts = to->has_dts ? unwrapped(to->dts, dts, 33) : dts;
+        to->has_dts = 1;
+        lead = to->pts - to->dts;
+        if (lead > GAP_LIMIT || lead < -GAP_LIMIT) return 0;
+    }
+    if (!place(&to->video, to->pts - lead)) return 0;
+    shot->dts = to->video.last + to->offset;
+    shot->pts = shot->dts + (lead > 0 ? lead : 0);
+    if (shot->dts > to->latest) to->latest = shot->dts;
+    return 1;
+}
+
+/* The runs that are open, up to the last one's marker, as media/ps/demux.py reads them. 1 when all is unpacked, 0 when
+   it must be read there, -1 with an exception. Changes `to` in any case, and adds shots. */
+static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
+    view_t view = view_of(self);
+    unsigned char head[HEAD];
+    size_t at = 0, video_shot = 0;
+    int64_t pts = 0, dts = 0;
+    int has_video = 0, has_dts = 0, closed = 0;
+    store_t *kept = &self->kept;
+    while (at < view.total) {
+        if (!look(&view, at, head, 6) || !is_start(head)) return 0;
+        int sid = head[3];
+        if (sid == 0xBA) {
+            if (!look(&view, at, head, 14) || (head[4] & 0xC0) != 0x40) return 0;
+            at += 14 + (head[13] & 7);
+            to->last_was_pes = 0;
+            if (at > view.total) return 0;
+            continue;
+        }
+        size_t length = (size_t)head[4] << 8 | head[5], end = at + 6 + length;
+        if (!length || end > view.total) return 0;
+        if (sid >= 0xBD && sid <= 0xBF) {
+            to->private_bytes += (long long)length;
+            to->last_was_pes = 0;
+            at = end;
+            continue;
+        }
+        int is_video = sid == to->video_sid;
+        if ((!is_video && sid != to->audio_sid) || length < 3 || !look(&view, at, head, 9)) return 0;
+        size_t fields = head[8], body = at + 9 + fields;
+        if ((head[6] & 0xC0) != 0x80 || body >= end) return 0;
+        int has_pts = head[7] & 0x80 && fields >= 5, has_its_dts = has_pts && head[7] & 0x40 && fields >= 10;
+        if (has_pts && !look(&view, at, head, has_its_dts ? 19 : 14)) return 0;
+        int64_t its_pts = has_pts ? time_at(head + 9) : 0, its_dts = has_its_dts ? time_at(head + 14) : 0;
+        to->pes++;
+        to->last_was_pes = 1;
+        if (!is_video) {
+            int done = has_pts ? take_sound(self, to, &view, body, end - body, its_pts) : 0;
+            if (done <= 0) return done;
+            closed = has_video; /* its pieces lie before the sound's: no more may come */
+            at = end;
+            continue;
+        }
+        size_t some = end - body < HEAD ? end - body : HEAD;
+        if (closed || !look(&view, body, head, some)) return 0;
+        if (!has_video) {
+            if (!has_pts || !is_ordinary(head, some, to->is_h265)) return 0;
+            pts = its_pts;
+            dts = its_dts;
+            has_dts = has_its_dts;
+            has_video = 1;
+            video_shot = kept->shot_count;
+            if (add_shot(self, 1) < 0) return -1;
+        } else if ((has_pts && its_pts != pts) || some < 4 || is_start(head) || is_start(head + 1)) {
+            return 0;
+        }
+        if (add_pieces(self, &view, body, end - body) < 0) return -1;
+        at = end;
+    }
+    if (!has_video) return 1;
+    to->units++;
+    to->pictures++;
+    if (!(to->units & CLOSELY)) return 0; /* now and then it is looked at whether one is several */
+    if (!place_picture(to, &kept->shots[video_shot], pts, dts, has_dts, rtp)) return 0;
+    if (to->has_sound) {
+        int64_t apart = to->sound.last - to->video.last;
+        if (to->is_fresh && (apart > APART || apart < -APART)) return 0;
+        to->is_fresh = 0;
+    }
+    /* What the demultiplexer gives out at the marker is the picture, behind the sound. */
+    shot_t picture = kept->shots[video_shot];
+    size_t behind = kept->shot_count - video_shot - 1;
+    memmove(&kept->shots[video_shot], &kept->shots[video_shot + 1], behind * sizeof(shot_t));
+    kept->shots[kept->shot_count - 1] = picture;
+    return 1;
+}
+
+/* --- runs out of datagrams ------------------------------------------------------------------------------------- */
+
+static uint32_t word(const unsigned char *at) {
+    return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+static int is_same_name(const union name *one, const union name *other, int is_six) {
+    if (!is_six) return !memcmp(&one->four, &other->four, 8);
+    return one->six.sin6_family == other->six.sin6_family && one->six.sin6_port == other->six.sin6_port &&
+           !memcmp(&one->six.sin6_addr, &other->six.sin6_addr, 16) && one->six.sin6_scope_id == other->six.sin6_scope_id;
+}
+
+static int begins_pack(const packet_t *packet) {
+    return packet->length >= HEADER + 4 && !memcmp(packet->at + HEADER, "\0\0\1\xba", 4);
+}
+
+/* Whether the pack that begins this payload is no key frame's, as media/ps/pack.py says. 0 where it may be one. */
+static int is_plain_pack(const unsigned char *head, size_t size) {
+    if (size < 14 || (head[4] & 0xC0) != 0x40) return 0;
+    size_t at = 14 + (head[13] & 7);
+    while (at + 9 <= size && is_start(head + at)) {
+        int sid = head[at + 3];
+        if (sid >= 0xE0 && sid <= 0xEF) {
+            for (size_t nal = at + 9 + head[at + 8]; nal + 5 <= size; nal++) {
+                if (!is_start(head + nal)) continue;
+                unsigned char first = head[nal + 3], second = head[nal + 4];
+                if (first & 1) {
+                    if ((first & 0x1F) == 5 || (first & 0x1F) == 7) return 0;
+                    if ((first & 0x1F) == 1) return 1;
+                } else if (second == 1 && ((first >= 32 && first <= 42) || (first >= 64 && first <= 68))) {
+                    return 0;
+                } else if (second >= 1 && second <= 7 && first <= 18 && first != 6) {
+                    return 1;
+                }
+                nal += 2;
+            }
+            return 1;
+        }
+        if (!((sid >= 0xBD && sid <= 0xBF) || (sid >= 0xC0 && sid <= 0xDF))) return 0;
+        at += 6 + ((size_t)head[at + 4] << 8 | head[at + 5]);
+    }
+    return 1;
+}
+
+static void note_time(Lane *self, uint16_t sequence, double now) {
+    self->sequence = unwrapped(self->sequence, sequence, 16);
+    if (self->sequence > self->highest) self->highest = self->sequence;
+    double transit = now * CLOCK_HZ - (double)self->timestamp, difference = fabs(transit - self->transit);
+    if (self->has_begun && difference < CLOCK_HZ) self->jitter += (difference - self->jitter) / 16;
+    self->transit = transit;
+    self->has_begun = 1;
+}
+
+/* Calls back; 0 when that took the lane's state back, -1 with an exception. */
+static int told(Lane *self, PyObject *whom, PyObject *what, PyObject *now) {
+    if (!what) return -1;
+    PyObject *done = PyObject_CallFunctionObjArgs(whom, what, now, NULL);
+    Py_DECREF(what);
+    Py_XDECREF(done);
+    return done ? self->is_armed : -1;
+}
+
+/* Unpacks what is open. 1 when it was ordinary, 0 when not, -1 with an exception. */
+static int unpack(Lane *self, double at, PyObject *now) {
+    store_t *kept = &self->kept;
+    size_t shots = kept->shot_count, pieces = kept->piece_count;
+    unpacking_t to = self->unpacking;
+    int done = read_program(self, &to, self->timestamp);
+    if (done > 0 && !self->tells) {
+        to.frames_left -= (long long)(kept->shot_count - shots);
+        for (size_t n = shots; n < kept->shot_count; n++) to.bytes_left -= kept->shots[n].bytes;
+        if (to.frames_left < 0 || to.bytes_left < 0 || at - to.kept_since > to.keep_s) done = 0;
+    }
+    if (done <= 0) {
+        drop_shots(kept, shots, pieces);
+        if (done < 0) PyErr_NoMemory();
+        return done;
+    }
+    int has_picture = to.pictures > self->unpacking.pictures;
+    if (has_picture) self->frame_at = at;
+    if (to.sounds > self->unpacking.sounds) self->audio_at = at;
+    self->unpacking = to;
+    self->open_from = kept->run_count;
+    if (!self->tells) {
+        self->frames += (long long)(kept->shot_count - shots);
+        self->pictures += has_picture;
+        return 1;
+    }
+    PyObject *frames = PyList_New(0);
+    for (size_t n = shots; frames && n < kept->shot_count; n++) {
+        const shot_t *shot = &kept->shots[n];
+        PyObject *frame = made_frame(self->frame_type, shot->is_video ? self->video : self->sound, kept, shot);
+        if (!frame || PyList_Append(frames, frame) < 0) Py_CLEAR(frames);
+        Py_XDECREF(frame);
+    }
+    drop_shots(kept, shots, pieces);
+    return told(self, self->given, frames, now);
+}
+
+/* The run that the packets begin with, kept and unpacked; `done` counts on. 0 when what is there now is not ordinary. */
+static int take_run(Lane *self, Room *room, size_t *done, double at, PyObject *now) {
+    const packet_t *packets = room->packets + *done;
+    size_t left = room->packet_count - *done, count = 1, bytes = packets->length;
+    const unsigned char *head = packets->at;
+    if (bytes <= HEADER || bytes > SIZE_LIMIT || !is_same_name(&room->names[packets->slot], &self->name, self->is_six))
+        return 0;
+    if (head[0] != 0x80 || (head[1] & 0x7F) != self->payload_type || (head[1] >= 192 && head[1] <= 223) ||
+        word(head + 8) != self->ssrc || (head[2] << 8 | head[3]) != self->next)
+        return 0;
+    int is_new = !self->has_timestamp || word(head + 4) != self->timestamp, marker = head[1] >> 7;
+    store_t *kept = &self->kept;
+    if (self->is_awake && is_new && kept->run_count > self->open_from) return 0;
+    for (; !marker && count < left && count < COUNT_LIMIT; count++) {
+        const packet_t *packet = &packets[count];
+        const unsigned char *its = packet->at;
+        if (packet->length > packets->length || packet->length <= HEADER || its[0] != 0x80 ||
+            (its[1] & 0x7F) != self->payload_type || (its[1] >= 192 && its[1] <= 223) || memcmp(its + 4, head + 4, 8) ||
+            (its[2] << 8 | its[3]) != (uint16_t)(self->next + count) || begins_pack(packet) ||
+            !is_same_name(&room->names[packet->slot], &self->name, self->is_six))
+            break;
+        bytes += packet->length;
+        marker = its[1] >> 7;
+        if (packet->length < packets->length) {
+            count++;
+            break;
+        }
+    }
+    if (begins_pack(packets) && !is_plain_pack(head + HEADER, packets->length - HEADER)) return 0;
+    if ((long long)bytes > self->bytes_left || (long long)count > self->packets_left || at - self->kept_since > self->keep_s)
+        return 0;
+    PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes);
+    if (!data || !grow((void **)&kept->runs, &kept->run_room, kept->run_count + 1, sizeof *kept->runs)) {
+        Py_XDECREF(data);
+        PyErr_NoMemory();
+        return -1;
+    }
+    unsigned char *into = (unsigned char *)PyBytes_AS_STRING(data);
+    for (size_t n = 0; n < count; n++) {
+        memcpy(into, packets[n].at, packets[n].length);
+        into += packets[n].length;
+    }
+    run_t *run = &kept->runs[kept->run_count++];
+    *run = (run_t){data, packets->length, (uint32_t)count, word(head + 4), self->next, (uint8_t)marker};
+    self->packets += (long long)count;
+    self->passed += (long long)count;
+    self->bytes += (long long)bytes;
+    self->bytes_left -= (long long)bytes;
+    self->packets_left -= (long long)count;
+    self->packet_at = at;
+    if (is_new) {
+        self->timestamp = run->timestamp;
+        self->has_timestamp = 1;
+        self->timestamps++;
+        if (self->notes) note_time(self, self->next, at);
+    }
+    self->next = (uint16_t)(self->next + count);
+    *done += count;
+    if (self->hands) {
+        int went = told(self, self->handed, made_run(self->run_type, run, self->ssrc, self->payload_type), now);
+        if (went <= 0) return went;
+    }
+    if (!self->is_awake) {
+        self->frame_at = at;
+        return 1;
+    }
+    if (marker) return unpack(self, at, now);
+    return kept->run_count - self->open_from < OPEN_LIMIT;
+}
+
+/* The packets that are left, as they came: neighbours of one sender and one size together, and who sent them (None for
+   the one whom the lane knows). */
+static PyObject *pieces_from(Lane *self, Room *room, size_t done) {
+    PyObject *pieces = PyList_New(0);
+    while (pieces && done < room->packet_count) {
+        const packet_t *first = &room->packets[done];
+        const union name *name = &room->names[first->slot];
+        size_t count = 1, bytes = first->length;
+        for (; bytes && done + count < room->packet_count; count++) {
+            const packet_t *packet = &room->packets[done + count];
+            if (!packet->length || packet->length > first->length || packet[-1].length < first->length ||
+                (packet->slot != first->slot && !is_same_name(name, &room->names[packet->slot], self->is_six)))
+                break;
+            bytes += packet->length;
+        }
+        PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes), *piece = NULL;
+        if (data) {
+            unsigned char *into = (unsigned char *)PyBytes_AS_STRING(data);
+            for (size_t n = 0; n < count; n++) {
+                memcpy(into, first[n].at, first[n].length);
+                into += first[n].length;
+            }
+            if (is_same_name(name, &self->name, self->is_six))
+                piece = Py_BuildValue("(NIO)", data, first->length, Py_None);
+            else
+                piece = Py_BuildValue("(NIy#)", data, first->length, (const char *)name,
+                                      (Py_ssize_t)room->heads[first->slot].msg_hdr.msg_namelen);
+        }
+        if (!piece || PyList_Append(pieces, piece) < 0) Py_CLEAR(pieces);
+        Py_XDECREF(piece);
+        done += count;
+    }
+    return pieces;
+}
+
+static PyObject *lane_serve(Lane *self, PyObject *now) {
+    Room *room = self->room;
+    if (!room) Py_RETURN_NONE;
+    if (!self->is_armed || room->is_taken) return PyObject_CallOneArg(self->fallback, now);
+    double at = PyFloat_AsDouble(now);
+    if (at == -1.0 && PyErr_Occurred()) return NULL;
+    long long total = 0;
+    int went = 1;
+    Py_INCREF(self);
+    Py_INCREF(room);
+    room->is_taken = 1;
+    for (int scoops = 0; scoops < SCOOPS && self->is_armed && !self->is_closed; scoops++) {
+        int got = scoop(room, self->number);
+        size_t done = 0;
+        for (size_t n = 0; n < room->packet_count; n++) total += room->packets[n].length;
+        while (done < room->packet_count && went > 0) went = take_run(self, room, &done, at, now);
+        if (!went) went = told(self, self->fell, pieces_from(self, room, done), now) < 0 ? -1 : 1;
+        if (went < 0 || got < SLOTS) break;
+    }
+    room->is_taken = 0;
+    Py_DECREF(room);
+    Py_DECREF(self);
+    return went < 0 ? NULL : PyLong_FromLongLong(total);
+}
+
+static PyObject *lane_close(Lane *self, PyObject *none) {
+    (void)none;
+    self->is_closed = 1;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef lane_methods[] = {
+    {"serve", (PyCFunction)lane_serve, METH_O, "serve(now): take what waits; how many bytes it was."},
+    {"arm", (PyCFunction)lane_arm, METH_VARARGS, "arm(whose, keep, reception, hands, unpacking): take over."},
+    {"counts", (PyCFunction)lane_counts, METH_NOARGS, "What was counted since it was last asked for."},
+    {"settle", (PyCFunction)lane_settle, METH_NOARGS, "Give back what was lent, and what was kept."},
+    {"close", (PyCFunction)lane_close, METH_NOARGS, "The socket is about to be closed: read no more."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyMemberDef lane_members[] = {
+    {"is_armed", T_BOOL, offsetof(Lane, is_armed), READONLY, "Whether it goes by itself."},
+    {"packet_at", T_DOUBLE, offsetof(Lane, packet_at), READONLY, "When the last packet came."},
+    {NULL, 0, 0, 0, NULL},
+};
+
+static PyTypeObject LaneType = {
+    PyVarObject_HEAD_INIT(NULL, 0).tp_name = "lianwang_lane.Lane",
+    .tp_doc = "The ordinary packets of one stream.",
+    .tp_basicsize = sizeof(Lane),
+    .tp_flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC,
+    .tp_new = lane_new,
+    .tp_dealloc = (destructor)lane_dealloc,
+    .tp_traverse = (traverseproc)lane_traverse,
+    .tp_clear = (inquiry)lane_clear,
+    .tp_methods = lane_methods,
+    .tp_members = lane_members,
+};
+
+static struct PyModuleDef module = {
+    PyModuleDef_HEAD_INIT, "lianwang_lane", "The ordinary way of packets, in C (media/native/lane.c).", -1, NULL,
+    NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit_lianwang_lane(void) {
+    PyObject *made = PyModule_Create(&module);
+    if (!made || PyModule_AddType(made, &RoomType) < 0 || PyModule_AddType(made, &LaneType) < 0 ||
+        PyModule_AddType(made, &StretchType) < 0) {
+        Py_XDECREF(made);
+        return NULL;
+    }
+    return made;
+}

@@ -1,0 +1,364 @@
+"""The lane in C and the Python way on the same datagrams, to find where they part.
+
+    python -m tests.media.lanes [--seed 1] [--cases 40]
+
+Each case is a camera by its own dice: ordinary for a while, then with all that happens on a network and in a house. Two
+inlets hear it, one with a lane and one without, and have to say the same of it whenever they are asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from media.fanout import Fanout, KeepLimits
+from media.frame import Codec, Frame
+from media.inlets.express import lanes
+from media.inlets.rtp_receiver import RtpReceiver
+from media.inlets.scoop import Room, best_scoop
+from media.inlets.session import Patience, Session
+from media.inlets.udp import WideDoor
+from media.passage import Passage
+from media.plane import Aim, Transport
+from media.ports import bind_udp
+from media.ps.demux import Demuxer
+from media.ps.mux import Muxer
+from media.rtp import Packetiser
+from media.run import Run
+
+SSRC = 200000001
+RECORDINGS = Path(__file__).parent.parent / "recordings"
+SPS = bytes.fromhex("6742c01fda014016e840000003004000000ca3c60ca8")
+PPS = bytes.fromhex("68ce0fc8")
+KEY = b"\0\0\0\1" + SPS + b"\0\0\0\1" + PPS
+LANES: Any = lanes()  # an extension without types
+
+
+class HandRounds:
+    """As much of `Rounds` as a door needs; what it serves is served by hand."""
+
+    def __init__(self, has_lanes: bool) -> None:
+        self.scoop = best_scoop(Room())
+        self.served: Callable[[float], int] = int
+        self._room = LANES.Room() if has_lanes else None
+
+    def add(self, number: int, serve: Callable[[float], int]) -> None:
+        self.served = serve
+
+    def remove(self, number: int) -> None:
+        pass
+
+    def lane(self, express: Any, number: int, fallback: Callable[[float], int]) -> Callable[[float], int]:
+        if self._room is None:
+            return fallback
+        serve: Callable[[float], int] = express.lane(LANES, self._room, number, fallback).serve
+        return serve
+
+
+class Taker:
+    """A sender, as far as a passage knows one."""
+
+    is_congested = False
+
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+
+    def take(self, run: Run, is_key: bool, now: float) -> None:
+        self.got += run.packets()
+
+    def rejoin(self) -> None:
+        self.got.append(b"rejoin")
+
+
+class Side:
+    """One inlet, and all that may be said of it."""
+
+    def __init__(self, has_lane: bool, transport: Transport) -> None:
+        self.now = 1000.0
+        self.rounds: Any = HandRounds(has_lane)
+        self.followed: list[object] = []
+        self.is_followed = False
+        self.taker = Taker()
+        self.events: list[str] = []
+        fanout = Fanout(KeepLimits(60, 1 << 20, 5.0, 0.0), lambda video, audio: self.session.tracks_ready(video, audio))
+        self.passage = Passage(keep_bytes=1 << 20, keep_s=5.0)
+        self.receiver = RtpReceiver(
+            SSRC, transport, window=16, hold_s=0.2, on_frame=self.frame_came, passage=self.passage
+        )
+        patience = Patience(1e9, 1e9, 1e9, 1e9, 1.0, 1, 1.0)
+        self.session = Session(
+            "it", self.receiver, fanout, self.passage, patience, self.told, lambda: self.now, self.rounds
+        )
+        self.session.is_recorded = lambda: self.is_followed
+        self.opened = bind_udp("127.0.0.1", 0, 1 << 20)
+        self.door = WideDoor(self.opened, self.rounds, self.receiver.take, self.session.express)
+        self.address = self.opened.getsockname()
+        self.session.aim(Aim())
+
+    def told(self, event: object) -> None:
+        self.events.append(type(event).__name__)
+
+    def frame_came(self, frame: Frame, now: float) -> None:
+        self.session.frame_came(frame, now)
+        if self.is_followed:
+            self.followed.append(said(frame))
+
+    def serve(self) -> None:
+        while self.rounds.served(self.now):
+            pass
+
+    def report(self) -> list[object]:
+        """Everything there is to say, without disturbing more than it must."""
+        receiver, session = self.receiver, self.session
+        counted = session.statistics(self.now)
+        witness = receiver.witness
+        return [
+            repr(counted),
+            (witness.not_rtp, witness.strangers, list(witness._sources), list(witness._ssrcs)),
+            (receiver.packet_at, receiver.frame_at, receiver.refused, receiver.need_key, receiver.is_awake),
+            repr(receiver._unpacker.tally),
+            (receiver.reports._highest, receiver.reports.jitter, receiver.lock.heard_at),
+            (session.gauge._pictures, session.gauge._unseen, session.gauge._since_key, session.gauge.leg_90k),
+            [said(frame) for frame in session.fanout.kept],
+            [packet for run in self.passage.kept for packet in run.packets()],
+            (self.passage.foreign, self.passage.overflows, str(self.passage.carry)),
+            self.taker.got,
+            self.followed,
+            self.events,
+        ]
+
+
+def said(frame: Frame) -> object:
+    return str(frame.codec), frame.data, frame.pts_90k, frame.dts_90k, frame.key
+
+
+# --- what cameras send -------------------------------------------------------------------------------------------
+
+
+def recorded(name: str) -> list[Frame]:
+    data, demuxer = (RECORDINGS / name).read_bytes(), Demuxer()
+    found = [each for at in range(0, len(data), 1400) for each in demuxer.feed(data[at : at + 1400])]
+    return [each for each in found + demuxer.flush() if each.codec.is_video]
+
+
+def pictures(dice: random.Random) -> Iterator[tuple[Codec, bytes, bool]]:
+    """Without end, most of them ordinary."""
+    kind = dice.randrange(6)
+    if kind < 2:
+        found = recorded(("ffmpeg_h265.vob", "ffmpeg_h264.vob")[kind])
+        while True:
+            for each in found:
+                yield each.codec, each.data, each.key
+    gop = dice.choice((8, 25, 50))
+    noise = bytes(dice.randrange(1, 256) for _ in range(5000))
+    heads = (b"\0\0\0\1", b"\0\0\1", b"\0\0\0\1\x09\xf0\0\0\0\1", b"\0\0\0\1\x06\x05\x04abcd\x80\0\0\0\1")
+    head = dice.choice(heads)
+    number = 0
+    while True:
+        size = dice.choice((3, 40, 1300, 2000, dice.randrange(5000)))
+        body = noise[:size] * (40 if dice.random() < 0.02 else 1)
+        if number % gop == 0:
+            yield Codec.H264, KEY + b"\0\0\0\1\x65\x88\x84" + body, True
+        else:
+            second = b"\0\0\1\x41\x20" + body if dice.random() < 0.02 else b""
+            odd = b"\0\0\1\x41\x9a" + body if dice.random() < 0.003 else b""
+            yield (
+                Codec.H264,
+                (dice.choice(heads) if dice.random() < 0.01 else head) + b"\x41\x9a" + body + second + odd,
+                False,
+            )
+        number += 1
+
+
+class Camera:
+    """Packets of one picture at a time."""
+
+    def __init__(self, dice: random.Random) -> None:
+        self.dice = dice
+        self._pictures = pictures(dice)
+        self._limit = dice.choice((200, 900, 1400, 1400, 1460, 1500))
+        self._packetiser = Packetiser(SSRC, 96, payload_limit=self._limit, sequence=dice.choice((0, 65000)))
+        self._sound = dice.choice((None, Codec.G711A, Codec.G711A, Codec.G711U, Codec.AAC))
+        self._at = dice.choice((900_000, (1 << 33) - 200_000, (1 << 32) - 200_000))
+        self._is_apart = dice.random() < 0.2
+        self._leads = dice.random() < 0.3
+        self._private = dice.random() < 0.2
+        self._muxer: Muxer | None = None
+
+    def picture(self) -> list[bytes]:
+        dice = self.dice
+        codec, data, is_key = next(self._pictures)
+        if self._muxer is None:
+            self._muxer = Muxer(codec, self._sound)
+        self._at += 3600 + (dice.randrange(-400, 400) if dice.random() < 0.3 else 0)
+        if dice.random() < 0.002:
+            self._at += dice.choice((-90_000, 60_000, 9_000_000))
+        shown = self._at + (dice.choice((0, 3600, 7200)) if self._leads else 0)
+        sounds = []
+        if self._sound is Codec.AAC:
+            sounds = [Frame(Codec.AAC, b"\xff\xf1\x6c\x40\x02\x7f\xfc" + bytes(12), self._at, self._at)]
+        elif self._sound is not None:
+            size = dice.choice((320, 320, 320, 160, 0)) if dice.random() < 0.1 else 320
+            fill = dice.choice((b"\xd5", b"\xff", b"\x00"))
+            sounds = [Frame(self._sound, fill * size, self._at, self._at)] if size else []
+        pack = self._muxer.pack(Frame(codec, data, shown, self._at, is_key), () if self._is_apart else sounds)
+        if self._private:
+            pack = pack[:14] + b"\0\0\1\xbd\0\x06\0\0\1\xba\1\2" + pack[14:]
+        packets = self._packetiser.packets(pack, self._at)
+        if self._is_apart:
+            for each in sounds:
+                packets += self._packetiser.packets(self._muxer.pack(each), self._at)
+        return packets
+
+
+def trouble(dice: random.Random, packets: list[bytes]) -> list[bytes]:
+    """What becomes of the packets of a picture on a bad day."""
+    at = dice.randrange(len(packets))
+    packet = bytearray(packets[at])
+    match dice.randrange(16):
+        case 0:
+            del packets[at]
+        case 1 if len(packets) > 1:
+            other = dice.randrange(len(packets))
+            packets[at], packets[other] = packets[other], packets[at]
+        case 2:
+            packets.insert(at, packets[at])
+        case 3:
+            packet[dice.randrange(len(packet))] ^= 1 << dice.randrange(8)
+            packets[at] = bytes(packet)
+        case 4:
+            packet[1] ^= 0x80
+            packets[at] = bytes(packet)
+        case 5:
+            packet[0] |= 0x10
+            packets[at] = bytes(packet[:12]) + b"\0\0\0\1abcd" + bytes(packet[12:])
+        case 6:
+            packets.insert(at, b"")
+        case 7:
+            packets.insert(at, b"\x80\xc8\0\6" + bytes(24))
+        case 8:
+            packets.insert(at, dice.randbytes(dice.choice((1, 11, 12, 13, 60, 1500))))
+        case 9:
+            packets.insert(at, bytes(packet[:12]))
+        case 10:
+            packets.insert(at, bytes((0x80, 8)) + bytes(packet[2:40]))
+        case 11:
+            packets[at] = bytes(packet[: 12 + dice.randrange(len(packet) - 12 or 1)])
+        case 12:
+            packets[at] = bytes(packet[:4]) + dice.randbytes(4) + bytes(packet[8:])
+        case 13:
+            packets[at] = bytes(packet) + b"\0" * dice.randrange(60)
+        case 14:
+            for number, each in enumerate(packets):
+                packets[number] = each[:8] + b"\0\0\0\7" + each[12:]
+        case 15:
+            packets[at] = bytes(packet[:12]) + b"\0\0\1" + dice.choice((b"\xba", b"\xe0", b"\xbc")) + bytes(packet[16:])
+    return packets
+
+
+def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
+    """What people do, to both alike."""
+    what = dice.randrange(9)
+    for side in sides:
+        session = side.session
+        match what:
+            case 0:
+                side.is_followed = not side.is_followed
+                session.look()
+            case 1:
+                side.passage.leave(side.taker)
+            case 2:
+                side.passage.join(side.taker)
+            case 3:
+                side.receiver.sleep()
+                session.fanout.doze()
+                session.gauge.doze()
+            case 4:
+                session.look()
+            case 5:
+                side.now += 0.3
+                session.watch(side.now)
+                side.receiver.tick(side.now)
+            case 6:
+                session.seek()
+            case 7:
+                session.express.publish()
+            case 8:
+                assert session.fanout.kept is not None
+
+
+def story(number: int, dice: random.Random, ahead: list[bool]) -> str:
+    """One case; where the two part, in words. `ahead` hears of every picture whether the lane went by itself."""
+    sides = Side(True, Transport.UDP), Side(False, Transport.UDP)
+    camera = Camera(dice)
+    calm = dice.choice((0.0, 0.002, 0.02))
+    with (
+        sides[0].opened,
+        sides[1].opened,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
+    ):
+        waiting: list[bytes] = []
+        for picture in range(dice.choice((120, 200, 300))):
+            packets = camera.picture()
+            if picture > 45 and dice.random() < calm:
+                packets = trouble(dice, packets)
+            waiting += packets
+            split = dice.random() < 0.2
+            some = waiting[: dice.randrange(len(waiting) + 1)] if split else waiting
+            waiting = waiting[len(some) :] if split else []
+            from_whom = stranger if picture > 45 and dice.random() < calm / 4 else sending
+            step = 0.04 + dice.random() / 100
+            for at in range(0, len(some), 100):
+                for side in sides:
+                    for packet in some[at : at + 100]:
+                        from_whom.sendto(packet, side.address)
+                    side.serve()
+            for side in sides:
+                side.now += step
+            ahead.append(sides[0].session.express.is_ahead)
+            if picture > 45 and dice.random() < 0.03:
+                happening(dice, sides)
+            if picture % 6 == 0:
+                for side in sides:
+                    side.session.watch(side.now)
+                    side.receiver.tick(side.now)
+            if picture % 50 == 49 or dice.random() < 0.01:
+                ours, theirs = sides[0].report(), sides[1].report()
+                for part, (one, other) in enumerate(zip(ours, theirs, strict=True)):
+                    if one != other:
+                        return (
+                            f"case {number}, picture {picture}, part {part}:\n{cut(one)}\nand in Python\n{cut(other)}"
+                        )
+    return ""
+
+
+def cut(value: object) -> str:
+    words = repr(value)
+    return words if len(words) < 3000 else words[:1500] + " ... " + words[-1500:]
+
+
+async def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--cases", type=int, default=40)
+    asked.add_argument("--only", type=int)
+    arguments = asked.parse_args()
+    if LANES is None:
+        sys.exit("the lane is not built")
+    ahead: list[bool] = []
+    for number in range(arguments.cases) if arguments.only is None else (arguments.only,):
+        parted = story(number, random.Random(arguments.seed * 1_000_003 + number), ahead)
+        if parted:
+            sys.exit(parted)
+    print(f"the same of both, the lane ahead in {100 * sum(ahead) // len(ahead)} of 100 pictures")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
