@@ -18,6 +18,7 @@ from gb28181.manscdp.cruise import CruiseTrackListQuery, CruiseTrackQuery
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatusQuery
 from gb28181.manscdp.home_position import HomePositionQuery
+from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.position import PtzPositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
@@ -202,6 +203,11 @@ class Camera:
         await self._studio.close(goodbye=deregister)
         await self.speaker.close(deregister=deregister)
 
+    async def report_faults(self, *codes: str) -> None:
+        """Say at once that parts of it are broken, all others whole (GB/T 28181-2022 9.6.1)."""
+        own = self.settings.speaker.code
+        await self.speaker.tell(Keepalive(self.speaker.next_sn(), own, faulty=codes))
+
     def answer(self, asked: Manscdp) -> Sequence[Manscdp]:
         """What a device says to a query or a control (`Equipment`)."""
         match asked:
@@ -238,12 +244,12 @@ class Camera:
         return []
 
     def invite(self, incoming: Incoming) -> None:
-        """Take a call, live or of a recording it has, or refuse it: 400, 404, 486, 488 (`Equipment`)."""
+        """Take a call, live or of a recording it has, or refuse it: 404, 486, 488 (`Equipment`)."""
         try:
             offer = parse_offer(incoming.request.body)
         except ValueError as error:
             log.info("%s refuses an INVITE: %s", self.settings.speaker.code, error)
-            incoming.respond(400)
+            incoming.respond(488)
             return
         if offer.media == "audio":
             self.hearing.talk(incoming, offer)

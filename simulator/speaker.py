@@ -53,6 +53,8 @@ class SpeakerSettings:
     """"" is the code, as the standard says."""
     edition: Edition = Edition.V2022
     expires_s: int = 86400
+    drifts_1s_in_s: float | None = None
+    """After so long its clock is a second off; it asks to register anew before (2022 9.10), but never in an hour."""
     keepalive_s: float = 60.0
     keepalive_count: int = 3
     retry_s: float = 60.0
@@ -69,6 +71,13 @@ class SpeakerSettings:
             raise ValueError(f"SIP goes over udp or tcp, not {self.transport!r}")
         if self.keepalive_s <= 0 or self.keepalive_count < 1 or self.retry_s < 0:
             raise ValueError("keepalive_s must be above 0, keepalive_count at least 1, retry_s not below 0")
+
+    @property
+    def wanted_expires_s(self) -> int:
+        """What it asks for."""
+        if self.drifts_1s_in_s is None:
+            return self.expires_s
+        return max(3600, min(self.expires_s, int(self.drifts_1s_in_s)))
 
     @property
     def server_domain(self) -> str:
@@ -147,7 +156,7 @@ class Speaker:
         while True:
             settings = self.settings
             try:
-                granted_s = await self._register(settings.expires_s)
+                granted_s = await self._register(settings.wanted_expires_s)
                 reason = await self._stay(granted_s)
             except (RequestTimedOut, TransportLost, Refused, OSError) as error:
                 reason = str(error) or type(error).__name__
@@ -309,7 +318,7 @@ class Speaker:
             except TimeoutError:
                 pass
             if time.monotonic() >= refresh_at:
-                granted_s = await self._register(settings.expires_s)
+                granted_s = await self._register(settings.wanted_expires_s)
                 refresh_at = time.monotonic() + granted_s * random.uniform(0.5, 0.8)
                 continue
             try:

@@ -12,6 +12,7 @@ from gb28181.charset import charset_for
 from gb28181.manscdp.message import serialise as write
 from gb28181.manscdp.status import MediaStatus
 from gb28181.sdp import MediaFormat, Offer, answer_to, serialise
+from gb28181.subject import Subject
 from media.frame import Codec
 from simulator.faults import Faults
 from simulator.head import Head
@@ -119,9 +120,13 @@ class Studio:
             return
         dialog = incoming.accept(serialise(answer), "application/sdp", contact_user=channel)
         self.calls_taken += 1
-        call = StudioCall(dialog, sender, channel, offer)
+        call = StudioCall(dialog, sender, channel, offer, stream_of(incoming))
+        for older in [each for each in self.calls if call.stream and each.stream == call.stream]:
+            # The same stream is asked for anew: the old link goes (2022 9.2.1.1).
+            older.ended.set()
+            self._spawn(older.hang_up())
         self.calls.add(call)
-        ended = asyncio.Event()
+        ended = call.ended
         dialog.on_end = lambda _: ended.set()
         try:
             await sender.start()
@@ -232,10 +237,14 @@ class Studio:
 
 
 class StudioCall:
-    """A call in progress; `player` is there when a recording is played."""
+    """A call in progress; `player` is there when a recording is played. `stream` is what its Subject names."""
 
-    def __init__(self, dialog: Dialog, sender: Sender, channel: str, offer: Offer) -> None:
+    def __init__(
+        self, dialog: Dialog, sender: Sender, channel: str, offer: Offer, stream: tuple[str, str, str] | None = None
+    ) -> None:
         self.dialog = dialog
+        self.stream = stream
+        self.ended = asyncio.Event()
         self.sender = sender
         self.channel = channel
         self.offer = offer
@@ -267,6 +276,15 @@ class StudioCall:
     def _stop(self) -> None:
         if self.pump is not None:
             self.pump.remove(self.sender)
+
+
+def stream_of(incoming: Incoming) -> tuple[str, str, str] | None:
+    """Who asks for which stream: sender, its serial and the receiver; None without a Subject that can be read."""
+    try:
+        subject = Subject.parse(incoming.request.headers.get("Subject") or "")
+    except ValueError:
+        return None
+    return subject.sender, subject.sender_serial, subject.receiver
 
 
 def _own_ssrc(code: str, live: bool, serial: int) -> int:

@@ -15,6 +15,7 @@ import uvloop
 from hypothesis import settings
 
 from media import compiled
+from tests.conformance.page import Page
 
 # Before anybody imports them: the same tests hold the compiled form of the format modules.
 FORM = compiled.use() if "LIANWANG_COMPILED" in os.environ else None
@@ -49,6 +50,15 @@ NEEDS = {
 ON_BOTH_LOOPS = ("test_transport_", "test_stack", "test_below", "test_inlet_", "test_outlet_", "test_local_plane")
 
 _left_out: dict[str, int] = {}
+_page = Page()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--conformance-page", type=Path, help="write there which lines of the conformance list hold")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    _page.note(report)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], Any]]:
@@ -70,6 +80,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if FORM is not None:
         terminalreporter.write_line(f"format modules: {FORM}")
+    if len(_page):
+        terminalreporter.write_line(_page.summary)
+    written = terminalreporter.config.getoption("--conformance-page")
+    if written is not None:
+        _page.write(written)
     for name, count in sorted(_left_out.items()):
         terminalreporter.write_line(f"LEFT OUT: {count} tests that need {name}", red=STRICT, yellow=not STRICT)
 

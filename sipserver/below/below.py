@@ -37,6 +37,7 @@ from sipserver.below.following import Followed, Subject
 from sipserver.below.gate import Gate
 from sipserver.below.grievances import Grievances
 from sipserver.below.inbox import Inbox
+from sipserver.below.ntp import NtpClock
 from sipserver.below.onboarding import Onboarding
 from sipserver.below.reception import Reception
 from sipserver.below.redirect import Redirect, Server
@@ -95,6 +96,7 @@ class Below:
             directory, settings, clock=clock, wall_clock=wall_clock, came=self._onboarding.begin, went=self._went
         )
         twins = Twins(size=settings.unknown_sources)
+        self._ntp = NtpClock(settings.ntp_servers, every_s=settings.ntp_every_s, wall_clock=wall_clock)
         self.redirect = Redirect(
             [Server.parse(text) for text in settings.redirect_to], prefixes=settings.redirect_codes
         )
@@ -121,6 +123,7 @@ class Below:
             clock=clock,
             wall_clock=wall_clock,
             came_again=self._came_again,
+            date_clock=self._ntp.now,
             redirect=self.redirect,
             certificates=certificates,
         )
@@ -174,6 +177,7 @@ class Below:
         self._follow.start()
         self._onboarding.start()
         self._ticker = asyncio.create_task(self._tick_forever(), name="below-tick")
+        self._ntp.start()
         if self.redirect.servers:
             self._asker = asyncio.create_task(self._ask_servers_forever(), name="below-servers")
 
@@ -186,6 +190,7 @@ class Below:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         self._ticker = self._asker = None
+        await self._ntp.close()
         if self._unhear is not None:
             self._unhear()
             self._unhear = None
@@ -270,6 +275,8 @@ class Below:
             "turned_away": self._gate.turned_away,
             "followed": self._gate.followed,
             "moved": self._reception.moved,
+            "ntp": asdict(self._ntp.statistics()),
+            "sent_on": {"sent": self.redirect.sent, "kept": self.redirect.kept},
             "bindings": len(self._bindings),
             "inbox": self._inbox.statistics(),
             "onboarding": asdict(self._onboarding.statistics()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections.abc import Callable
 
 from gb28181.code import kind_of
@@ -60,6 +61,7 @@ class Reception:
         clock: Callable[[], float],
         wall_clock: Callable[[], float],
         came_again: Callable[[str], None] = lambda code: None,
+        date_clock: Callable[[], float] = time.time,
         redirect: Redirect | None = None,
         certificates: Certificates | None = None,
     ) -> None:
@@ -73,6 +75,7 @@ class Reception:
         self._clock = clock
         self._wall_clock = wall_clock
         self._came_again = came_again
+        self._date_clock = date_clock
         self._redirect = redirect
         self._registrar = Registrar(settings, key=os.urandom(32), noise=os.urandom, certificates=certificates)
         self._version: tuple[Field, ...] = (("X-GB-Ver", settings.edition),)
@@ -192,7 +195,7 @@ class Reception:
         headers += (("Expires", str(expires_s)), *self._version)
         dialect = dialect_for(device.dialect, device.manufacturer, request.user_agent[:SHOWN_AGENT])
         if self._settings.send_date and device.send_date and not dialect.reads_date_as_utc:
-            headers.append(("Date", date_header(self._wall_clock())))
+            headers.append(("Date", date_header(self._date_clock())))
         return headers
 
     def _bind(self, request: Request, path: Path, device: Device, expires_s: int) -> None:

@@ -88,6 +88,10 @@ class BelowSettings:
     """Longer wishes are granted this."""
     send_date: bool = True
     """Whether REGISTER's 200 carries our clock (3.6.7); each device has its own switch besides."""
+    ntp_servers: tuple[str, ...] = ()
+    """Time servers (HOST or HOST:PORT) by which that clock is held right; none leaves it to the operating system."""
+    ntp_every_s: float = 3600.0
+    """How often they are asked."""
     keepalive_interval_s: float = 60.0
     """How often a neighbour is to say that it lives; a device may have its own."""
     keepalive_count: int = 3
@@ -168,6 +172,8 @@ class BelowSettings:
             Server.parse(text)
         if self.redirect_ask_s < 1 or self.redirect_expires_s < 60:
             raise ValueError("redirect_ask_s must be at least 1, redirect_expires_s at least 60")
+        if self.ntp_every_s < 1:
+            raise ValueError("ntp_every_s must be at least 1")
         if self.note_window_s <= 0:
             raise ValueError("note_window_s must be above 0")
         if self.lock_after < 1 or self.lock_source_after < self.lock_after:

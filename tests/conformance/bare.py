@@ -42,6 +42,7 @@ class Platform:
         self.registers: list[Any] = []
         self.heard: asyncio.Queue[Any] = asyncio.Queue()
         self.refuse_keepalives = False
+        self.granted_s = 3600
 
     def take(self, incoming: Incoming) -> None:
         request = incoming.request
@@ -69,7 +70,7 @@ class Platform:
         elif Credentials.parse(credentials).is_right(PASSWORD, "REGISTER"):
             self.path = incoming.path
             self._registrations += bool(incoming.request.expires)
-            incoming.respond(200, headers=[("Expires", "3600"), ("Date", "2024-05-06T07:08:09.123")])
+            incoming.respond(200, headers=[("Expires", str(self.granted_s)), ("Date", "2024-05-06T07:08:09.123")])
         else:
             incoming.respond(403)
 
