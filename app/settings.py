@@ -12,6 +12,7 @@ import msgspec
 
 from broker.arbitration import SteeringSettings
 from broker.broker import BrokerSettings
+from broker.downloads import DownloadSettings
 from broker.recording_settings import RecordingSettings
 from broker.snapshots import SnapshotSettings
 from broker.sources import SourceSettings
@@ -75,6 +76,7 @@ class Settings:
     broker: BrokerSettings = field(default_factory=BrokerSettings)
     kitchen: KitchenSettings = field(default_factory=KitchenSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    downloads: DownloadSettings = field(default_factory=DownloadSettings)
     sources: SourceSettings = field(default_factory=SourceSettings)
     recordings: RecordingSettings = field(default_factory=RecordingSettings)
     steering: SteeringSettings = field(default_factory=SteeringSettings)

@@ -20,6 +20,7 @@ from broker.alarm_deeds import AlarmDeeds
 from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
+from broker.downloads import Downloads
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.playbacks import Playbacks
@@ -166,6 +167,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     archives = Archives(below, directory.device)
     playbacks = Playbacks(broker, archives, directory.device)
     taken.push_async_callback(playbacks.close)
+    downloads = Downloads(broker, archives, bus, recordings, settings.downloads)
+    await downloads.open()
+    taken.push_async_callback(downloads.close)
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
@@ -228,6 +232,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         sealed=seals.tally,
         servings=servings,
         archives=archives,
+        downloads=downloads,
         playbacks=playbacks,
     )
     app = make_app(services, settings.web, extra_routes=plane.routes())

@@ -27,6 +27,7 @@ from broker.watch import (
     Sender,
     SenderStatistics,
     StreamView,
+    TakeHome,
     Watch,
     WorkerStatistics,
 )
@@ -46,6 +47,8 @@ from media.plane import (
     RecordingWish,
     SegmentWritten,
     SenderWish,
+    TakingEnded,
+    TakingWish,
     Transport,
 )
 from registry.events import Bus, DeviceCameOnline, Event, RecordingChanged, StreamChanged
@@ -146,6 +149,7 @@ class Broker:
         self._by_inlet: dict[str, Stream] = {}
         self._leases: dict[str, _Held] = {}
         self._by_outlet: dict[str, str] = {}
+        self._takers: dict[str, Callable[[TakingEnded], None]] = {}
         self._leaving: set[asyncio.Task[None]] = set()
         self._failures: deque[StreamView] = deque(maxlen=FAILURES_KEPT)
         self._waiting = 0
@@ -213,6 +217,13 @@ class Broker:
             listener("it has ended")
         else:
             held.listener = listener
+
+    def on_taken(self, name: str, listener: Callable[[TakingEnded], None] | None) -> None:
+        """Call `listener` whenever what was taken home under this name is on disk, until None takes it back."""
+        if listener is None:
+            self._takers.pop(name, None)
+        else:
+            self._takers[name] = listener
 
     async def inform(self, lease_id: str, body: bytes, content_type: str) -> int:
         """Hand a control (MANSRTSP) on to the sender of a recording, byte for byte; the status it answered.
@@ -360,6 +371,7 @@ class Broker:
                 watch.uri,
                 route.headers,
                 settings.domain,
+                _taking(watch),
             ),
             self._stream_changed,
             self._inlet_changed,
@@ -397,6 +409,8 @@ class Broker:
                 if isinstance(watch.outlet, RtpTo):
                     sender = await self._attach_sender(watch, watch.outlet, plane, inlet, taken)
                     outlet, address = sender.outlet, ""
+                elif isinstance(watch.outlet, TakeHome):
+                    outlet, address = stream.taking, ""
                 elif isinstance(watch.outlet, RecordTo):
                     to = watch.outlet
                     wish = RecordingWish(to.recording, to.form, to.with_kept, to.began_ms)
@@ -535,6 +549,11 @@ class Broker:
         if isinstance(event, SegmentWritten | RecordingTrouble | RecordingResumed):
             self._recording_said(event)
             return
+        if isinstance(event, TakingEnded):
+            taker = self._takers.get(event.name)
+            if taker is not None:
+                taker(event)
+            return
         stream = self._by_inlet.get(event.inlet)
         if stream is not None:
             stream.plane_said(event)
@@ -623,3 +642,9 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"<Broker {len(self._streams)} streams, {len(self._leases)} leases>"
+
+
+def _taking(watch: Watch) -> TakingWish | None:
+    """How a download is written to disk; None for what is none."""
+    to = watch.outlet
+    return TakingWish(to.name, to.begins_s, to.keeps_s) if isinstance(to, TakeHome) else None

@@ -37,6 +37,7 @@ from media.plane import (
     Seen,
     Source,
     StreamFailed,
+    TakingWish,
     TracksChanged,
     Transport,
     Verdict,
@@ -88,6 +89,8 @@ class Errand:
     headers: tuple[tuple[str, str], ...] = ()
     own_code: str = ""
     """Ours, with which a path begins."""
+    taking: TakingWish | None = None
+    """Write it all to disk, from its first picture on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +162,8 @@ class Stream:
         self.calls = 0
         self.task: asyncio.Task[None] | None = None
         self.predecessor: asyncio.Task[None] | None = None
+        self.taking = ""
+        """The outlet by which it is written to disk."""
         self._claims: dict[str, str] = {}
         self._movable: set[str] = set()
         self._device = device
@@ -473,7 +478,9 @@ class Stream:
             message = f"{self.key.channel} " + ("has no recordings" if source is not None else "is switched off here")
             raise Failed(Failure(message, "not-available", 488, (Hop("us", "fetch it", 488, message),)))
         planes = await self._placement.planes_for(
-            device, within_s=HOST_S, is_on_disk=source is not None and bool(source.file)
+            device,
+            within_s=HOST_S,
+            is_on_disk=(source is not None and bool(source.file)) or self._errand.taking is not None,
         )
         refusal = "no media host is there"
         for plane in planes:
@@ -497,13 +504,20 @@ class Stream:
     async def _open_on(self, plane: MediaPlane, way: Way, source: Source | None) -> Inlet:
         if source is not None:
             return await plane.pull(self._ssrc, source)
-        return await plane.open(
+        inlet = await plane.open(
             self._ssrc,
             way.transport,
             single_port=way.single_port,
             is_recording=not self._errand.kind.is_live,
             towards=self._our_host(),
         )
+        if self._errand.taking is not None:
+            try:
+                self.taking = (await plane.attach_taking(inlet.id, self._errand.taking)).outlet
+            except (NoCapacity, KeyError, ValueError) as error:
+                await plane.close(inlet.id)
+                raise NoCapacity(str(error)) from None
+        return inlet
 
     async def _ring(self) -> None:
         """INVITE, aim, first frame. Raises Failed."""

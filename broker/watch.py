@@ -37,6 +37,7 @@ __all__ = [
     "Sender",
     "SenderStatistics",
     "StreamView",
+    "TakeHome",
     "VideoTrack",
     "ViewerStatistics",
     "Watch",
@@ -92,6 +93,16 @@ class Peek:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeHome:
+    """The outlet of a download: to disk, into the folder of this id. Its first picture stands at `begins_s` of the
+    files; what they have behind `keeps_s` is written anew."""
+
+    name: str
+    begins_s: float = 0.0
+    keeps_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Watch:
     """Somebody wants to see `channel`, a channel of the peer `owner`, through `outlet`.
 
@@ -101,7 +112,7 @@ class Watch:
 
     owner: str
     channel: str
-    outlet: OutletKind | RtpTo | RecordTo | Peek
+    outlet: OutletKind | RtpTo | RecordTo | TakeHome | Peek
     kind: WatchKind = WatchKind.LIVE
     stream_number: int = 0
     audio: bool = True

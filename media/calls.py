@@ -22,6 +22,7 @@ ASKED = (
     "attach",
     "attach_sender",
     "attach_recording",
+    "attach_taking",
     "detach",
     "drain",
     "key_frame",

@@ -51,6 +51,7 @@ from media.plane import (
     SenderWish,
     Source,
     StreamFailed,
+    TakingWish,
     Transport,
     WorkerStatistics,
 )
@@ -522,21 +523,26 @@ class LocalPlane:
 
     async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
         session = self._sessions[inlet]
-
-        def sound() -> Sound | None:
-            heard = session.fanout.sound
-            return Sound(heard[0], heard[1] if heard[0] is Codec.AAC else None) if heard is not None else None
-
         session.look()  # which unpacks what is kept
         kept = session.fanout.kept if wish.with_kept else ()
         try:
-            recorder = self._recorders.attach(inlet, wish, sound, kept, self._clock())
+            recorder = self._recorders.attach(inlet, wish, lambda: self._sound_of(session), kept, self._clock())
         except BaseException:
             session.look_away()
             raise
         if not kept:
             self._tell(KeyFrameWanted(inlet, "a recording begins at a key frame"))
         return recorder
+
+    async def attach_taking(self, inlet: str, wish: TakingWish) -> Recorder:
+        session = self._sessions[inlet]
+        recorder = self._recorders.take(inlet, wish, lambda: self._sound_of(session))
+        session.look()
+        return recorder
+
+    def _sound_of(self, session: Session) -> Sound | None:
+        heard = session.fanout.sound
+        return Sound(heard[0], heard[1] if heard[0] is Codec.AAC else None) if heard is not None else None
 
     def begin(self, outlet: str) -> None:
         self._senders.begin(outlet)

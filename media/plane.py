@@ -283,6 +283,19 @@ class Segment:
     frames: int
 
 
+@dataclass(frozen=True, slots=True)
+class TakingWish:
+    """A recording of a device shall be written to disk whole, as MP4 and as PS, into a folder of this name.
+
+    `begins_s` is where in it the source's first picture stands. What is in the folder already is gone on from; what
+    lies there behind `keeps_s` is written anew.
+    """
+
+    name: str
+    begins_s: float = 0.0
+    keeps_s: float = float(2**31)
+
+
 class Trouble(StrEnum):
     """Why a recording does not go on."""
 
@@ -310,6 +323,8 @@ class RecorderStatistics:
     """When the file began that is being written, 0 when there is none."""
     open_to_ms: int = 0
     """Up to when it is on disk."""
+    seconds: float = 0.0
+    """Of a recording that is taken from a device: how far it has come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +425,18 @@ class Photograph:
 
 
 @dataclass(frozen=True, slots=True)
+class TakingEnded:
+    """What came of a recording is on disk up to `seconds` of it; `trouble` says why no more could be written."""
+
+    inlet: str
+    name: str
+    seconds: float
+    frames: int
+    trouble: Trouble | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class OutletClosed:
     """A viewer left, was cut, or never came to its address in time; or a sender's receiver is gone or too slow."""
 
@@ -435,6 +462,7 @@ PlaneEvent = (
     | SegmentWritten
     | RecordingTrouble
     | RecordingResumed
+    | TakingEnded
 )
 
 
@@ -574,6 +602,10 @@ class MediaPlane(Protocol):
     async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
         """Write a stream to disk until it is detached. Raises KeyError, NoCapacity where nothing may be recorded, and
         ValueError for a name that is none or is being recorded."""
+
+    async def attach_taking(self, inlet: str, wish: TakingWish) -> Recorder:
+        """Write a recording of a device to disk until its inlet closes, and say so with TakingEnded; attach it before
+        `aim`, so that the first picture is in it. Raises as `attach_recording`."""
 
     def begin(self, outlet: str) -> None:
         """The receiver is ready (its ACK came): send from the kept key frame on. Harmless for one that is gone."""

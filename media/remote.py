@@ -34,6 +34,7 @@ from media.plane import (
     SenderWish,
     Source,
     StreamFailed,
+    TakingWish,
     Transport,
     Verdict,
     WorkerStatistics,
@@ -212,6 +213,11 @@ class RemotePlane:
 
     async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
         recorder: Recorder = await self._ask("attach_recording", KeyError, inlet, wish)
+        self._keep_outlet(_Outlet(inlet, None), recorder.outlet)
+        return recorder
+
+    async def attach_taking(self, inlet: str, wish: TakingWish) -> Recorder:
+        recorder: Recorder = await self._ask("attach_taking", KeyError, inlet, wish)
         self._keep_outlet(_Outlet(inlet, None), recorder.outlet)
         return recorder
 

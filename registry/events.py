@@ -250,6 +250,14 @@ class RecordingMissed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class DownloadChanged:
+    """A recording that is taken from a device came on or is over; `state` is broker.download_job's word, or removed."""
+
+    download: str
+    state: str
+
+
 Event = (
     DeviceCameOnline
     | DeviceWentOffline
@@ -273,6 +281,7 @@ Event = (
     | UpperStateChanged
     | SharingChanged
     | RecordingChanged
+    | DownloadChanged
     | RecordingMissed
 )
 

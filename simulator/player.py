@@ -81,7 +81,7 @@ class Player:
             due = max(due + step_s / self.scale, time.monotonic() - 1.0)
             await asyncio.sleep(max(0.0, due - time.monotonic()))
             if jumps == self._jumps:
-                self.position_s += step_s
+                self.position_s = round(self.position_s + step_s, 6)
             if self._breaks(sent_s):
                 self.has_broken = True
                 return

@@ -15,6 +15,7 @@ from registry.events import (
     DeviceChanged,
     DeviceRemoved,
     DeviceWentOffline,
+    DownloadChanged,
     Event,
     PictureWished,
     RecordingChanged,
@@ -100,6 +101,8 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
             return [News("picture-wished", (event.owner, event.channel), lambda: event)]
         case RecordingMissed():
             return [News("recording-gap", (event.owner, event.channel, event.stream), lambda: event, Role.OPERATOR)]
+        case DownloadChanged(download=download, state=state):
+            return [News("download", download, lambda: {"id": download, "state": state}, Role.OPERATOR)]
         case _:
             return []
 

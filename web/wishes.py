@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
+from broker.downloads import Downloads
 from broker.levers import Levers
 from broker.playbacks import Playbacks
 from broker.recording_desk import RecordingDesk
@@ -227,6 +228,8 @@ class Services:
     snapshots: Snapshots | None = None
     """None where no photographs are taken."""
     snapshot_plans: SnapshotPlans | None = None
+    downloads: Downloads | None = None
+    """None where no recordings of devices are taken home."""
     playbacks: Playbacks | None = None
     """None where no recordings of devices are played."""
     archives: Archives | None = None

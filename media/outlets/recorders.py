@@ -12,7 +12,8 @@ from media.frame import Frame
 from media.outlets.pen import Pen
 from media.outlets.recording import Habits, Recorder, Sound
 from media.outlets.segment import recover_folder
-from media.plane import NoCapacity, OutletClosed, PlaneEvent, RecorderStatistics, RecordingWish
+from media.outlets.taking import Taker
+from media.plane import NoCapacity, OutletClosed, PlaneEvent, RecorderStatistics, RecordingWish, TakingWish
 from media.plane import Recorder as Place
 
 log = logging.getLogger(__name__)
@@ -40,7 +41,7 @@ class Recorders:
         self._wall = wall
         self._most = most
         self._pen = Pen()
-        self._of: dict[str, dict[str, Recorder]] = {}
+        self._of: dict[str, dict[str, Recorder | Taker]] = {}
 
     def __len__(self) -> int:
         return sum(map(len, self._of.values()))
@@ -55,15 +56,7 @@ class Recorders:
     ) -> Place:
         """Begin at the key frame that is kept, or at the next one. Raises NoCapacity, and ValueError for a name that
         is none."""
-        if not self._root:
-            raise NoCapacity("no folder for recordings is set here")
-        if len(self) >= self._most:
-            raise NoCapacity(f"all {self._most} recordings are running")
-        # Names come from outside and become a folder's: letters, digits, - and _, so that none leads out of ours.
-        if not 0 < len(wish.recording) <= 80 or not LETTERS.issuperset(wish.recording):
-            raise ValueError(f"a recording's name is 1 to 80 letters, digits, - and _, not {wish.recording[:80]!r}")
-        if any(each.wish.recording == wish.recording for of in self._of.values() for each in of.values()):
-            raise ValueError(f"{wish.recording} is being recorded")
+        self._check(wish.recording)
         folder = Path(self._root) / wish.recording
         # A process before us may have died over it.
         self._pen.give(lambda: recover_folder(folder), lambda mended, failure: None)
@@ -81,6 +74,25 @@ class Recorders:
         self._of.setdefault(inlet, {})[recorder.name] = recorder
         recorder.catch_up(kept, now)
         return Place(recorder.name, wish.recording)
+
+    def take(self, inlet: str, wish: TakingWish, sound: Callable[[], Sound | None]) -> Place:
+        """The same for a recording of a device, which is written whole."""
+        self._check(wish.name)
+        name, folder = secrets.token_hex(8), Path(self._root) / wish.name
+        taker = Taker(name, inlet, wish, folder, habits=self._habits, pen=self._pen, sound=sound, tell=self._tell)
+        self._of.setdefault(inlet, {})[name] = taker
+        return Place(name, wish.name)
+
+    def _check(self, name: str) -> None:
+        if not self._root:
+            raise NoCapacity("no folder for recordings is set here")
+        if len(self) >= self._most:
+            raise NoCapacity(f"all {self._most} recordings are running")
+        # Names come from outside and become a folder's: letters, digits, - and _, so that none leads out of ours.
+        if not 0 < len(name) <= 80 or not LETTERS.issuperset(name):
+            raise ValueError(f"a recording's name is 1 to 80 letters, digits, - and _, not {name[:80]!r}")
+        if any(_name(each) == name for of in self._of.values() for each in of.values()):
+            raise ValueError(f"{name} is being recorded")
 
     def frame(self, inlet: str, frame: Frame, now: float) -> None:
         for recorder in self._of.get(inlet, {}).values():
@@ -131,3 +143,7 @@ class Recorders:
         """Wait for the writer; every recording has been ended."""
         if not await self._pen.stop(LET_GO_S):
             log.warning("recordings are not all on disk after %g s; what is there is whole", LET_GO_S)
+
+
+def _name(recorder: Recorder | Taker) -> str:
+    return recorder.wish.recording if isinstance(recorder, Recorder) else recorder.wish.name

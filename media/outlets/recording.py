@@ -229,7 +229,7 @@ class Recorder:
         self._video, self._heard = video, heard
         self._base_90k = self._last_90k = frame.dts_90k
         self._written = 0
-        self._container = _Mp4(video, heard) if self.wish.form is RecordingForm.MP4 else _Program(video, heard)
+        self._container = Mp4Form(video, heard) if self.wish.form is RecordingForm.MP4 else ProgramForm(video, heard)
         # Two segments never have one name, however short the first was or the clock was put back.
         self._last_start_ms = max(self._taken_ms(frame), self._last_start_ms + 1)
         self._file = SegmentFile(
@@ -359,7 +359,7 @@ def trouble_of(error: OSError) -> Trouble:
     return Trouble.FAILED
 
 
-class _Mp4:
+class Mp4Form:
     """Fragments, one a picture, so that a file is whole up to its last one; sound as AAC."""
 
     def __init__(self, video: VideoParameters, sound: Sound | None) -> None:
@@ -385,7 +385,7 @@ class _Mp4:
         return b"".join(map(self._muxer.fragment, sounds))
 
 
-class _Program:
+class ProgramForm:
     """A program stream, a pack a picture; sound as it came."""
 
     def __init__(self, video: VideoParameters, sound: Sound | None) -> None:

@@ -29,12 +29,14 @@ from media.plane import (
     OutletKind,
     PlaneEvent,
     Probed,
+    Recorder,
     Seen,
     Sender,
     SenderStatistics,
     SenderWish,
     Source,
     StreamFailed,
+    TakingWish,
     Transport,
     Verdict,
     VideoTrack,
@@ -152,6 +154,7 @@ class FakePlane:
         self.outlets: dict[str, str] = {}
         self.senders: dict[str, SenderWish] = {}
         self.begun: list[str] = []
+        self.takings: list[TakingWish] = []
         self.silent_s = 0.0
         self.controls: list[str] = []
         self.silent: list[Seen | None] = []
@@ -233,6 +236,11 @@ class FakePlane:
         self.outlets[outlet] = inlet
         self.senders[outlet] = wish
         return Sender(outlet, wish.local_host or self.host, 31000 + 2 * self._number, wish.ssrc)
+
+    async def attach_taking(self, inlet: str, wish: TakingWish) -> Recorder:
+        self.takings.append(wish)
+        self._number += 1
+        return Recorder(f"taker{self._number}", wish.name)
 
     def begin(self, outlet: str) -> None:
         self.begun.append(outlet)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -334,3 +336,161 @@ async def _has_ended(pair: Pair, playback: dict[str, Any]) -> bool:
 
 async def _is_before(pair: Pair, playback: dict[str, Any], at: float) -> bool:
     return bool((await looked_at(pair, playback))["position"] < at)
+
+
+# ---- download
+
+
+async def download(pair: Pair, start: float, end: float, **more: object) -> dict[str, Any]:
+    pair.clear()
+    wish = {"owner": pair.code, "channel": pair.code, "start": start, "end": end, **more}
+    job: dict[str, Any] = await pair.estate.post("/api/v1/downloads", wish, 201)
+    return job
+
+
+async def over(pair: Pair, job: dict[str, Any], patience_s: float = 40.0) -> dict[str, Any]:
+    """The job when it is over."""
+
+    async def is_over() -> Any:
+        told = await pair.estate.get(f"/api/v1/downloads/{job['id']}")
+        return told if told["state"] in ("done", "short", "failed", "interrupted") else None
+
+    found: dict[str, Any] = await until(is_over, patience_s)
+    return found
+
+
+async def fetched(pair: Pair, job: dict[str, Any], form: str, folder: Path, span: str = "") -> Path:
+    url = next(file["url"] for file in job["files"] if file["form"] == form)
+    async with pair.estate.http.get(url, headers={"Range": span} if span else {}) as response:
+        assert response.status == (206 if span else 200)
+        path = folder / f"{job['id']}.{form}"
+        path.write_bytes(await response.read())
+    return path
+
+
+def measured(path: Path) -> tuple[float, int]:
+    """Seconds from the first picture to the end of the last, and pictures, as ffprobe finds them."""
+    command = ("ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "packet=pts_time", "-of", "csv=p=0")
+    said = subprocess.run((*command, str(path)), capture_output=True, text=True, timeout=60, check=True).stdout
+    times = sorted(float(line.strip(",")) for line in said.split("\n") if line.strip(",").strip() not in ("", "N/A"))
+    step = min(later - earlier for earlier, later in pairwise(times))
+    assert step > 0, "no picture stands in it twice"
+    assert max(later - earlier for earlier, later in pairwise(times)) < 3 * step, "no picture is missing"
+    return times[-1] - times[0] + step, len(times)
+
+
+async def test_DWN_01_a_download_asks_for_its_speed(new: Pair, tmp_path: Path):
+    job = await download(new, DAY + 10, DAY + 22, speed=8)
+    invite = await new.ours.see("INVITE", out=True)
+    sdp = invite.body.decode().split("\r\n")
+    assert "s=Download" in sdp and "a=downloadspeed:8" in sdp
+    assert f"u={NEW}:0" in sdp and f"t={DAY + 10} {DAY + 22}" in sdp
+    done = await over(new, job)
+    assert (done["state"], done["gaps"], done["listed"]) == ("done", [], True)
+    assert abs(done["covered_s"] - 12) < 0.2
+    for form in ("mp4", "ps"):
+        seconds, pictures = measured(await fetched(new, done, form, tmp_path))
+        assert abs(seconds - 12) < 0.2 and pictures == 240
+    await new.estate.delete(f"/api/v1/downloads/{job['id']}")
+    await new.estate.get(f"/api/v1/downloads/{job['id']}", 404)
+
+
+async def test_DWN_02_a_known_size_stands_in_the_answer(new: Pair):
+    job = await download(new, DAY, DAY + 4, speed=8)
+    invite = await new.ours.see("INVITE", out=True)
+    await over(new, job)
+    answer = new.ours.answer_to(invite).body.decode().split("\r\n")
+    assert "a=filesize:300000" in answer
+
+
+async def test_DWN_03_without_a_size_progress_comes_from_the_time_of_the_pictures(estate: Estate):
+    code = "34020000001320000027"
+    kept = (Recording(code, DAY, DAY + 600),)
+    pair = await joined(estate, code, recordings=kept, recorder=RecorderSettings(no_filesize=True))
+    job = await download(pair, DAY, DAY + 60, speed=8)
+
+    async def has_begun() -> Any:
+        told = await estate.get(f"/api/v1/downloads/{job['id']}")
+        return told if 0.02 < told["progress"] < 0.98 else None
+
+    told = await until(has_begun, 20)
+    assert told["state"] == "running" and not told["files"]
+    stopped = await estate.post(f"/api/v1/downloads/{job['id']}/interrupt", {}, 200)
+    assert stopped["state"] == "interrupted"
+    await estate.delete(f"/api/v1/downloads/{job['id']}")
+
+
+async def test_DWN_04_at_121_the_file_is_closed_and_bye_is_sent(new: Pair):
+    job = await download(new, DAY, DAY + 4, speed=8)
+    ended = await new.ours.see(MediaStatus, out=False, patience_s=20)
+    await new.ours.see("BYE", out=True)
+    assert new.ours.answer_to(ended).status == 200
+    done = await over(new, job)
+    assert done["state"] == "done" and {file["form"] for file in done["files"]} == {"mp4", "ps"}
+
+
+async def test_a_download_whose_connection_breaks_goes_on_without_a_gap_or_a_picture_twice(
+    estate: Estate, tmp_path: Path
+):
+    code = "34020000001320000028"
+    kept = (Recording(code, DAY, DAY + 600),)
+    pair = await joined(estate, code, recordings=kept, recorder=RecorderSettings(breaks_at_s=5.5))
+    job = await download(pair, DAY, DAY + 12, speed=8)
+    done = await over(pair, job, 60)
+    assert (done["state"], done["gaps"]) == ("done", [])
+    starts = [seen.body.decode().partition("t=")[2].split()[0] for seen in pair.ours.all("INVITE", out=True)]
+    assert starts[0] == str(DAY) and DAY < int(starts[1]) <= DAY + 6
+    for form in ("mp4", "ps"):
+        seconds, pictures = measured(await fetched(pair, done, form, tmp_path))
+        assert abs(seconds - 12) < 0.2 and pictures == 240
+
+
+async def test_what_lies_in_a_gap_is_not_waited_for(new: Pair, estate: Estate):
+    code = "34020000001320000029"
+    kept = (Recording(code, DAY, DAY + 4), Recording(code, DAY + 100, DAY + 104))
+    pair = await joined(estate, code, recordings=kept)
+    done = await over(pair, await download(pair, DAY, DAY + 200, speed=8))
+    assert done["state"] == "done" and done["expected_s"] == 8
+    assert [run["start"] for run in done["runs"]] == [DAY, DAY + 100]
+    assert len(pair.ours.all("INVITE", out=True)) == 2
+
+
+async def test_where_nothing_was_recorded_a_download_says_so(new: Pair):
+    failed = await over(new, await download(new, DAY + 7000, DAY + 7010))
+    assert (failed["state"], failed["note"]) == ("failed", "nothing-recorded")
+
+
+async def test_a_download_that_ends_without_121_is_measured_and_done(estate: Estate):
+    code = "34020000001320000030"
+    kept = (Recording(code, DAY, DAY + 600),)
+    pair = await joined(estate, code, recordings=kept, recorder=RecorderSettings(no_end=True))
+    done = await over(pair, await download(pair, DAY, DAY + 4, speed=8), 60)
+    assert done["state"] == "done" and abs(done["covered_s"] - 4) < 0.2
+
+
+async def test_a_file_is_had_in_ranges_by_id_and_no_path_leads_anywhere(new: Pair, tmp_path: Path):
+    done = await over(new, await download(new, DAY, DAY + 4, speed=8))
+    part = await fetched(new, done, "mp4", tmp_path, "bytes=4-7")
+    assert part.read_bytes() == b"ftyp"
+    for path in (f"{done['id']}/files/job.json", "..%2F..%2Fkey/files/mp4", f"{done['id']}/files/..%2Fjob.json"):
+        async with new.estate.http.get(f"/api/v1/downloads/{path}") as response:
+            assert response.status == 404
+
+
+async def test_a_download_survives_our_restart_and_is_gone_on_with(estate: Estate, new: Pair, tmp_path: Path):
+    job = await download(new, DAY, DAY + 40, speed=4)
+
+    async def has_come_on() -> bool:
+        return bool((await estate.get(f"/api/v1/downloads/{job['id']}"))["covered_s"] > 4)
+
+    await until(has_come_on, 20)
+    await estate.close()
+    await estate.open()
+    told = await estate.get(f"/api/v1/downloads/{job['id']}")
+    assert (told["state"], told["note"]) == ("interrupted", "restart")
+    await until(lambda: estate.is_ready(NEW, 1), 20)
+    await estate.post(f"/api/v1/downloads/{job['id']}/resume", {}, 200)
+    done = await over(new, job, 60)
+    assert done["state"] == "done"
+    seconds, pictures = measured(await fetched(new, done, "mp4", tmp_path))
+    assert abs(seconds - 40) < 0.2 and pictures == 800
