@@ -34,6 +34,7 @@ from simulator.faults import Faults
 from simulator.followers import SUBJECTS, Followers
 from simulator.head import Head
 from simulator.hearing import Hearing, HearingSettings
+from simulator.quirks import Quirks
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
 from simulator.reporting import Reporting, Round
@@ -97,6 +98,8 @@ class CameraSettings:
     """Answer INVITE and send nothing."""
     foreign_ssrc: bool = False
     """Send another SSRC than the one asked for, as some makers do."""
+    quirks: Quirks = field(default_factory=Quirks)
+    """What it does beside the book with its media."""
     recordings: tuple[Recording, ...] = ()
     """What it claims to have kept; it is played and downloaded like a recorder's."""
     recorder: RecorderSettings = field(default_factory=RecorderSettings)
@@ -128,7 +131,7 @@ class Camera:
         faults = Faults(silent_media=settings.silent_media, foreign_ssrc=settings.foreign_ssrc)
         codes = [channel.code for channel in settings.channels]
         self.recorder = Recorder(settings.recorder, codes, settings.recordings)
-        studio = StudioSettings(settings.video, settings.sound, settings.most_calls)
+        studio = StudioSettings(settings.video, settings.sound, settings.most_calls, settings.quirks)
         self._studio = Studio(self.speaker, studio, faults, self.recorder)
         self.hearing = Hearing(self.speaker, settings.hearing, settings.speaker.code)
         self.obeyed: deque[DeviceControl] = deque(maxlen=MOST_OBEYED)

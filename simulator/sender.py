@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from gb28181.sdp import TCP_ACTIVE, TCP_PASSIVE, Offer
 from media.rtp import Packetiser
+from simulator.quirks import Quirks, Spoiler
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +28,12 @@ _MOST_UNSENT = 4 * 1024 * 1024
 class Sender:
     """One receiver's session. `port` is what the answer says; the way opens with `start` and ends with `close`."""
 
-    def __init__(self, offer: Offer, ssrc: int, *, host: str, payload_type: int = 96) -> None:
+    def __init__(
+        self, offer: Offer, ssrc: int, *, host: str, payload_type: int = 96, quirks: Quirks = Quirks()
+    ) -> None:
         self._offer = offer
+        self._quirks = quirks
+        self._spoiler = Spoiler(quirks)
         self._packetiser = Packetiser(ssrc, payload_type)
         self._writer: asyncio.StreamWriter | None = None
         self._accepted: asyncio.Future[asyncio.StreamWriter] | None = None
@@ -70,12 +75,17 @@ class Sender:
             async with asyncio.timeout(_ACCEPT_S):
                 self._writer = await self._accepted
         else:
+            if self._quirks.other_port:
+                self._socket.close()
+                self._socket = socket.socket(self._socket.family, socket.SOCK_DGRAM)
+                self._socket.setblocking(False)
+                self._socket.bind((self.host, 0))
             self._socket.connect((offer.host, offer.port))
         self.is_open = True
 
     async def send(self, pack: bytes, pts_90k: int) -> None:
         """One pack as RTP. OSError when the receiver is gone or does not keep up."""
-        packets = self._packetiser.packets(pack, pts_90k)
+        packets = self._packetiser.packets(*self._spoiler.spoil(pack, pts_90k))
         if self._writer is not None:
             self._send_framed(self._writer, packets)
             return
@@ -120,4 +130,5 @@ class Sender:
             raise ConnectionResetError("the receiver closed the media connection")
         if writer.transport.get_write_buffer_size() > _MOST_UNSENT:
             raise TimeoutError(f"the receiver leaves more than {_MOST_UNSENT} bytes unread")
-        writer.writelines(part for packet in packets for part in (struct.pack(">H", len(packet)), packet))
+        head = b"$\0" if self._quirks.dollar else b""
+        writer.writelines(part for packet in packets for part in (head + struct.pack(">H", len(packet)), packet))

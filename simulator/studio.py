@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gb28181.charset import charset_for
@@ -18,6 +18,7 @@ from simulator.faults import Faults
 from simulator.head import Head
 from simulator.player import Player
 from simulator.pump import Pump
+from simulator.quirks import Quirks
 from simulator.recorder import Recorder, RecorderSettings
 from simulator.screen import Screen
 from simulator.sender import Sender
@@ -38,6 +39,7 @@ class StudioSettings:
     video: VideoSettings
     sound: bool = True
     most_calls: int = 16
+    quirks: Quirks = field(default_factory=Quirks)
 
 
 class Studio:
@@ -95,7 +97,10 @@ class Studio:
         me = self._speaker.settings.code
         host = self._speaker.stack.local_host_for(incoming.path.remote)
         agreed = offer.ssrc if offer.ssrc is not None else _own_ssrc(me, offer.is_live, self.calls_taken)
-        sender = Sender(offer, self.faults.ssrc(agreed), host=host)
+        quirks = self._settings.quirks
+        if quirks.ssrc_zero:
+            agreed = 0
+        sender = Sender(offer, self.faults.ssrc(agreed), host=host, quirks=quirks)
         try:
             await sender.listen()
         except OSError as error:
