@@ -24,18 +24,20 @@ class Method(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """One request. `scale` None keeps the speed; `jumps` says that it goes on elsewhere than where it stands."""
+    """One request. `scale` None keeps the speed; `jumps` says that it goes on elsewhere than where it stands, `npt_s`
+    where, in seconds from the beginning, when it says so in such seconds."""
 
     method: Method
     scale: float | None = None
     jumps: bool = False
+    npt_s: float | None = None
 
 
 def read_control(body: bytes) -> Control | None:
     """What a body asks for, whichever version token its start line has; None for what is no request of ours.
 
     >>> read_control(b"PLAY RTSP/1.0\\r\\nCSeq: 2\\r\\nRange: npt=100-\\r\\n\\r\\n")
-    Control(method=<Method.PLAY: 'PLAY'>, scale=None, jumps=True)
+    Control(method=<Method.PLAY: 'PLAY'>, scale=None, jumps=True, npt_s=100.0)
     """
     if len(body) > LONGEST:
         return None
@@ -50,9 +52,8 @@ def read_control(body: bytes) -> Control | None:
         name, colon, value = line.partition(":")
         if colon:
             headers.setdefault(name.strip().casefold(), value.strip())
-    return Control(
-        method, _number(headers.get("scale", "")), method is Method.PLAY and _jumps(headers.get("range", ""))
-    )
+    wanted = headers.get("range", "") if method is Method.PLAY else ""
+    return Control(method, _number(headers.get("scale", "")), _jumps(wanted), _seconds(wanted))
 
 
 def pause(cseq: int) -> bytes:
@@ -84,6 +85,14 @@ def _jumps(wanted: str) -> bool:
     """`npt=now-` goes on where it stands (2016 misprints ntp); any other range begins somewhere else."""
     start = wanted.partition("=")[2].partition("-")[0].strip().casefold()
     return bool(start) and start != "now"
+
+
+def _seconds(wanted: str) -> float | None:
+    """Where `npt=100-` begins."""
+    unit, _, rest = wanted.partition("=")
+    start = rest.partition("-")[0].strip()
+    is_plain = start.replace(".", "", 1).isdigit() and start.isascii() and len(start) <= 12
+    return float(start) if unit.strip().casefold() in ("npt", "ntp") and is_plain else None
 
 
 def _number(text: str) -> float | None:

@@ -29,7 +29,7 @@ ASKED = (
     "close",
 )
 """Calls of MediaPlane that have an answer."""
-TOLD = ("begin", "hold", "seek", "pace")
+TOLD = ("begin", "hold", "seek", "pace", "steer")
 """And those that have none."""
 
 EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(PlaneEvent)}

@@ -50,6 +50,7 @@ from media.plane import (
     SenderStatistics,
     SenderWish,
     Source,
+    Steering,
     StreamFailed,
     TakingWish,
     Transport,
@@ -59,6 +60,7 @@ from media.ports import Ports
 from media.rates import Counted
 from media.signing import Signer
 from media.sources.file import FilePull, files_within
+from media.sources.kept import KeptPull
 from media.sources.pull import Pull
 from media.sources.pulled import PulledSession
 from media.sources.pulled_receiver import PulledReceiver
@@ -332,7 +334,7 @@ class LocalPlane:
     async def pull(self, ssrc: int, source: Source) -> Inlet:
         if self._is_stopped:
             raise NoCapacity("the media plane is stopping")
-        session = self._new_session(ssrc, Transport.PULLED, False, lambda: self._pull_of(source))
+        session = self._new_session(ssrc, Transport.PULLED, bool(source.clips), lambda: self._pull_of(source))
         self._sessions[session.name] = session
         self._opened += 1
         return Inlet(session.name, ssrc, Transport.PULLED, "", 0)
@@ -343,7 +345,9 @@ class LocalPlane:
     async def files(self, folder: str) -> tuple[str, ...]:
         return await asyncio.to_thread(files_within, folder)
 
-    def _pull_of(self, source: Source) -> RtspPull | FilePull:
+    def _pull_of(self, source: Source) -> RtspPull | FilePull | KeptPull:
+        if source.clips:
+            return KeptPull(source, self._clock)
         if source.file:
             return FilePull(source, self._clock)
         settings = self.settings
@@ -565,6 +569,11 @@ class LocalPlane:
         session = self._sessions.get(inlet)
         if session is not None:
             session.pace(scale)
+
+    def steer(self, inlet: str, steering: Steering) -> None:
+        session = self._sessions.get(inlet)
+        if isinstance(session, PulledSession):
+            session.steer(steering)
 
     async def drain(self, inlet: str, within_s: float) -> None:
         until = self._clock() + within_s

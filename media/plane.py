@@ -124,8 +124,31 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """A file of one of our recordings, and from when until when it is, UNIX milliseconds."""
+
+    file: str
+    start_ms: int
+    end_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """What is to change on one of our recordings that is being sent; None leaves it. `at_s` is seconds from where the
+    sending began."""
+
+    is_paused: bool | None = None
+    scale: float | None = None
+    at_s: float | None = None
+
+
+FILE_SENT = "file-sent"
+"""The note of a `StreamFailed` that is none: a recording of ours was sent to its end."""
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
-    """Where a stream is fetched from by us: an RTSP address, or a file by its name within a folder.
+    """Where a stream is fetched from by us: an RTSP address, a file by its name within a folder, or recordings of ours.
 
     `way` is how RTSP media comes: "tcp" within the connection, "udp", or "auto" for the first that the server takes.
     """
@@ -136,6 +159,13 @@ class Source:
     way: str = "auto"
     folder: str = ""
     file: str = ""
+    clips: tuple[Clip, ...] = ()
+    """Recordings of ours below `folder`, in order; sent once, from `from_ms` up to `to_ms`, at `speed`."""
+    from_ms: int = 0
+    to_ms: int = 0
+    speed: float = 1.0
+    is_rewritten: bool = True
+    """Whether time stamps run as fast as pictures are shown (playback); of a download they are the recording's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -622,6 +652,9 @@ class MediaPlane(Protocol):
     def pace(self, inlet: str, scale: float) -> None:
         """The recording goes on at another speed, negative is backwards: its viewers see it in the time that goes by,
         without sound. Harmless for an inlet that is gone."""
+
+    def steer(self, inlet: str, steering: Steering) -> None:
+        """One of our recordings is paused, goes on, jumps, or changes its speed. Harmless for any other inlet."""
 
     async def drain(self, inlet: str, within_s: float) -> None:
         """Wait until what came in has gone out to every sender, `within_s` at the longest."""

@@ -33,6 +33,7 @@ from media.plane import (
     SenderStatistics,
     SenderWish,
     Source,
+    Steering,
     StreamFailed,
     TakingWish,
     Transport,
@@ -248,6 +249,9 @@ class RemotePlane:
 
     def pace(self, inlet: str, scale: float) -> None:
         self._channel.tell("pace", write((inlet, scale)))
+
+    def steer(self, inlet: str, steering: Steering) -> None:
+        self._channel.tell("steer", write((inlet, steering)))
 
     async def drain(self, inlet: str, within_s: float) -> None:
         await self._ask_kindly("drain", inlet, within_s, patience_s=within_s)

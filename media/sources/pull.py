@@ -29,6 +29,10 @@ class Taker(Protocol):
 
     def frame(self, frame: Frame, now: float) -> None: ...
 
+    @property
+    def is_congested(self) -> bool:
+        """Whether whoever takes it on may lose nothing and has no room: the source should wait, where it can."""
+
     def lost(self, packets: int) -> None:
         """So many packets are known to be missing, in all."""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 from media.frame import Frame
 from media.inlets.session import Phase, Session
-from media.plane import Aim, Seen, Verdict
+from media.plane import Aim, Seen, Steering, Verdict
+from media.sources.kept import KeptPull
 from media.sources.pull import Ended, Pull
 from media.sources.pulled_receiver import PulledReceiver
 
@@ -34,6 +35,11 @@ class PulledSession(Session):
         super().aim(aim)
         self._pull = self._make_pull()
         self._fetching = asyncio.create_task(self._fetch(self._pull), name=f"media pull {self.name}")
+
+    def steer(self, steering: Steering) -> None:
+        """Of a recording of ours; whatever else is fetched goes on as it does."""
+        if isinstance(self._pull, KeptPull):
+            self._pull.steer(steering)
 
     async def close(self) -> None:
         """A server is told good-bye; what it takes is waited for."""
@@ -84,6 +90,10 @@ class PulledSession(Session):
 
     def frame(self, frame: Frame, now: float) -> None:
         self._pulled.give(frame, now)
+
+    @property
+    def is_congested(self) -> bool:
+        return self.passage.is_congested
 
     def lost(self, packets: int) -> None:
         self._pulled.lost_here = packets

@@ -1,0 +1,95 @@
+"""The files of one recording after another, as one: their frames, each with the moment at which it was taken."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from media.frame import Codec, Frame
+from media.plane import Clip
+from media.ps.demux import Demuxer
+from media.sources.file import Film, open_within
+
+CHUNK = 256 * 1024
+SEAM_MS = 1_000
+"""Files that overlap by less follow each other; of those that overlap by more the later is entered where it is new."""
+MOST_KEPT = 2_000
+"""Frames from one key frame to the next that are held while the wanted moment is looked for."""
+
+
+class Taken(NamedTuple):
+    """A frame, and when its picture was taken, UNIX milliseconds. `is_first` begins a file."""
+
+    frame: Frame
+    at_ms: float
+    is_first: bool
+
+
+def frames_of(folder: str, file: str) -> Iterator[Frame]:
+    """Of one file as we write them, times from 0 on. Raises Unusable."""
+    if file.endswith(".ps"):
+        yield from _of_program(folder, file)
+        return
+    film = Film(folder, file)
+    try:
+        yield from film.frames()
+    finally:
+        film.close()
+
+
+def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
+    """Everything from the key frame on that stands at a moment, or else the first after it. Raises Unusable."""
+    reached_ms = float(from_ms)
+    for clip in clips:
+        if clip.end_ms <= reached_ms:
+            continue
+        held: list[Taken] = []
+        is_first, is_there = True, clip.start_ms >= reached_ms - SEAM_MS
+        wanted_ms = reached_ms
+        for frame in frames_of(folder, clip.file):
+            taken = Taken(frame, clip.start_ms + frame.dts_90k / 90, is_first)
+            is_first = False
+            if is_there:
+                reached_ms = max(reached_ms, taken.at_ms)
+                yield taken
+                continue
+            if frame.key:
+                held.clear()
+            if len(held) < MOST_KEPT:
+                held.append(taken)
+            if taken.at_ms >= wanted_ms:
+                is_there = True
+                yield held[0]._replace(is_first=True)
+                yield from held[1:]
+                held.clear()
+
+
+def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:
+    """What is heard in the first file, as far as its first seconds tell. Raises Unusable."""
+    for clip in clips[:1]:
+        for number, frame in enumerate(frames_of(folder, clip.file)):
+            if not frame.codec.is_video:
+                return frame.codec
+            if number > 100:
+                break
+    return None
+
+
+def _of_program(folder: str, file: str) -> Iterator[Frame]:
+    """By our own demuxer: others take G.711 in a program stream for something else."""
+    demuxer = Demuxer(freeze_after_loss=False)
+    start: int | None = None
+    with open_within(folder, file) as opened:
+        while True:
+            chunk = opened.read(CHUNK)
+            for frame in demuxer.feed(chunk) if chunk else demuxer.flush():
+                if start is None:
+                    if not frame.key:
+                        continue
+                    start = frame.dts_90k
+                frame.pts_90k -= start
+                frame.dts_90k -= start
+                if frame.dts_90k >= 0:
+                    yield frame
+            if not chunk:
+                return
