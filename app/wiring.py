@@ -21,6 +21,7 @@ from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
 from broker.downloads import Downloads
+from broker.kept import KeptShelf
 from broker.levers import Levers
 from broker.placement import Placement
 from broker.playbacks import Playbacks
@@ -111,7 +112,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         placement = Placement(plane)
     own_sources = OwnSources(directory, settings.platform.code, "自有信号源")
     keeper = SourceKeeper(own_sources, placement, bus, settings.sources)
-    broker = Broker(below, directory, placement, bus, settings.broker, sources=keeper.of)
+    kept_shelf = KeptShelf(directory.archive, recordings)
+    broker = Broker(below, directory, placement, bus, settings.broker, sources=keeper.of, kept=kept_shelf.source)
     # Below knows everybody before the first message comes in, and lets go before the connections do: otherwise our
     # own shutdown would be told as theirs.
     taken.push_async_callback(stack.close)
@@ -173,7 +175,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
 
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
-    above = Above(stack, directory, exporter, broker, below, bus, settings.above, levers=levers)
+    above = Above(
+        stack, directory, exporter, broker, below, bus, settings.above, levers=levers, archive=directory.archive
+    )
     below.ladder.know_also(above.at)
     seals = Seals(directory.seals, (below.at, above.at), window_s=settings.below.note_window_s)
     stack.notary = seals

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from broker.failure import Failure
 from broker.fetched import Sources, nothing_is_fetched
+from broker.kept import Kept, nothing_is_kept
 from broker.life import State
 from broker.placement import Placement
 from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
@@ -134,9 +135,11 @@ class Broker:
         settings: BrokerSettings | None = None,
         *,
         sources: Sources = nothing_is_fetched,
+        kept: Kept = nothing_is_kept,
     ) -> None:
         self.settings = settings or BrokerSettings()
         self._sources = sources
+        self._kept = kept
         self._neighbours = neighbours
         self._channels = channels
         self._routes = RouteBook(channels, self.settings.domain)
@@ -275,13 +278,15 @@ class Broker:
                 lease = await self._by(route, watch, until, answer_s)
             except Refused as no:
                 failure = no.failure.after(tried)
-                self._routes.failed(route.device.code, channel)
+                if not watch.kept:  # which says nothing about any way
+                    self._routes.failed(route.device.code, channel)
                 if not routes or failure.code in NO_OTHER_WAY_HELPS:
                     raise Refused(failure) from None
                 log.info("%s; trying it by %s", failure.message, routes[0].device.code)
                 tried = failure.hops
                 continue
-            self._routes.worked(route.device.code, channel, lease.path)
+            if not watch.kept:
+                self._routes.worked(route.device.code, channel, lease.path)
             return lease
 
     def _flows(self, key: StreamKey) -> bool | None:
@@ -372,11 +377,13 @@ class Broker:
                 route.headers,
                 settings.domain,
                 _taking(watch),
+                watch.kept,
             ),
             self._stream_changed,
             self._inlet_changed,
             lambda: self._detour(stream, watch),
             self._sources,
+            self._kept,
         )
         before = self._ending.get(key)
         if before is not None:

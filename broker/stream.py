@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from broker.failure import Failure, of_media, of_peer, of_source
 from broker.fetched import Fetching, Sources, nothing_is_fetched
+from broker.kept import Kept, Showing, nothing_is_kept
 from broker.life import LIFE, State, Turn
 from broker.placement import Placement
 from broker.ssrc_pool import NoNumber, SsrcPool
@@ -91,6 +92,8 @@ class Errand:
     """Ours, with which a path begins."""
     taking: TakingWish | None = None
     """Write it all to disk, from its first picture on."""
+    kept: bool = False
+    """It is one of our own recordings that is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,7 @@ class Stream:
         inlet_changed: Callable[[Stream, str | None, str | None], None],
         detour: Callable[[], Awaitable[Detour | None]],
         sources: Sources = nothing_is_fetched,
+        kept: Kept = nothing_is_kept,
     ) -> None:
         self.name = name
         self.key = key
@@ -169,6 +173,7 @@ class Stream:
         self._device = device
         self._detour = detour
         self._sources = sources
+        self._kept = kept
         self._neighbours = neighbours
         self._placement = placement
         self._ssrcs = ssrcs
@@ -473,14 +478,11 @@ class Stream:
         """A way in on the best media host that has room. Raises Failed."""
         self._way = way
         device = self._device(self.key.owner)
-        source = self._sources(self.key.owner, self.key.channel)
-        if device is not None and device.kind is DeviceKind.OWN and (source is None or not self.is_live):
-            message = f"{self.key.channel} " + ("has no recordings" if source is not None else "is switched off here")
-            raise Failed(Failure(message, "not-available", 488, (Hop("us", "fetch it", 488, message),)))
+        source = await self._find_source(device)
         planes = await self._placement.planes_for(
             device,
             within_s=HOST_S,
-            is_on_disk=(source is not None and bool(source.file)) or self._errand.taking is not None,
+            is_on_disk=(source is not None and bool(source.file or source.clips)) or self._errand.taking is not None,
         )
         refusal = "no media host is there"
         for plane in planes:
@@ -500,6 +502,27 @@ class Stream:
             return
         place = f"{way.transport} port {self.inlet.port}, SSRC {Ssrc(self._ssrc).text}"
         self._hops = [Hop("media", "open a port", 200, place)]
+
+    async def _find_source(self, device: Device | None) -> Source | None:
+        """Where it is fetched from; None where somebody is called. Raises Failed."""
+        if self._errand.kept:
+            return await self._kept_source()
+        source = self._sources(self.key.owner, self.key.channel)
+        if device is not None and device.kind is DeviceKind.OWN and (source is None or not self.is_live):
+            message = f"{self.key.channel} " + ("has no recordings" if source is not None else "is switched off here")
+            raise Failed(Failure(message, "not-available", 488, (Hop("us", "fetch it", 488, message),)))
+        return source
+
+    async def _kept_source(self) -> Source:
+        """Our own recording of the span, at the speed that is asked for. Raises Failed."""
+        errand, key = self._errand, self.key
+        source = await self._kept(key.owner, key.channel, key.number, errand.start, errand.stop)
+        if source is None:
+            message = f"nothing is kept of {key.channel} of that time"
+            raise Failed(Failure(message, "not-recorded", 404, (Hop("us", "look into our recordings", 404, message),)))
+        if errand.kind is WatchKind.PLAYBACK:
+            return source
+        return replace(source, speed=float(max(1, errand.download_speed or 1)), is_rewritten=False)
 
     async def _open_on(self, plane: MediaPlane, way: Way, source: Source | None) -> Inlet:
         if source is not None:
@@ -557,10 +580,15 @@ class Stream:
         self._broken = None
         self._news = self._loop.create_future()
         self.calls += 1
-        self.call = call = Fetching()
+        self.call = call = self._showing(inlet) if self._errand.kept else Fetching()
         self.path = (self._errand.own_code,) if self._errand.own_code else ()
         await self._aim(inlet, Aim(), call)
         await self._first_frame(inlet, "", call)
+
+    def _showing(self, inlet: Inlet) -> Showing:
+        plane = self.plane
+        assert plane is not None
+        return Showing(steer=lambda steering: plane.steer(inlet.id, steering))
 
     async def _aim(self, inlet: Inlet, aim: Aim, call: Call) -> None:
         assert self.plane is not None
@@ -706,8 +734,8 @@ class Stream:
                 self.plane.seek(self.inlet.id)
 
     def pace(self, scale: float) -> None:
-        """Whoever browses sees our recording at this speed from now on."""
-        if self.inlet is not None and self.plane is not None:
+        """Whoever browses sees our recording at this speed from now on; what we kept ourselves comes so already."""
+        if self.inlet is not None and self.plane is not None and not self._errand.kept:
             self.plane.pace(self.inlet.id, scale)
 
     @property

@@ -131,6 +131,8 @@ class Watch:
     """The neighbour that asks; a watch that would go back to it is refused as a loop."""
     identity: str = ""
     """Monitor-User-Identity to go with an INVITE downward (2022 clause 8.3); "" sends none."""
+    kept: bool = False
+    """For PLAYBACK and DOWNLOAD: from our own recordings, and nobody is called."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from registry.record_plan import Gap, PlanKey, RecordPlan, gap_of, gap_row, plan_of, plan_row
-from registry.spans import Span, union
+from registry.spans import Span, length, union, within
 from registry.store.promise import Row, SegmentRow, SegmentSum, Shelf, Store
 
 MOST_FOUND = 20_000
@@ -209,6 +209,12 @@ class Archive:
         """What of a span is on disk."""
         found = await self.find(key.owner, key.channel, start_ms, end_ms, key.stream)
         return union((row.start_ms, row.end_ms) for row in found)
+
+    async def coverage(self, owner: str, channel: str, start_ms: int, end_ms: int) -> float:
+        """The part of a span of which some stream is on disk, 0 to 1."""
+        found = await self.find(owner, channel, start_ms, end_ms)
+        there = within(((row.start_ms, row.end_ms) for row in found), start_ms, end_ms)
+        return length(there) / (end_ms - start_ms) if start_ms < end_ms else 0.0
 
     async def records(
         self, owner: str, channel: str, start_ms: int, end_ms: int, stream: int | None = None

@@ -141,17 +141,17 @@ class Upper:
 
     # What we ask.
 
-    async def ask(self, code: str, query: Manscdp) -> Gathered:
+    async def ask(self, code: str, query: Manscdp, *, to: str = "") -> Gathered:
         """Ask and gather. Raises Refused for a SIP refusal and RequestTimedOut for silence; a list may be in parts.
 
-        The query's SN is ours to choose.
+        The query's SN is ours to choose. `to` is whom the To header names, when not the platform.
         """
         self._sn = self._sn % 999_999 + 1
         query = replace(query, sn=self._sn)
         waiting = self._asks[self._sn] = Waiting()
         began = time.monotonic()
         try:
-            response = await self.tell(code, query)
+            response = await self.tell(code, query, to=to)
             if response.status >= 300:
                 raise Refused(query.cmd_type, response)
             is_whole = await waiting.gather(self.settings.ask_s)
@@ -171,14 +171,14 @@ class Upper:
             self.mirror(code).fill(got.items)
         return got
 
-    async def tell(self, code: str, said: Manscdp, *, headers: Iterable[Field] = ()) -> Response:
+    async def tell(self, code: str, said: Manscdp, *, headers: Iterable[Field] = (), to: str = "") -> Response:
         """Send one message and wait for its SIP answer. RequestTimedOut, TransportLost, KeyError for a stranger."""
         path = self.lowers[code].path
         request = self.stack.new_request(
             "MESSAGE",
             f"sip:{code}@{path.remote[0]}:{path.remote[1]}",
             from_uri=f"sip:{self.settings.code}@{self.domain}",
-            to_uri=f"sip:{code}@{self.domain}",
+            to_uri=f"sip:{to or code}@{self.domain}",
             path=path,
             headers=headers,
             body=self._encode(said),

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 from broker.levers import Levers
 from gb28181.code import Kind, kind_of
 from gb28181.peer import Hop, PeerOffline
+from registry.archive import Archive
 from registry.device import DeviceKind
 from registry.events import (
     AlarmRaised,
@@ -35,6 +36,7 @@ from sipserver.above.calls import Calls
 from sipserver.above.connect_test import ConnectReport, try_to_connect
 from sipserver.above.liaison import Liaison
 from sipserver.above.notices import Desk
+from sipserver.above.records import CentreRecords
 from sipserver.above.registration import Effect, Heard, Pace, Registration, Standing
 from sipserver.above.settings import AboveSettings
 from sipserver.above.stacks import Stacks
@@ -72,6 +74,7 @@ class Above:
         settings: AboveSettings | None = None,
         *,
         levers: Levers,
+        archive: Archive | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
         noise: Callable[[], float] = random.random,
@@ -91,6 +94,7 @@ class Above:
         self._to_show: set[str] = set()
         self._showing: asyncio.TimerHandle | None = None
         self._changes = Errands(limit=1000, workers=1)
+        records = CentreRecords(exporter, archive) if archive is not None else None
         self.answers = Answers(
             exporter,
             neighbours,
@@ -100,8 +104,9 @@ class Above:
             changed=self._changed,
             sent_catalog=lambda liaison: self._dirty(liaison.upper.code),
             clock=clock,
+            records=records,
         )
-        self.calls = Calls(exporter, hall, self.settings, changed=self._changed)
+        self.calls = Calls(exporter, hall, self.settings, changed=self._changed, records=records)
         self._ticker: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] | None = None
         self.turned_away = 0

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
 
 from broker.arbitration import Grip, Steerer, SteeringHeld, grip_of
 from broker.levers import Levers
@@ -22,13 +23,14 @@ from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.message import Manscdp, Unknown, parse
-from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery
+from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.peer import Hop, PeerError, PeerOffline
 from registry.events import NoticeHeard
 from registry.platform import Upper
 from sipserver.above.codes import recoded, with_other_sn
 from sipserver.above.liaison import Liaison
 from sipserver.above.pages import Declined, Insistence, NotTaken, Say, insist
+from sipserver.above.records import CentreRecords, merged, pages
 from sipserver.above.registration import Heard
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
@@ -69,6 +71,8 @@ class _Wish:
     value: Manscdp
     body: bytes
     identity: str
+    to: str = ""
+    """Whom its To header names."""
 
     @property
     def root(self) -> str:
@@ -96,8 +100,10 @@ class Answers:
         changed: Callable[[Liaison], None],
         sent_catalog: Callable[[Liaison], None],
         clock: Callable[[], float],
+        records: CentreRecords | None = None,
     ) -> None:
         self._exporter = exporter
+        self._records = records
         self._below = below
         self._settings = settings
         self._levers = levers
@@ -156,7 +162,7 @@ class Answers:
         if has_come_by(identity, liaison.way.us) or has_come_by(identity, self._settings.code):
             incoming.respond(482)
             return
-        wish = _Wish(liaison, value, body, identity)
+        wish = _Wish(liaison, value, body, identity, _named(incoming))
         if self._is_about_us(liaison, value.device):
             incoming.respond(200)
             self._answer_ourselves(wish)
@@ -213,6 +219,8 @@ class Answers:
         what = f"{value.cmd_type} of {upper.code} about {value.device}"
         if isinstance(value, CatalogQuery):
             return self._begin_catalog(wish, value.device)
+        if isinstance(value, RecordInfoQuery) and shared.owner:
+            return self._questions.add(what, lambda: self._list_records(wish, value, shared))
         if not shared.owner:
             return self._questions.add(what, lambda: self._say(wish, self._refusal(value, UNSUPPORTED)))
         if value.root == "Control":
@@ -237,6 +245,9 @@ class Answers:
         value, us = wish.value, wish.liaison.way.us
         if isinstance(value, CatalogQuery):
             self._begin_catalog(wish, None)
+        elif isinstance(value, RecordInfoQuery):
+            if not self._questions.add(f"records for {us}", lambda: self._list_own_records(wish, value)):
+                self.tally.refused += 1
         elif wish.wants_answer:
             answer = self._own_answer(value, us)
             if not self._questions.add(f"an answer to {wish.liaison.upper.code}", lambda: self._say(wish, answer)):
@@ -256,8 +267,6 @@ class Answers:
                 )
             case DeviceStatusQuery():
                 return DeviceStatus(value.sn, device)
-            case RecordInfoQuery():
-                return RecordInfo(value.sn, device, name=settings.name)
         if value.cmd_type.lower() == "alarm":
             return AlarmResponse(value.sn, device)
         return self._refusal(value, UNSUPPORTED)
@@ -304,6 +313,55 @@ class Answers:
     def _progress(self, liaison: Liaison, sent: tuple[int, int] | None) -> None:
         liaison.catalog_sent = sent
         self._changed(liaison)
+
+    # Recordings.
+
+    async def _list_records(self, wish: _Wish, query: RecordInfoQuery, shared: Shared) -> None:
+        """IndistinctQuery 0: where To says, the centre when it names us, else the device. 1: both, as one list."""
+        us = wish.liaison.way.us
+        is_to_us = wish.to in ("", us, self._settings.code)
+        centre = await self._records.of(shared, query, us) if self._records and (is_to_us or query.indistinct) else []
+        if query.indistinct:
+            items = merged(
+                await self._records_below(wish, shared), centre, query, shared.code, await self._location(wish, shared)
+            )
+            await self._send_records(wish, query, items)
+        elif centre:
+            await self._send_records(wish, query, centre)
+        else:
+            # Many platforms address every question to the platform; when the centre has nothing, the device may.
+            await self._hand_on(wish, shared)
+
+    async def _list_own_records(self, wish: _Wish, query: RecordInfoQuery) -> None:
+        upper, us = wish.liaison.upper, wish.liaison.way.us
+        query = replace(query, device=query.device or us)
+        items = await self._records.of_all(upper, query, us) if self._records is not None else []
+        await self._send_records(wish, query, items)
+
+    async def _records_below(self, wish: _Wish, shared: Shared) -> list[object]:
+        """What those below answer; nothing when they cannot be reached, for the centre may have it."""
+        self.tally.handed_on += 1
+        try:
+            answers = await self._ask_below(wish, shared)
+        except PeerError as failed:
+            self.tally.failed_below += 1
+            log.info("the recordings of %s could not be asked for below: %s", shared.code, failed)
+            return []
+        found: list[object] = []
+        for answer in answers:
+            with suppress(ValueError):
+                found.append(parse(answer))
+        return found
+
+    async def _location(self, wish: _Wish, shared: Shared) -> str:
+        """Who stores what a neighbour has recorded, as the upper knows it."""
+        return await self._exporter.code_there(wish.liaison.upper, shared.owner, shared.owner) or shared.owner
+
+    async def _send_records(self, wish: _Wish, query: RecordInfoQuery, items: Sequence[RecordItem]) -> None:
+        upper, way = wish.liaison.upper, wish.liaison.way
+        for part in pages(query, self._settings.name, items, page_size(upper, self._settings)):
+            if not await self._send(wish.liaison, way.written(part)):
+                return
 
     # About things below.
 
@@ -459,6 +517,14 @@ class Answers:
             return response
 
         return put
+
+
+def _named(incoming: Incoming) -> str:
+    """The code in the To header; "" when it cannot be read."""
+    try:
+        return incoming.request.to.uri.user
+    except ValueError:
+        return ""
 
 
 def page_size(upper: Upper, settings: AboveSettings) -> int:

@@ -19,10 +19,11 @@ from gb28181.routepath import PREFERRED_PATH, ROUTE_PATH, read_route, route_down
 from gb28181.sdp import Offer, Payload, answer_to, parse_offer, serialise
 from gb28181.subject import Subject
 from sipserver.above.liaison import Liaison
+from sipserver.above.records import CentreRecords
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
 from sipserver.above.user_identity import extended, has_come_by, identity_of
-from sipserver.above.wishes import Exporter, Hall
+from sipserver.above.wishes import Exporter, Hall, Shared
 from sipserver.below.errands import Errands
 from sipserver.sip.message import Field
 from sipserver.stack import Dialog, Incoming, RequestTimedOut, TransportLost
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 KINDS = {"play": WatchKind.LIVE, "playback": WatchKind.PLAYBACK, "download": WatchKind.DOWNLOAD}
 HUNG_UP = "hung-up"
+ENOUGH = 0.5
+"""When we have more of a span than this, it is ours that is sent; else the device's."""
 FINISHED = "finished"  # the hall's word for the end of a recording
 
 STATUS_UPWARD = {401: 403, 407: 403, 504: 408}
@@ -102,8 +105,10 @@ class Calls:
         settings: AboveSettings,
         *,
         changed: Callable[[Liaison], None],
+        records: CentreRecords | None = None,
     ) -> None:
         self._exporter = exporter
+        self._records = records
         self._hall = hall
         self._settings = settings
         self._changed = changed
@@ -263,8 +268,10 @@ class Calls:
         preferred = read_route(request.headers.get(PREFERRED_PATH))
         us = liaison.way.us
         via = route_downward(us, preferred) or route_downward(self._settings.code, preferred)
+        kind = KINDS[offer.session.casefold()]
+        keeper = "" if kind.is_live else await self._keeper(shared, offer, us)
         return Watch(
-            owner=shared.owner if len(shared.owners) < 2 else "",
+            owner=keeper or (shared.owner if len(shared.owners) < 2 else ""),
             channel=shared.code,
             outlet=RtpTo(
                 offer.host,
@@ -276,7 +283,7 @@ class Calls:
                 # Elsewhere the media room knows better: what it announces, or from where its packets will come.
                 local_host=upper.local_host,
             ),
-            kind=KINDS[offer.session.casefold()],
+            kind=kind,
             stream_number=offer.stream_number,
             viewer=upper.shown_name,
             viewer_peer=upper.code,
@@ -286,7 +293,24 @@ class Calls:
             uri=uri_below(offer.uri, shared.code),
             via=via,
             identity=extended(identity, self._settings.code, upper.code),
+            kept=bool(keeper),
         )
+
+    async def _keeper(self, shared: Shared, offer: Offer, us: str) -> str:
+        """Whose channel it is of which we have recorded the span ourselves, "" when the device is to be asked.
+
+        A u= line that names a storage means that one; else whoever has more of the span has it.
+        """
+        if self._records is None:
+            return ""
+        storage = storage_of(offer.uri)
+        if storage and storage not in (us, self._settings.code):
+            return ""
+        for owner in dict.fromkeys((shared.owner, *shared.owners)):
+            part = await self._records.covers(owner, shared.code, offer.start, offer.stop)
+            if part > (0.0 if storage else ENOUGH):
+                return owner
+        return ""
 
     def _accept(self, call: UpperCall, lease: Lease) -> None:
         sender = lease.sender
@@ -446,6 +470,16 @@ def uri_below(uri: str, code: str) -> str:
     if not colon or "/" in uri or not (head.isascii() and head.isalnum()):
         return uri
     return f"{code}:{kind}"
+
+
+def storage_of(uri: str) -> str:
+    """The storage device that the long form of a u= line names, "" for the short one.
+
+    >>> storage_of("http://34010000002000000001/a/b.mp4"), storage_of("34010000001320000001:3")
+    ('34010000002000000001', '')
+    """
+    scheme, mark, rest = uri.partition("://")
+    return rest.partition("/")[0] if mark and scheme.casefold() == "http" else ""
 
 
 def _plain(text: str) -> str:

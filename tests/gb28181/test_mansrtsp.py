@@ -16,9 +16,9 @@ from gb28181.mansrtsp import Control, Method, pause, read_control, resume, scale
         ("PLAY MANSRTSP/1.0\r\nCSeq: 2\r\nRange: npt=now-\r\n\r\n", Control(Method.PLAY)),
         ("PLAY RTSP/1.0\r\nCSeq: 2\r\nRange: ntp=now-", Control(Method.PLAY)),
         ("PLAY RTSP/1.0\r\nCSeq: 3\r\nScale: 2.000000\r\n\r\n", Control(Method.PLAY, 2.0)),
-        ("PLAY RTSP/1.0\nCSeq: 4\nrange: npt=0-\n", Control(Method.PLAY, None, True)),
-        ("PLAY RTSP/1.0\r\nScale: 1.0\r\nRange: npt=196-\r\n", Control(Method.PLAY, 1.0, True)),
-        ("PLAY RTSP/1.0\r\nScale: -1.0\r\nRange: npt=600-120\r\n", Control(Method.PLAY, -1.0, True)),
+        ("PLAY RTSP/1.0\nCSeq: 4\nrange: npt=0-\n", Control(Method.PLAY, None, True, 0.0)),
+        ("PLAY RTSP/1.0\r\nScale: 1.0\r\nRange: npt=196-\r\n", Control(Method.PLAY, 1.0, True, 196.0)),
+        ("PLAY RTSP/1.0\r\nScale: -1.0\r\nRange: npt=600-120\r\n", Control(Method.PLAY, -1.0, True, 600.0)),
         ("PLAY RTSP/1.0\r\nRange: smpte=0:10:20-\r\n", Control(Method.PLAY, None, True)),
         ("PLAY RTSP/1.0\r\nScale: nan\r\n", Control(Method.PLAY)),
         ("TEARDOWN RTSP/1.0\r\nCSeq: 5\r\n\r\n", Control(Method.TEARDOWN)),
@@ -49,7 +49,7 @@ def test_what_we_write_is_what_the_standard_prints():
 
 
 def test_what_we_write_is_what_we_read():
-    assert read_control(seek(1, 100)) == Control(Method.PLAY, None, True)
+    assert read_control(seek(1, 100)) == Control(Method.PLAY, None, True, 100.0)
     assert read_control(scale(2, 4)) == Control(Method.PLAY, 4.0, False)
     assert read_control(resume(3)) == Control(Method.PLAY, None, False)
     assert read_control(pause(4)) == Control(Method.PAUSE)

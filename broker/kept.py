@@ -1,0 +1,86 @@
+"""Our own recordings offered as streams: which files a span is made of, and how a session with one is steered."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from broker.fetched import Fetching
+from gb28181.mansrtsp import Control, Method, read_control
+from media.plane import Clip, Source, Steering
+from registry.archive import Archive
+from registry.store.promise import SegmentRow
+
+OK, BAD_REQUEST, NOT_ACCEPTABLE = 200, 400, 488
+FASTEST = 32.0
+SLOWEST = 0.1
+MOST_CLIPS = 5_000
+
+Kept = Callable[[str, str, int, int, int], Awaitable[Source | None]]
+"""The recording of an owner's channel: its stream, and UNIX seconds from and to; None when nothing is kept of then."""
+
+
+@dataclass(slots=True)
+class Showing(Fetching):
+    """A `Call` that shows one of our recordings; MANSRTSP steers it (2022 annex B)."""
+
+    steer: Callable[[Steering], None] = field(default=lambda steering: None)
+
+    async def inform(self, body: bytes, content_type: str) -> int:
+        """The status of the answer: 488 for what no recording of ours does, backwards above all."""
+        control = read_control(body)
+        if control is None:
+            return BAD_REQUEST
+        steering = steering_of(control)
+        if steering is None:
+            return NOT_ACCEPTABLE
+        self.steer(steering)
+        return OK
+
+
+def steering_of(control: Control) -> Steering | None:
+    """What a control asks of a recording of ours; None when it cannot be had."""
+    if control.method is Method.PAUSE:
+        return Steering(is_paused=True)
+    if control.method is Method.TEARDOWN:
+        return Steering()
+    if control.scale is not None and not SLOWEST <= control.scale <= FASTEST:
+        return None
+    if control.jumps and control.npt_s is None:
+        return None
+    return Steering(is_paused=False, scale=control.scale, at_s=control.npt_s)
+
+
+class KeptShelf:
+    """Keeps the promise of `Kept` from the archive."""
+
+    def __init__(self, archive: Archive, folder: Path) -> None:
+        self._archive = archive
+        self._folder = folder
+
+    async def source(self, owner: str, channel: str, stream: int, start: int, stop: int) -> Source | None:
+        """Of the stream that is meant; of whatever stream was recorded when it is another."""
+        found = await self._archive.find(owner, channel, start * 1000, stop * 1000)
+        rows = [row for row in found if row.stream == stream] or found
+        clips = [Clip(f"{row.recording}/{row.name}", row.start_ms, row.end_ms) for row in _chosen(rows)]
+        if not clips:
+            return None
+        return Source(
+            folder=str(self._folder), clips=tuple(clips[:MOST_CLIPS]), from_ms=start * 1000, to_ms=stop * 1000
+        )
+
+
+def _chosen(rows: Sequence[SegmentRow]) -> list[SegmentRow]:
+    """Without those that show nothing that others have not shown."""
+    chosen: list[SegmentRow] = []
+    reached_ms = 0
+    for row in sorted(rows, key=lambda each: (each.start_ms, -each.end_ms)):
+        if row.end_ms > reached_ms:
+            chosen.append(row)
+            reached_ms = row.end_ms
+    return chosen
+
+
+async def nothing_is_kept(owner: str, channel: str, stream: int, start: int, stop: int) -> Source | None:
+    return None
