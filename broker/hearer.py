@@ -291,7 +291,7 @@ class Hearer:
             call = await peer.call(self.whom.channel, offer, timeout_s=self._patience.ask_s + self._patience.call_s)
             taken.push_async_callback(call.hang_up)
             answer = call.answer
-            self._step("200 to s=Talk", 200, f"{answer.host}:{answer.port}")
+            self._step("answer to s=Talk", 200, f"{answer.host}:{answer.port}")
             (number, _, _), form = form_for(answer.payloads, peer.dialect.voice_form) or ((8, "PCMA", 8000), "PCMA")
             ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
             call.on_end(lambda why: settle(ended, why))
@@ -362,7 +362,7 @@ class Hearer:
         except ValueError as gone:
             raise Unheard(Obstacle.HUNG_UP, f"it gave up its call: {gone}") from None
         taken.push_async_callback(call.hang_up)
-        self._step("200 to INVITE", 200, f"{answer.host}:{answer.port} {form}")
+        self._step("our answer to INVITE", 200, f"{answer.host}:{answer.port} {form}")
         # Silence from now on for those that want sound right after the 200 (media.md A4); the voice comes at the ACK.
         self._voice.aim(mouth.id, address_of(offer.host, ring.peer_host), offer.port)
         late = loop.call_later(ACK_S, self._voice.begin, mouth.id)

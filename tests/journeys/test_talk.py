@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import fractions
+import io
 import json
 import time
+import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import aiohttp
 import av
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from playwright.async_api import Browser, Page, async_playwright
 
 from media.g711 import alaw_to_linear
 from simulator.camera import Camera
 from simulator.hearing import HearingSettings
 from simulator.tone import Tone
 from tests.estate import CAMERA, Estate, until
+from tests.journeys.test_browser import FLAGS, log_in, log_in_at
 
 OUTPUT = "34020000001370000001"
 PITCH_HZ = 500
@@ -92,7 +97,7 @@ async def test_what_is_said_on_the_line_is_heard_by_the_camera_and_ends_with_it(
     (leg,) = after["targets"][0]["legs"]
     assert leg["sound"]["packets"] > 10 and leg["sound"]["heard_packets"] > 0
     steps = [step["what"] for step in after["targets"][0]["steps"]]
-    assert {"MESSAGE Broadcast", "INVITE from device", "200 to INVITE", "ACK"} <= set(steps)
+    assert {"MESSAGE Broadcast", "INVITE from device", "our answer to INVITE", "ACK"} <= set(steps)
     assert (await estate.get("/api/v1/voice/talks"))["items"] == []
     audits = (await estate.get("/api/v1/audit"))["items"]
     assert {"voice.speak", "voice.ended"} <= {entry["what"] for entry in audits}
@@ -182,3 +187,125 @@ async def test_a_microphone_by_webrtc_is_heard_by_the_camera(estate: Estate):
             await until(is_heard, 20)
     finally:
         await connection.close()
+
+
+# In a real browser, whose fake microphone beeps.
+
+
+FAKE_MICROPHONE = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream"]
+ELSEWHERE = "console.example"
+"""A name under which our page is not of this machine, and so has no microphone without HTTPS."""
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    async with async_playwright() as playwright:
+        flags = [*FLAGS, *FAKE_MICROPHONE, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
+        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+        yield browser
+        await browser.close()
+
+
+def beeps(camera: Camera) -> bool:
+    loudspeaker = camera.hearing.heard.get(OUTPUT)
+    return loudspeaker is not None and loudspeaker.energy(2.0) > 0.01
+
+
+async def at_the_camera(page: Page) -> None:
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    await page.get_by_test_id("pane-0").hover()
+    await page.get_by_test_id("pane-0").get_by_test_id("talk").wait_for()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("way", ["webrtc", "websocket"])
+async def test_an_operator_holds_the_button_and_the_camera_hears_the_microphone(
+    estate: Estate, browser: Browser, way: str, tmp_path: Path
+):
+    camera = await camera_that_hears(estate)
+    page = await log_in(browser, estate)
+    await page.evaluate(f"localStorage.setItem('lianwang.voice.way', JSON.stringify('{way}'))")
+    await page.reload()
+    await at_the_camera(page)
+    button = page.get_by_test_id("pane-0").get_by_test_id("talk")
+    await button.hover()
+    await page.mouse.down()
+    await until(lambda: beeps(camera), 30)
+    state = page.get_by_test_id("talk-state")
+    assert "正在说话" in await state.inner_text()
+    await page.screenshot(path=tmp_path / "talking.png")
+    await page.mouse.up()
+    await until(lambda: camera.hearing.ends == ["BYE"])
+    await state.wait_for(state="detached")
+    await page.get_by_test_id("open-voice").click()
+    target = page.get_by_test_id(f"voice-target-{CAMERA}")
+    await target.wait_for()
+    sent = {"webrtc": "WebRTC", "websocket": "WebSocket G.711"}[way]
+    assert sent in await page.get_by_test_id("voice-test").inner_text()
+    assert "INVITE from device" in await target.inner_text()
+    # What was sent and what came back is asked for once more when all is over.
+    await page.wait_for_function("() => document.querySelector('[data-verdict]')?.dataset.verdict === 'received'")
+    await page.screenshot(path=tmp_path / "self-test.png")
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+async def test_the_key_t_held_talks_and_tapped_searches(estate: Estate, browser: Browser):
+    camera = await camera_that_hears(estate)
+    page = await log_in(browser, estate)
+    await at_the_camera(page)
+    await page.keyboard.down("t")
+    await page.get_by_test_id("talk-state").wait_for()
+    await until(lambda: camera.hearing.calls_taken == 1, 30)
+    await page.keyboard.up("t")
+    await until(lambda: camera.hearing.ends == ["BYE"])
+    await page.keyboard.press("t")
+    assert await page.evaluate("document.activeElement.tagName") == "INPUT"
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+async def test_a_device_that_answers_and_does_not_call_says_so_on_the_picture(estate: Estate, browser: Browser):
+    await camera_that_hears(estate, calls=False)
+    page = await log_in(browser, estate)
+    await at_the_camera(page)
+    await page.get_by_test_id("pane-0").get_by_test_id("talk").hover()
+    await page.mouse.down()
+    trouble = page.get_by_test_id("talk-trouble")
+    await trouble.wait_for(timeout=30_000)
+    assert "设备已应答但未发起呼叫" in await trouble.inner_text()
+    await page.mouse.up()
+
+
+def tone_file() -> bytes:
+    """Two seconds of our tone as a WAV file."""
+    tone, written = Tone(PITCH_HZ), io.BytesIO()
+    with wave.open(written, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        for second in (1, 2, 3):
+            sound = tone.until(second * 90_000)
+            assert sound is not None
+            file.writeframes(alaw_to_linear(sound.data))
+    return written.getvalue()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+async def test_a_page_without_https_says_what_to_do_and_plays_a_sound_file_instead(
+    estate: Estate, browser: Browser, tmp_path: Path
+):
+    camera = await camera_that_hears(estate)
+    page = await log_in_at(browser, estate.house.console_url.replace("127.0.0.1", ELSEWHERE), estate.password)
+    assert not await page.evaluate("window.isSecureContext")
+    await at_the_camera(page)
+    await page.get_by_test_id("pane-0").get_by_test_id("talk").click()
+    told = await page.get_by_test_id("voice-insecure").inner_text()
+    assert "HTTPS" in told and "localhost" in told and ELSEWHERE in told
+    await page.screenshot(path=tmp_path / "insecure.png")
+    file = {"name": "notice.wav", "mimeType": "audio/wav", "buffer": tone_file()}
+    await page.get_by_test_id("voice-picker").set_input_files(file)  # type: ignore[arg-type]
+    await until(lambda: hears(camera), 30)
+    await until(lambda: camera.hearing.ends == ["BYE"], 30)

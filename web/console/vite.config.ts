@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config'
 import { mockServer } from './dev/mock.ts'
 
 const server = process.env.LIANWANG_SERVER ?? 'http://127.0.0.1:8088'
-const toServer: Record<string, ProxyOptions> = { '/api': { target: server }, '/media': { target: server, ws: true } }
+const toServer: Record<string, ProxyOptions> = { '/api': { target: server, ws: true }, '/media': { target: server, ws: true } }
 
 export default defineConfig(({ mode }) => ({
   plugins: [vue(), ...(mode === 'mock' ? [mockServer()] : [])],

@@ -15,6 +15,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 
 /** Keys that are put together from a server's word. */
 const BUILT = [
+  'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',

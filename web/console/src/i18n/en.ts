@@ -4,6 +4,7 @@ import { seals } from './en.seals'
 import { controls } from './en.controls'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
+import { voice } from './en.voice'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
@@ -12,6 +13,7 @@ export const en: Record<MessageKey, string> = {
   ...controls,
   ...sources,
   ...figures,
+  ...voice,
   'product.name': 'Lianwang',
   'product.tag': 'Video surveillance, joined up',
 

@@ -5,6 +5,7 @@ import { seals } from './zh.seals'
 import { controls } from './zh.controls'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
+import { voice } from './zh.voice'
 
 export const zh = {
   ...cascade,
@@ -12,6 +13,7 @@ export const zh = {
   ...controls,
   ...sources,
   ...figures,
+  ...voice,
   'product.name': '联网',
   'product.tag': '视频监控联网平台',
 

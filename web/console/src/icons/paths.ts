@@ -54,6 +54,7 @@ export const DRAWINGS = {
   halt: { fill: 'M5.500 5.500h9v9h-9z' },
   play: { fill: 'M6.500 4v12l9.500-6z' },
   pause: { fill: 'M5.500 4.500h3v11h-3z M11.500 4.500h3v11h-3z' },
+  microphone: { line: 'M10 3a2.250 2.250 0 0 0-2.250 2.250v4.500a2.250 2.250 0 0 0 4.500 0v-4.500A2.250 2.250 0 0 0 10 3z M5 9.500a5 5 0 0 0 10 0 M10 14.500v2.500 M7.500 17h5' },
   check: { line: 'M4 10.500l4 4 8-9' },
   one: { line: 'M3.500 4.500h13v11h-13z' },
   four: { line: 'M3.500 4.500h13v11h-13z M10 4.500v11 M3.500 10h13' },

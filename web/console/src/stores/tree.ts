@@ -1,6 +1,6 @@
 /** The device tree as this console has loaded it: branches by pages, counts kept live by the feed. */
 import { defineStore } from 'pinia'
-import { computed, reactive, ref } from 'vue'
+import { computed, reactive, ref, shallowRef } from 'vue'
 import { tree as api } from '@/api'
 import type { Channel, TreeNode } from '@/api/types'
 import { joined, noBranch, ROOT, rowsOf, type TreeState } from '@/tree/rows'
@@ -198,5 +198,8 @@ export const useTree = defineStore('tree', () => {
     return found
   }
 
-  return { state, rows, failed, begin, loadMore, open, close, toggle, collapse, reload, camerasBelow, reveal, listen }
+  /** the node that is marked in the tree */
+  const current = shallowRef<TreeNode | null>(null)
+
+  return { current, state, rows, failed, begin, loadMore, open, close, toggle, collapse, reload, camerasBelow, reveal, listen }
 })
