@@ -17,6 +17,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 const BUILT = [
   'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.',
+  'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',

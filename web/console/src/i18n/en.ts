@@ -1,4 +1,5 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
+import { alarms } from './en.alarms'
 import { cascade } from './en.cascade'
 import { seals } from './en.seals'
 import { controls } from './en.controls'
@@ -8,6 +9,7 @@ import { voice } from './en.voice'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
+  ...alarms,
   ...cascade,
   ...seals,
   ...controls,

@@ -1,5 +1,6 @@
 /** What operators read, in Chinese: the first language. Keys of refusals, verdicts and errors are the server's own words. */
 
+import { alarms } from './zh.alarms'
 import { cascade } from './zh.cascade'
 import { seals } from './zh.seals'
 import { controls } from './zh.controls'
@@ -8,6 +9,7 @@ import { figures } from './zh.figures'
 import { voice } from './zh.voice'
 
 export const zh = {
+  ...alarms,
   ...cascade,
   ...seals,
   ...controls,

@@ -1,0 +1,101 @@
+"""An operator at an alarm: the bell, the list, one click to its picture, acknowledged and closed, all by keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+from simulator.alarming import AlarmingSettings, Scare
+from simulator.camera import Camera
+from simulator.video import VideoSettings
+from tests.journeys.conftest import CAMERA, Estate, until
+from tests.journeys.test_browser import browser, log_in  # noqa: F401 - a fixture is used by its name
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
+
+INTRUSION = Scare(5, 6, 1, 1, "有人进入警戒区域")
+INPUT = Scare(2, None, None, 2, "报警输入 1 触发")
+
+
+async def guarded(estate: Estate) -> Camera:
+    return await estate.camera(
+        alarming=AlarmingSettings(armed=True), video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0)
+    )
+
+
+async def plays(page: Page) -> None:
+    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+
+
+async def test_a_bell_rings_and_one_click_leads_from_the_alarm_to_its_picture(
+    estate: Estate,
+    browser: Browser,  # noqa: F811
+    tmp_path: Path,
+):
+    camera = await guarded(estate)
+    page = await log_in(browser, estate)
+    await expect(page.get_by_test_id("bell")).to_have_count(0)
+    assert await camera.raise_alarm(scare=INTRUSION)
+    bell = page.get_by_test_id("bell")
+    await expect(bell).to_have_text("1", timeout=15_000)
+    strip = page.get_by_test_id("alarm-strip")
+    await expect(strip).to_contain_text("入侵检测（进入区域）")
+    await page.get_by_role("link", name="报警").click()
+    row = page.get_by_test_id("alarm-1")
+    await expect(row).to_contain_text("北门")
+    await row.click()
+    detail = page.get_by_test_id("alarm-detail")
+    await expect(detail.locator("img")).to_be_visible(timeout=30_000)
+    await page.wait_for_function("() => document.querySelector('figure img')?.naturalWidth === 640", timeout=15_000)
+    await page.screenshot(path=tmp_path / "alarms.png")
+    await row.get_by_test_id("row-live").click()
+    await plays(page)
+    await expect(strip).to_be_visible()
+    await strip.get_by_test_id("strip-acknowledge").click()
+    await expect(strip).to_have_count(0)
+    await expect(page.get_by_test_id("bell")).to_have_count(0)
+
+
+async def test_an_alarm_is_acknowledged_and_closed_by_keys_and_the_device_is_reset(
+    estate: Estate,
+    browser: Browser,  # noqa: F811
+):
+    camera = await guarded(estate)
+    page = await log_in(browser, estate)
+    await page.get_by_role("link", name="报警").click()
+    await expect(page.get_by_text("没有待处理的报警")).to_be_visible()
+    assert await camera.raise_alarm(scare=INPUT)
+    row = page.get_by_test_id("alarm-1")
+    await expect(row).to_contain_text("报警器报警", timeout=15_000)
+    await page.keyboard.press("j")
+    detail = page.get_by_test_id("alarm-detail")
+    await expect(detail).to_contain_text("报警输入 1 触发")
+    await page.keyboard.press("a")
+    await expect(row).to_contain_text("已确认 admin")
+    await page.keyboard.press("c")
+    await page.keyboard.press("2")
+    await expect(row).to_contain_text("误报 admin")
+    await expect(page.get_by_test_id("reset-state")).to_have_text("设备已复位", timeout=15_000)
+    assert camera.duties.resets == 1
+    assert await camera.raise_alarm(scare=INPUT), "reset, it may speak again"
+    await expect(page.get_by_test_id("alarm-2")).to_be_visible(timeout=15_000)
+
+
+async def test_a_rule_puts_the_picture_on_the_wall_and_records_it(
+    estate: Estate,
+    browser: Browser,  # noqa: F811
+):
+    camera = await guarded(estate)
+    wish = {"name": "入侵", "methods": [5], "lowest_priority": 2, "record_s": 30, "popup": True}
+    await estate.post("/api/v1/alarm-rules", wish)
+    page = await log_in(browser, estate)
+    assert await camera.raise_alarm(scare=INTRUSION)
+    await plays(page)
+
+    async def is_recorded() -> bool:
+        running = (await estate.get("/api/v1/recordings?running=true"))["items"]
+        return [each["channel"] for each in running if each["by"] == "alarm"] == [CAMERA]
+
+    await until(is_recorded)
