@@ -13,6 +13,7 @@ from media.seal import make_key, read_key
 
 DATABASE = "lianwang.db"
 RECORDINGS = "recordings"
+FIRMWARE = "firmware"
 SNAPSHOTS = "snapshots"
 LOCK = "lock"
 MEDIA_KEY = "media.key"

@@ -16,6 +16,7 @@ from broker.downloads import DownloadSettings
 from broker.recording_settings import RecordingSettings
 from broker.snapshots import SnapshotSettings
 from broker.sources import SourceSettings
+from broker.upgrades import UpgradeSettings
 from broker.voice import VoiceSettings
 from gb28181.code import GbCode
 from media.gatehouse import MediaHostsSettings
@@ -82,6 +83,7 @@ class Settings:
     steering: SteeringSettings = field(default_factory=SteeringSettings)
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
+    upgrades: UpgradeSettings = field(default_factory=UpgradeSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

@@ -14,13 +14,14 @@ from typing import Any
 
 from aiohttp import web
 
-from app.premises import DATABASE, MEDIA_KEY, RECORDINGS, SNAPSHOTS, CannotStart, media_key, move_in, needing
+from app.premises import DATABASE, FIRMWARE, MEDIA_KEY, RECORDINGS, SNAPSHOTS, CannotStart, media_key, move_in, needing
 from app.settings import Settings
 from broker.alarm_deeds import AlarmDeeds
 from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
 from broker.downloads import Downloads
+from broker.firmware_shelf import FirmwareShelf
 from broker.kept import KeptShelf
 from broker.levers import Levers
 from broker.placement import Placement
@@ -31,6 +32,7 @@ from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
+from broker.upgrades import Upgrades
 from broker.voice import Voices
 from media.gatehouse import Gatehouse
 from media.kitchen.kitchen import Kitchen
@@ -143,6 +145,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     voices.start()
     taken.push_async_callback(voices.close)
     taken.push_async_callback(levers.close)
+    shelf = FirmwareShelf(
+        data / FIRMWARE, largest=settings.upgrades.largest_bytes, most=settings.upgrades.most_packages
+    )
+    upgrades = Upgrades(shelf, data / FIRMWARE, settings.upgrades, bus)
+    await upgrades.open()
+    taken.push_async_callback(upgrades.close)
     await keeper.start()
     taken.push_async_callback(keeper.close)
 
@@ -226,6 +234,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         media_bases=gatehouse.bases if gatehouse is not None else tuple,
         media_admit=gatehouse.admit if gatehouse is not None else _nobody,
         sources=keeper,
+        upgrades=upgrades,
         recordings=kept,
         recording_desk=desk,
         voices=voices,

@@ -187,6 +187,14 @@ class SteeringChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class UpgradeChanged:
+    """An upgrade of a device began, got on or ended; `upgrade` is `broker.upgrades.Upgrade` as it stands."""
+
+    session: str
+    upgrade: object
+
+
+@dataclass(frozen=True, slots=True)
 class StreamChanged:
     """A stream began, failed or ended; `state` is broker.stream's word."""
 
@@ -276,6 +284,7 @@ Event = (
     | PtzPositionReported
     | NoticeHeard
     | SteeringChanged
+    | UpgradeChanged
     | StreamChanged
     | UpperChanged
     | UpperStateChanged

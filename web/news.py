@@ -24,6 +24,7 @@ from registry.events import (
     SharingChanged,
     SteeringChanged,
     StreamChanged,
+    UpgradeChanged,
     UpperChanged,
     UpperStateChanged,
 )
@@ -88,6 +89,8 @@ def news_of(event: Event, view: Viewer, view_platform: PlatformViewer) -> list[N
                 "note": event.note,
             }
             return [News("recording", (recording, state == "segment"), lambda: told_as, Role.OPERATOR)]
+        case UpgradeChanged(session=session, upgrade=upgrade):
+            return [News("upgrade", session, lambda: upgrade, Role.OPERATOR)]
         case SteeringChanged(owner=owner, code=code):
             # Who lost a camera is told so even when it changes hands again at once.
             about = (owner, code, event.lost_by)

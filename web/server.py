@@ -17,6 +17,7 @@ from web.api.table import ROUTES
 from web.auth import Gate, Proof, Who
 from web.desk import DESK, Desk
 from web.feed import Feed
+from web.firmware import firmware_handler
 from web.guard import DOORS, Doors, guard
 from web.headers import put_headers
 from web.leases import Leases
@@ -68,6 +69,12 @@ def make_app(
     console = ConsoleFiles(settings.console)
     app.router.add_route("GET", "/healthz", health)
     app.router.add_route("*", "/api/{rest:.*}", nowhere)
+    gate = Gate(services, settings)
+    opened: set[object] = {health, console.serve}
+    if services.upgrades is not None:
+        fetched = firmware_handler(services.upgrades, gate.address_of)
+        app.router.add_get("/firmware/{token}", fetched)
+        opened.add(fetched)
     app.router.add_route("GET", "/{path:.*}", console.serve)
     catalogs = Catalogs(services.bus)
     feed, leases = Feed(services, settings, catalogs), Leases(services.broker, settings.most_leases_per_session)
@@ -80,7 +87,7 @@ def make_app(
     app[DESK] = Desk(
         services=services,
         settings=settings,
-        gate=Gate(services, settings),
+        gate=gate,
         passwords=passwords or Passwords(),
         throttle=Throttle(),
         feed=feed,
@@ -92,7 +99,7 @@ def make_app(
         previews=Previews(services.bus),
         scrape=Scrape(services, own_statistics, settings.most_stream_series),
     )
-    app[DOORS] = Doors(declared, signed, frozenset({health, console.serve}))
+    app[DOORS] = Doors(declared, signed, frozenset(opened))
     app.on_response_prepare.append(put_headers)
     app.cleanup_ctx.append(_living)
     # Feeds must end before the server waits for its connections to finish.

@@ -17,6 +17,7 @@ from broker.servings import Servings
 from broker.snapshot_plans import SnapshotPlans
 from broker.snapshots import Snapshots
 from broker.sources import SourceKeeper
+from broker.upgrades import Upgrades
 from broker.voice import Voices
 from broker.watch import InletStatistics, Lease, StreamView, Watch, WorkerStatistics
 from gb28181.peer import Hop, Neighbours
@@ -242,6 +243,8 @@ class Services:
     """What is made to order (WebRTC); None where nothing is."""
     voices: Voices | None = None
     """None where nobody speaks to devices."""
+    upgrades: Upgrades | None = None
+    """Firmware for devices; None where none is kept."""
     following: Callable[[str], Sequence[Followed]] = lambda code: ()
     """Our subscriptions at a neighbour below."""
     media_bases: Callable[[], Sequence[str]] = tuple

@@ -14,10 +14,12 @@ from aiohttp import web
 from argon2 import PasswordHasher
 
 from broker.alarm_deeds import AlarmDeeds
+from broker.firmware_shelf import FirmwareShelf
 from broker.placement import Placement
 from broker.recording_desk import RecordingDesk
 from broker.recordings import Recordings
 from broker.sources import SourceKeeper, SourceSettings
+from broker.upgrades import Upgrades, UpgradeSettings
 from broker.watch import (
     AudioTrack,
     InletStatistics,
@@ -360,6 +362,10 @@ async def house(
     plane = FakePlane()
     placement = Placement(plane)  # type: ignore[arg-type]  # it seats nobody
     keeper = SourceKeeper(OwnSources(directory, PLATFORM), placement, bus, SourceSettings(folder="/films"))
+    upgrades = Upgrades(
+        FirmwareShelf(tmp_path / "firmware", largest=100_000, most=3), tmp_path / "firmware", UpgradeSettings(), bus
+    )
+    await upgrades.open()
     figures = InletStatistics("i1", 10, 1000, 0, 0, 0, 0, 0, 5, 1, 1, 0.1, VIDEO, AUDIO)
     services = Services(
         directory=directory,
@@ -387,6 +393,7 @@ async def house(
         media_bases=lambda: tuple(media_bases),
         media_admit=media_admitted.append,
         sources=keeper,
+        upgrades=upgrades,
     )
     cheap = Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
     app = make_app(services, settings, extra_routes=media_routes, passwords=cheap)
