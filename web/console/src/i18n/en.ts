@@ -3,6 +3,7 @@ import { alarms } from './en.alarms'
 import { cascade } from './en.cascade'
 import { seals } from './en.seals'
 import { controls } from './en.controls'
+import { settings } from './en.settings'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import { voice } from './en.voice'
@@ -13,6 +14,7 @@ export const en: Record<MessageKey, string> = {
   ...cascade,
   ...seals,
   ...controls,
+  ...settings,
   ...sources,
   ...figures,
   ...voice,

@@ -4,6 +4,7 @@ import { alarms } from './zh.alarms'
 import { cascade } from './zh.cascade'
 import { seals } from './zh.seals'
 import { controls } from './zh.controls'
+import { settings } from './zh.settings'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 import { voice } from './zh.voice'
@@ -13,6 +14,7 @@ export const zh = {
   ...cascade,
   ...seals,
   ...controls,
+  ...settings,
   ...sources,
   ...figures,
   ...voice,
