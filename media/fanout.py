@@ -31,8 +31,9 @@ class KeepLimits:
     audio_wait_s: float
 
 
-KeepingState = tuple[int, int, int, int, float, float]
-"""The clock's offset and latest time, frames and bytes that may still be kept, since when, and for how long."""
+KeepingState = tuple[int, int, int, int, float, float, int, int, float, bool, bool]
+"""The clock's offset and latest time, frames and bytes that may still be kept, since when, and for how long; how many
+may be kept from a key frame on, when the last sound came, whether it is a track, and whether keys change nothing."""
 
 
 class Fanout:
@@ -304,10 +305,14 @@ class Fanout:
             return None
         limits = self._limits
         room = limits.frames - self._kept_count, limits.bytes - self._kept_bytes
-        return *clock, *room, self._kept_since, limits.seconds
+        has_track, is_settled = self.audio is not None, self._tracks == self._tracks_now()
+        kept = self._kept_since, limits.seconds, limits.frames, limits.bytes
+        return *clock, *room, *kept, self._sound_at, has_track, is_settled
 
-    def take_back(self, laid: Laid, size: int, latest: int, sound_at: float) -> None:
-        """What was kept in our place. `sound_at`: when the last sound came."""
+    def take_back(self, laid: Laid, size: int, latest: int, sound_at: float, began_at: float | None) -> None:
+        """What was kept in our place, since a key frame if that time is given. `sound_at`: when the last sound came."""
+        if began_at is not None:
+            self._begin_keeping(began_at)
         self._kept.append(laid)
         self._kept_count += laid.frame_count
         self._kept_bytes += size

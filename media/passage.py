@@ -30,8 +30,9 @@ FALSE_MARKS = 4
 """More packs that look like key frames than key frames, by so many: their look says nothing."""
 
 
-KeepingState = tuple[int, int, float, float]
-"""Bytes and packets that may still be kept, since when they are kept, and for how long they may be."""
+KeepingState = tuple[int, int, float, float, int, int, bool]
+"""Bytes and packets that may still be kept, since when they are kept, for how long they may be; how many may be kept
+from a key frame on, and whether keeping begins anew there."""
 
 
 class Taker(Protocol):
@@ -170,18 +171,23 @@ class Passage:
         if self.carry is not Carry.STRAIGHT or payload_type != self._type or not self._kept:
             return None
         keep_s = math.inf if self._keeps_all else self._keep_s
-        return self._keep_bytes - self._kept_size, PACKETS_LIMIT - self._kept_packets, self._kept_since, keep_s
+        left = self._keep_bytes - self._kept_size, PACKETS_LIMIT - self._kept_packets
+        return *left, self._kept_since, keep_s, self._keep_bytes, PACKETS_LIMIT, not self._keeps_all
 
-    def take_back(self, laid: Laid, size: int, packets: int) -> None:
-        """What was kept in our place."""
+    def take_back(self, laid: Laid, size: int, packets: int, marks: int, began_at: float | None) -> None:
+        """What was kept in our place, since a key frame if that time is given; so many looked like one."""
+        self._marks += marks
+        if began_at is not None:
+            self._keep_nothing()
+            self._kept_since = began_at
         self._kept.append(laid)
         self._kept_size += size
         self._kept_packets += packets
 
-    def hand_on(self, run: Run, now: float) -> None:
-        """To the senders what is kept elsewhere; it begins no key frame."""
+    def hand_on(self, run: Run, now: float, is_key: bool) -> None:
+        """To the senders what is kept elsewhere."""
         for sender in self._senders:
-            sender.take(run, False, now)
+            sender.take(run, is_key, now)
 
     def _catch_up(self) -> None:
         if self.ahead is not None:

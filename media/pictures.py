@@ -69,6 +69,8 @@ class Pictures:
         self._h265_seen: set[int] = set()
         self._unproven = 0
         self._sets: dict[int, tuple[bytes, ...]] = {}
+        self.key_head = b""
+        """What the last key frame began with, up to its first slice's type; nothing where that is to be read again."""
         self._after_gap = False
         self._waiting_since: int | None = None
         self._open_gop = False
@@ -167,7 +169,9 @@ class Pictures:
             elif kind not in _LEADING:
                 self._skip_leading = False
         if key:
-            data = self._with_sets(codec, data, sets)
+            whole = self._with_sets(codec, data, sets)
+            self.key_head = data[: slice_at + 1] if whole is data else b""
+            data = whole
         return self._gated(codec, data, key, pts, dts, rtp)
 
     def _gated(
@@ -200,9 +204,10 @@ class Pictures:
         return self.codec is Codec.H265, self._units, (rtp, last_pts, pts, self._dts.last), line
 
     def take_back(
-        self, pictures: int, units: int, clocks: tuple[int, int, int, int | None], line: TimelineState
+        self, pictures: int, keys: int, units: int, clocks: tuple[int, int, int, int | None], line: TimelineState
     ) -> None:
-        """Where whoever had it left it, so many pictures later."""
+        """Where whoever had it left it, so many pictures and key frames among them later."""
+        self.key_frames += keys
         self._units = units
         self._rtp.last, self._last_pts, self._pts.last, self._dts.last = clocks
         self.timeline.take_back(line)
@@ -277,6 +282,7 @@ class Pictures:
     # ---- parameter sets (P24: sent once and never again)
 
     def _remember(self, codec: Codec, sets: tuple[bytes, ...]) -> None:
+        self.key_head = b""
         for kind in {nal_type(codec, nal) for nal in sets}:
             key = kind if codec is Codec.H264 else kind | 64
             self._sets[key] = tuple(nal for nal in sets if nal_type(codec, nal) == kind)

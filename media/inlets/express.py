@@ -14,7 +14,7 @@ from typing import Any
 
 from media.fanout import Fanout
 from media.frame import Frame
-from media.inlets.gauge import Gauge
+from media.inlets.gauge import Gauge, Seen
 from media.inlets.rtp_receiver import QUIET_S, RtpReceiver
 from media.inlets.scoop import source_of
 from media.inlets.source_lock import Source
@@ -31,9 +31,8 @@ PAUSE_LIMIT = 256
 # Any, here and below: the extension is there or not, and has no types.
 Lanes = Any
 Lane = Any
-Counts = tuple[int, int, int, int, int, float, float, float, int]
-"""Packets, bytes, timestamps, frames, pictures; when the last packet, frame and sound came; the time of the last
-picture."""
+Counts = tuple[int, int, int, int, float, float, float, Seen]
+"""Packets, bytes, timestamps, frames; when the last packet, picture and sound came; what of the pictures was seen."""
 
 
 def lanes() -> Lanes | None:
@@ -72,6 +71,7 @@ class Express:
         self._payload_type = 0
         self._is_awake = False
         self._is_followed_now = False
+        self._has_sound = False
         self._pause = self._wait = 0
         receiver.ahead = fanout.ahead = passage.ahead = self
 
@@ -139,14 +139,17 @@ class Express:
         if keeping is None:
             return None
         self._is_followed_now = self._is_followed()
+        self._has_sound = lent.sound_state is not None
         if self._is_followed_now:
             keeping = (0, *keeping[1:])
         of_sound: tuple[Any, ...] = (False, 0, 0, 0, None)
         sound_line: tuple[Any, ...] = (0, 0, 0, [])
         if lent.sound_state is not None:
             of_sound, sound_line = (True, *lent.sound_state[:4]), lent.sound_state[4]
-        of_units = is_h265, lent.video_sid, lent.audio_sid, units, lent.is_fresh
-        return self._is_followed_now, video.codec, sound, of_units, clocks, line, of_sound, sound_line, keeping
+        heads = lent.stream_map, lent.key_head
+        of_units = is_h265, lent.video_sid, lent.audio_sid, units, lent.is_fresh, *heads
+        of_clocks = clocks, line, of_sound, sound_line
+        return self._is_followed_now, video.codec, sound, of_units, *of_clocks, keeping, self._gauge.lend()
 
     # --- taking back -----------------------------------------------------------------------------------------
 
@@ -157,10 +160,11 @@ class Express:
         self._count(self._lane.counts())
 
     def _count(self, counts: Counts) -> None:
-        packets, size, timestamps, frames, pictures, packet_at, frame_at, _, dts_90k = counts
+        packets, size, timestamps, frames, packet_at, frame_at, _, seen = counts
         if packets:
-            self._receiver.count(packets, size, frames if self._is_awake else timestamps, packet_at, frame_at)
-            self._gauge.pass_by(pictures, dts_90k)
+            frames = frames if self._is_awake else timestamps
+            self._receiver.count(packets, size, frames, seen[1], packet_at, frame_at)
+            self._gauge.pass_by(seen)
 
     def watch(self, now: float) -> None:
         """A few times a second."""
@@ -175,8 +179,9 @@ class Express:
             return
         counts = self._lane.counts()
         self.is_ahead = False
-        stretch, of_runs, of_frames, reception, opened, unpacking = self._lane.settle()
-        run_count, size, packets, timestamp = of_runs
+        stretch, of_runs, passed, of_frames, reception, opened, unpacking = self._lane.settle()
+        run_count, size, kept_packets, marks, has_restarted, kept_since = of_runs
+        packets, timestamp = passed
         frame_count, frames_size = of_frames
         receiver = self._receiver
         self._pause = 0 if packets >= WORTH_PACKETS else min(2 * self._pause + 1, PAUSE_LIMIT)
@@ -189,14 +194,15 @@ class Express:
         video = self._fanout.video
         assert video is not None
         laid = Laid(stretch, frame_count, video.codec, receiver.sound_codec)
-        self._passage.take_back(laid, size, packets)
+        self._passage.take_back(laid, size, kept_packets, marks, kept_since if has_restarted else None)
         if unpacking is None:
             return
-        receiver.take_back_unpacking(_lent(unpacking))
+        receiver.take_back_unpacking(_lent(unpacking, self._has_sound))
         if not self._is_followed_now:
-            self._fanout.take_back(laid, frames_size, unpacking[4], counts[7])
+            latest, began, began_at = unpacking[4:]
+            self._fanout.take_back(laid, frames_size, latest, counts[6], began_at if began else None)
         if opened < run_count:
-            receiver.unpack(laid.runs(opened), counts[5])
+            receiver.unpack(laid.runs(opened), counts[4])
 
     # --- what the lane says ----------------------------------------------------------------------------------
 
@@ -214,10 +220,10 @@ class Express:
         self._receiver.give_all(frames, now)
 
 
-def _lent(unpacking: tuple[Any, ...]) -> Lent:
+def _lent(unpacking: tuple[Any, ...], has_sound: bool) -> Lent:
     """What the lane says of where it has come to."""
-    of_units, of_clocks, line, of_sound, _ = unpacking
-    units, pes, private_bytes, pictures, sounds, ends_with_pes, is_fresh = of_units
+    of_units, of_clocks, line, of_sound = unpacking[:4]
+    units, pes, private_bytes, maps, pictures, keys, sounds, ends_with_pes, is_fresh = of_units
     rtp, last_pts, pts, has_dts, dts = of_clocks
     clock, duration, window_bytes, has_window, window_start, *sound_line = of_sound
     sound = clock, duration, window_bytes, window_start if has_window else None, tuple(sound_line)
@@ -226,7 +232,11 @@ def _lent(unpacking: tuple[Any, ...]) -> Lent:
         0,
         (False, units, (rtp, last_pts, pts, dts if has_dts else None), line),
         bool(is_fresh),
-        sound if sounds else None,
+        sound if has_sound else None,
+        b"",
+        b"",
+        keys,
+        maps,
         pictures,
         sounds,
         pes,

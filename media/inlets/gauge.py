@@ -5,6 +5,10 @@ from __future__ import annotations
 from media.frame import Frame
 from media.rates import Counted, Rates
 
+Seen = tuple[int, int, int, int, int, int, float, int, int]
+"""Pictures, key frames among them, the last one's time; whether a group is whole, its pictures and its length; when the
+open one began, by our clock and by the stream's, and its pictures."""
+
 
 class Gauge:
     """Told of every frame, and of the counters a few times a second; nothing here is done for a packet."""
@@ -53,11 +57,22 @@ class Gauge:
         """Whether a picture of this leg was seen."""
         return self._leg_last_90k is not None
 
-    def pass_by(self, pictures: int, dts_90k: int) -> None:
-        """So many pictures of the open group that nobody told us of one by one, the last of that time."""
+    def lend(self) -> tuple[int | None, int]:
+        """When the open group began by the stream's clock, and how many pictures it has."""
+        return self._key_90k, self._since_key
+
+    def pass_by(self, seen: Seen) -> None:
+        """Pictures that nobody told us of one by one."""
+        pictures, keys, dts_90k, has_group, group_frames, group_90k, key_at, key_90k, since_key = seen
+        if not pictures:
+            return
         self._pictures += pictures
-        self._since_key += pictures
-        if pictures and self._leg_last_90k is not None:
+        self._since_key = since_key
+        if keys:
+            self._key_at, self._key_90k = key_at, key_90k
+            if has_group:
+                self.gop_frames, self.gop_s = group_frames, group_90k / 90_000
+        if self._leg_last_90k is not None:
             self.leg_90k += max(0, dts_90k - self._leg_last_90k)
             self._leg_last_90k = dts_90k
 

@@ -209,7 +209,7 @@ class RtpReceiver:
         """Where unpacking stands, for one who does it in our place."""
         return self._unpacker.lend(self._payload_type)
 
-    def count(self, packets: int, size: int, frames: int, packet_at: float, frame_at: float) -> None:
+    def count(self, packets: int, size: int, frames: int, keys: int, packet_at: float, frame_at: float) -> None:
         """So many came, the last ones then."""
         witness = self.witness
         witness.packets += packets
@@ -217,6 +217,7 @@ class RtpReceiver:
         if self._is_mismatch:
             witness.ssrc_mismatches += packets
         self.frames += frames
+        self.key_frames += keys
         self.packet_at = self.lock.heard_at = packet_at
         if frame_at > (self.frame_at or 0.0):
             self.frame_at = frame_at

@@ -36,7 +36,7 @@
 #define COUNT_LIMIT 256 /* packets of a run */
 #define SIZE_LIMIT (HEADER + 1460) /* larger ones are cut for the way on, and that is not done here */
 #define OPEN_LIMIT 512 /* runs of one picture */
-#define HEAD 256 /* the first slice of a picture begins within these */
+#define HEAD 1024 /* the first slice of a picture begins within these */
 #define CLOCK_HZ 90000
 #define STEP_LIMIT 45000
 #define GAP_LIMIT 900000
@@ -44,6 +44,7 @@
 #define STEPS 16
 #define WINDOW_BYTES 16000
 #define CLOSELY 63
+#define SOUND_SILENT_S 3.0
 
 /* --- what is kept ---------------------------------------------------------------------------------------------- */
 
@@ -64,7 +65,7 @@ typedef struct {
     int64_t pts, dts;
     size_t first_piece;
     uint32_t pieces, bytes;
-    int is_video;
+    int is_video, is_key;
 } shot_t;
 
 typedef struct {
@@ -142,7 +143,8 @@ static PyObject *made_frame(PyObject *type, PyObject *codec, const store_t *kept
         copy_piece(piece, into);
         into += piece->length;
     }
-    return PyObject_CallFunction(type, "ONLLO", codec, data, (long long)shot->pts, (long long)shot->dts, Py_False);
+    return PyObject_CallFunction(type, "ONLLO", codec, data, (long long)shot->pts, (long long)shot->dts,
+                                 shot->is_key ? Py_True : Py_False);
 }
 
 static PyObject *stretch_runs(Stretch *self, PyObject *args) {
@@ -321,7 +323,7 @@ static int place(timeline_t *line, int64_t raw) {
 /* What unpacking stands at. A picture is unpacked on a copy, so that one which is not ordinary has changed nothing. */
 typedef struct {
     int is_h265, video_sid, audio_sid;
-    long long units, pes, private_bytes, pictures, sounds;
+    long long units, pes, private_bytes, psm, pictures, keys, sounds;
     int last_was_pes, is_fresh, has_dts, has_sound;
     int64_t rtp, last_pts, pts, dts;
     timeline_t video;
@@ -329,8 +331,11 @@ typedef struct {
     int has_window;
     timeline_t sound;
     int64_t offset, latest;
-    long long frames_left, bytes_left;
-    double kept_since, keep_s;
+    long long frames_left, bytes_left, frames_limit, bytes_limit;
+    double kept_since, keep_s, sound_at;
+    int takes_keys, has_track, has_key, has_group, began; /* a key frame as it came before; a sound track; what was seen */
+    int64_t key_dts, since_key, group_frames, group_90k;
+    double key_at;
 } unpacking_t;
 
 typedef struct {
@@ -345,15 +350,17 @@ typedef struct {
     int has_timestamp;
     uint16_t next;
     long long passed; /* packets since it was armed */
-    long long packets, bytes, timestamps, frames, pictures; /* since they were last asked for */
+    long long packets, bytes, timestamps, frames, pictures, keys; /* since they were last asked for */
     double packet_at, frame_at, audio_at;
-    long long bytes_left, packets_left;
+    long long bytes_left, packets_left, bytes_limit, packets_limit, marks;
+    int restarts, has_restarted;
     double kept_since, keep_s;
     int64_t highest, sequence;
     double transit, jitter;
     int has_begun;
     unpacking_t unpacking;
     PyObject *video, *sound; /* the codecs */
+    PyObject *map, *key_head; /* the last stream map, and what the last key frame began with */
     size_t open_from; /* the first run that is not unpacked */
     store_t kept;
 } Lane;
@@ -368,6 +375,8 @@ static int lane_traverse(Lane *self, visitproc visit, void *arg) {
     Py_VISIT(self->frame_type);
     Py_VISIT(self->video);
     Py_VISIT(self->sound);
+    Py_VISIT(self->map);
+    Py_VISIT(self->key_head);
     return 0;
 }
 
@@ -381,6 +390,8 @@ static int lane_clear(Lane *self) {
     Py_CLEAR(self->frame_type);
     Py_CLEAR(self->video);
     Py_CLEAR(self->sound);
+    Py_CLEAR(self->map);
+    Py_CLEAR(self->key_head);
     self->is_armed = 0;
     return 0;
 }
@@ -445,23 +456,27 @@ static int optional(PyObject *value, int64_t *into) {
 /* What unpacking stands at, as express.py lends it. */
 static int lend_unpacking(Lane *self, PyObject *lent) {
     unpacking_t *to = &self->unpacking;
-    PyObject *video, *sound, *video_steps, *sound_steps, *dts, *window_start;
+    PyObject *video, *sound, *video_steps, *sound_steps, *dts, *window_start, *map, *key_head, *key_dts;
     int tells;
     memset(to, 0, sizeof *to);
-    if (!PyArg_ParseTuple(lent, "pOO(piiLp)(LLLO)(LLLO)(pLLLO)(LLLO)(LLLLdd)", &tells, &video, &sound, &to->is_h265,
-                          &to->video_sid, &to->audio_sid, &to->units, &to->is_fresh, &to->rtp, &to->last_pts, &to->pts,
+    if (!PyArg_ParseTuple(lent, "pOO(piiLpSS)(LLLO)(LLLO)(pLLLO)(LLLO)(LLLLddLLdpp)(OL)", &tells, &video, &sound, &to->is_h265,
+                          &to->video_sid, &to->audio_sid, &to->units, &to->is_fresh, &map, &key_head, &to->rtp, &to->last_pts, &to->pts,
                           &dts, &to->video.usual, &to->video.last, &to->video.last_raw, &video_steps, &to->has_sound,
                           &to->sound_clock, &to->sound_duration, &to->window_bytes, &window_start, &to->sound.usual,
                           &to->sound.last, &to->sound.last_raw, &sound_steps, &to->offset, &to->latest,
-                          &to->frames_left, &to->bytes_left, &to->kept_since, &to->keep_s))
+                          &to->frames_left, &to->bytes_left, &to->kept_since, &to->keep_s, &to->frames_limit,
+                          &to->bytes_limit, &to->sound_at, &to->has_track, &to->takes_keys, &key_dts, &to->since_key))
         return 0;
     if (!steps_of(video_steps, &to->video) || !steps_of(sound_steps, &to->sound)) return 0;
     to->has_dts = optional(dts, &to->dts);
     to->has_window = optional(window_start, &to->window_start);
+    to->has_key = optional(key_dts, &to->key_dts);
     if (PyErr_Occurred()) return 0;
     to->last_was_pes = 1;
     Py_XSETREF(self->video, Py_NewRef(video));
     Py_XSETREF(self->sound, Py_NewRef(sound));
+    Py_XSETREF(self->map, Py_NewRef(map));
+    Py_XSETREF(self->key_head, Py_NewRef(key_head));
     self->tells = (char)tells;
     return 1;
 }
@@ -476,8 +491,9 @@ static PyObject *lane_arm(Lane *self, PyObject *args) {
         PyErr_SetString(PyExc_ValueError, "armed or closed");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "(y#iIiO)(LLdd)(pLLddp)pO", &name, &name_size, &self->payload_type, &self->ssrc, &next,
-                          &timestamp, &self->bytes_left, &self->packets_left, &self->kept_since, &self->keep_s, &notes,
+    if (!PyArg_ParseTuple(args, "(y#iIiO)(LLddLLp)(pLLddp)pO", &name, &name_size, &self->payload_type, &self->ssrc, &next,
+                          &timestamp, &self->bytes_left, &self->packets_left, &self->kept_since, &self->keep_s,
+                          &self->bytes_limit, &self->packets_limit, &self->restarts, &notes,
                           &self->highest, &self->sequence, &self->transit, &self->jitter, &self->has_begun, &hands,
                           &unpacking))
         return NULL;
@@ -495,7 +511,8 @@ static PyObject *lane_arm(Lane *self, PyObject *args) {
     self->next = (uint16_t)next;
     self->hands = (char)hands;
     self->notes = (char)notes;
-    self->passed = 0;
+    self->passed = self->marks = 0;
+    self->has_restarted = 0;
     self->open_from = 0;
     self->is_armed = 1;
     Py_RETURN_NONE;
@@ -503,10 +520,12 @@ static PyObject *lane_arm(Lane *self, PyObject *args) {
 
 static PyObject *lane_counts(Lane *self, PyObject *none) {
     (void)none;
-    PyObject *counts = Py_BuildValue("(LLLLLdddL)", self->packets, self->bytes, self->timestamps, self->frames,
-                                     self->pictures, self->packet_at, self->frame_at, self->audio_at,
-                                     self->unpacking.video.last);
-    if (counts) self->packets = self->bytes = self->timestamps = self->frames = self->pictures = 0;
+    const unpacking_t *seen = &self->unpacking;
+    PyObject *counts = Py_BuildValue(
+        "(LLLLddd(LLLiLLdLL))", self->packets, self->bytes, self->timestamps, self->frames, self->packet_at,
+        self->frame_at, self->audio_at, self->pictures, self->keys, seen->video.last, seen->has_group,
+        seen->group_frames, seen->group_90k, seen->key_at, seen->key_dts, seen->since_key);
+    if (counts) self->packets = self->bytes = self->timestamps = self->frames = self->pictures = self->keys = 0;
     return counts;
 }
 
@@ -529,18 +548,23 @@ static PyObject *lane_settle(Lane *self, PyObject *none) {
     if (self->is_awake) {
         open = self->open_from;
         unpacking = Py_BuildValue(
-            "((LLLLLii)(LLLiL)(LLLN)(LLLiLLLLN)L)", from->units, from->pes, from->private_bytes, from->pictures,
-            from->sounds, from->last_was_pes, from->is_fresh, from->rtp, from->last_pts, from->pts, from->has_dts,
+            "((LLLLLLLii)(LLLiL)(LLLN)(LLLiLLLLN)Lid)", from->units, from->pes, from->private_bytes, from->psm,
+            from->pictures, from->keys, from->sounds, from->last_was_pes, from->is_fresh, from->rtp, from->last_pts, from->pts, from->has_dts,
             from->dts, from->video.usual, from->video.last, from->video.last_raw, steps_out(&from->video),
             from->sound_clock, from->sound_duration, from->window_bytes, from->has_window, from->window_start,
-            from->sound.usual, from->sound.last, from->sound.last_raw, steps_out(&from->sound), from->latest);
+            from->sound.usual, from->sound.last, from->sound.last_raw, steps_out(&from->sound), from->latest,
+            from->began, from->kept_since);
     } else {
         unpacking = Py_NewRef(Py_None);
     }
-    long long runs_bytes = 0, shots_bytes = 0;
-    for (size_t n = 0; n < stretch->kept.run_count; n++) runs_bytes += PyBytes_GET_SIZE(stretch->kept.runs[n].data);
+    long long runs_bytes = 0, runs_packets = 0, shots_bytes = 0;
+    for (size_t n = 0; n < stretch->kept.run_count; n++) {
+        runs_bytes += PyBytes_GET_SIZE(stretch->kept.runs[n].data);
+        runs_packets += stretch->kept.runs[n].count;
+    }
     for (size_t n = 0; n < stretch->kept.shot_count; n++) shots_bytes += stretch->kept.shots[n].bytes;
-    return Py_BuildValue("(N(nLLI)(nL)(LLdd)nN)", stretch, (Py_ssize_t)stretch->kept.run_count, runs_bytes, self->passed,
+    return Py_BuildValue("(N(nLLLid)(LI)(nL)(LLdd)nN)", stretch, (Py_ssize_t)stretch->kept.run_count, runs_bytes,
+                         runs_packets, self->marks, self->has_restarted, self->kept_since, self->passed,
                          self->timestamp, (Py_ssize_t)stretch->kept.shot_count, shots_bytes, self->highest,
                          self->sequence, self->transit, self->jitter, (Py_ssize_t)open, unpacking);
 }
@@ -606,7 +630,7 @@ static int add_pieces(Lane *self, view_t *view, size_t at, size_t count) {
 static int add_shot(Lane *self, int is_video) {
     store_t *kept = &self->kept;
     if (!grow((void **)&kept->shots, &kept->shot_room, kept->shot_count + 1, sizeof *kept->shots)) return -1;
-    kept->shots[kept->shot_count++] = (shot_t){0, 0, kept->piece_count, 0, 0, is_video};
+    kept->shots[kept->shot_count++] = (shot_t){0, 0, kept->piece_count, 0, 0, is_video, 0};
     return 1;
 }
 
@@ -622,34 +646,60 @@ static int64_t time_at(const unsigned char *at) {
 
 static int is_start(const unsigned char *at) { return !at[0] && !at[1] && at[2] == 1; }
 
-/* Whether an access unit that begins so is an ordinary one, no key and without parameter sets (media/pictures.py). */
-static int is_ordinary(const unsigned char *head, size_t size, int is_h265) {
+/* Whether an access unit that begins so is an ordinary one (media/pictures.py): a picture without parameter sets, or a key
+   frame that begins as the last one did, to the byte. Where the NAL unit of its first slice begins, 0 when not. */
+static size_t first_slice(const Lane *self, const unsigned char *head, size_t size, int is_h265, int *is_key) {
     size_t nal = size > 3 && is_start(head) ? 3 : 4;
     if (size < nal + 3 || !is_start(head + nal - 3)) return 0;
-    for (size_t at = 0; at + 5 <= size && at < 32; at++) { /* the other codec's parameter sets in front: it changes */
-        if (!is_start(head + at) || at + 4 > 32) continue;
+    for (size_t at = 0; at + 4 <= size && at + 4 <= 32; at++) { /* the other codec's parameter sets in front: it changes */
+        if (!is_start(head + at)) continue;
         unsigned char first = head[at + 3];
-        if (is_h265 ? first == 0x67 || first == 0x27 || first == 0x47 : first == 0x40 && at + 5 <= 32 && head[at + 4] == 1)
-            return 0;
+        if (is_h265 ? first == 0x67 || first == 0x27 || first == 0x47 : first == 0x40) return 0;
     }
-    int is_first = 1;
+    int has_sets = 0;
     for (size_t at = nal - 3; at + 6 <= size; at++) {
         if (!is_start(head + at)) continue;
         const unsigned char *unit = head + at + 3;
-        int kind = is_h265 ? unit[0] >> 1 & 0x3F : unit[0] & 0x1F;
+        int kind = is_h265 ? unit[0] >> 1 & 0x3F : unit[0] & 0x1F, is_first = at + 3 == nal;
         if (is_h265 ? kind <= 31 : kind >= 1 && kind <= 5) {
-            if (is_h265 ? kind >= 16 && kind <= 21 : kind == 5) return 0;
-            if (!is_first) return 1;
-            return is_h265 ? unit[2] >> 7 : (kind == 1 || kind == 2) && unit[1] >> 7;
+            *is_key = is_h265 ? kind >= 16 && kind <= 21 : kind == 5;
+            if (is_first && !(is_h265 ? unit[2] >> 7 : (kind == 1 || kind == 2 || kind == 5) && unit[1] >> 7)) return 0;
+            if (!has_sets && !*is_key) return at + 3;
+            size_t until = at + 4;
+            int is_same = *is_key && (size_t)PyBytes_GET_SIZE(self->key_head) == until &&
+                          !memcmp(PyBytes_AS_STRING(self->key_head), head, until);
+            return is_same ? at + 3 : 0;
         }
-        if (is_h265 ? kind >= 32 && kind <= 34 : kind == 7 || kind == 8) return 0;
-        if (is_first) { /* a delimiter or SEI, which only stand before a picture */
-            if (is_h265 ? kind != 35 && kind != 39 : kind != 6 && kind != 9) return 0;
-            is_first = 0;
-        }
+        if (is_h265 ? kind >= 32 && kind <= 34 : kind == 7 || kind == 8) has_sets = 1;
+        /* Parameter sets, a delimiter or SEI only stand before a picture. */
+        else if (is_first && (is_h265 ? kind != 35 && kind != 39 : kind != 6 && kind != 9)) return 0;
         at += 2;
     }
     return 0;
+}
+
+/* Whether nothing behind the first slice may be another picture's beginning. -1 without memory. */
+static int is_single(const store_t *kept, const shot_t *shot, size_t slice_at, int is_h265) {
+    unsigned char *data = PyMem_Malloc(shot->bytes);
+    if (!data) return -1;
+    unsigned char *into = data, *end = data + shot->bytes;
+    for (uint32_t n = 0; n < shot->pieces; n++) {
+        copy_piece(&kept->pieces[shot->first_piece + n], into);
+        into += kept->pieces[shot->first_piece + n].length;
+    }
+    int single = 1;
+    for (unsigned char *at = data + slice_at; single && (at = memmem(at, (size_t)(end - at), "\0\0\1", 3)) && end - at >= 6;) {
+        at += 3;
+        int kind = is_h265 ? at[0] >> 1 & 0x3F : at[0] & 0x1F;
+        if (is_h265)
+            single = kind <= 31 ? !(at[2] >> 7)
+                                : !((kind >= 32 && kind <= 35) || kind == 39 || (kind >= 41 && kind <= 44) || (kind >= 48 && kind <= 55));
+        else
+            single = kind == 1 || kind == 2 || kind == 5 ? !(at[1] >> 7)
+                                                         : !((kind >= 6 && kind <= 9) || (kind >= 14 && kind <= 18));
+    }
+    PyMem_Free(data);
+    return single;
 }
 
 /* A run of G.711, as media/sound.py takes it. 0 when it must be looked at there. */
@@ -709,7 +759,8 @@ static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
     unsigned char head[HEAD];
     size_t at = 0, video_shot = 0;
     int64_t pts = 0, dts = 0;
-    int has_video = 0, has_dts = 0, closed = 0;
+    size_t slice_at = 0;
+    int has_video = 0, has_dts = 0, closed = 0, is_key = 0;
     store_t *kept = &self->kept;
     while (at < view.total) {
         if (!look(&view, at, head, 6) || !is_start(head)) return 0;
@@ -723,7 +774,17 @@ static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
         }
         size_t length = (size_t)head[4] << 8 | head[5], end = at + 6 + length;
         if (!length || end > view.total) return 0;
-        if (sid >= 0xBD && sid <= 0xBF) {
+        if (sid == 0xBC) {
+            unsigned char map[HEAD];
+            if (length != (size_t)PyBytes_GET_SIZE(self->map) || length > sizeof map || !look(&view, at + 6, map, length) ||
+                memcmp(map, PyBytes_AS_STRING(self->map), length))
+                return 0;
+            to->psm++;
+            to->last_was_pes = 0;
+            at = end;
+            continue;
+        }
+        if (sid == 0xBB || (sid >= 0xBD && sid <= 0xBF)) {
             to->private_bytes += (long long)length;
             to->last_was_pes = 0;
             at = end;
@@ -748,7 +809,8 @@ static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
         size_t some = end - body < HEAD ? end - body : HEAD;
         if (closed || !look(&view, body, head, some)) return 0;
         if (!has_video) {
-            if (!has_pts || !is_ordinary(head, some, to->is_h265)) return 0;
+            slice_at = has_pts ? first_slice(self, head, some, to->is_h265, &is_key) : 0;
+            if (!slice_at || (is_key && !to->takes_keys)) return 0;
             pts = its_pts;
             dts = its_dts;
             has_dts = has_its_dts;
@@ -764,7 +826,10 @@ static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
     if (!has_video) return 1;
     to->units++;
     to->pictures++;
-    if (!(to->units & CLOSELY)) return 0; /* now and then it is looked at whether one is several */
+    if (!(to->units & CLOSELY)) { /* now and then it is looked at whether one is several */
+        int single = is_single(kept, &kept->shots[video_shot], slice_at, to->is_h265);
+        if (single <= 0) return single;
+    }
     if (!place_picture(to, &kept->shots[video_shot], pts, dts, has_dts, rtp)) return 0;
     if (to->has_sound) {
         int64_t apart = to->sound.last - to->video.last;
@@ -773,6 +838,8 @@ static int read_program(Lane *self, unpacking_t *to, uint32_t rtp) {
     }
     /* What the demultiplexer gives out at the marker is the picture, behind the sound. */
     shot_t picture = kept->shots[video_shot];
+    picture.is_key = is_key;
+    to->keys += is_key;
     size_t behind = kept->shot_count - video_shot - 1;
     memmove(&kept->shots[video_shot], &kept->shots[video_shot + 1], behind * sizeof(shot_t));
     kept->shots[kept->shot_count - 1] = picture;
@@ -795,10 +862,13 @@ static int begins_pack(const packet_t *packet) {
     return packet->length >= HEADER + 4 && !memcmp(packet->at + HEADER, "\0\0\1\xba", 4);
 }
 
-/* Whether the pack that begins this payload is no key frame's, as media/ps/pack.py says. 0 where it may be one. */
-static int is_plain_pack(const unsigned char *head, size_t size) {
-    if (size < 14 || (head[4] & 0xC0) != 0x40) return 0;
-    size_t at = 14 + (head[13] & 7);
+enum begins { NOTHING, PACK, KEY_FRAME };
+
+/* What begins with a payload, as media/ps/pack.py says. */
+static enum begins what_begins(const unsigned char *head, size_t size) {
+    if (size < 4 || memcmp(head, "\0\0\1\xba", 4)) return NOTHING;
+    size_t at = size >= 7 && is_start(head + 4) ? 4 : size > 13 && (head[4] & 0xC0) == 0x40 ? 14 + (head[13] & 7) : 12;
+    int has_heading = 0;
     while (at + 9 <= size && is_start(head + at)) {
         int sid = head[at + 3];
         if (sid >= 0xE0 && sid <= 0xEF) {
@@ -806,21 +876,22 @@ static int is_plain_pack(const unsigned char *head, size_t size) {
                 if (!is_start(head + nal)) continue;
                 unsigned char first = head[nal + 3], second = head[nal + 4];
                 if (first & 1) {
-                    if ((first & 0x1F) == 5 || (first & 0x1F) == 7) return 0;
-                    if ((first & 0x1F) == 1) return 1;
+                    if ((first & 0x1F) == 5 || (first & 0x1F) == 7) return KEY_FRAME;
+                    if ((first & 0x1F) == 1) return PACK;
                 } else if (second == 1 && ((first >= 32 && first <= 42) || (first >= 64 && first <= 68))) {
-                    return 0;
+                    return KEY_FRAME;
                 } else if (second >= 1 && second <= 7 && first <= 18 && first != 6) {
-                    return 1;
+                    return PACK;
                 }
                 nal += 2;
             }
-            return 1;
+            return has_heading ? KEY_FRAME : PACK;
         }
-        if (!((sid >= 0xBD && sid <= 0xBF) || (sid >= 0xC0 && sid <= 0xDF))) return 0;
+        if (sid == 0xBB || sid == 0xBC) has_heading = 1;
+        else if (!((sid >= 0xBD && sid <= 0xBF) || (sid >= 0xC0 && sid <= 0xDF))) break;
         at += 6 + ((size_t)head[at + 4] << 8 | head[at + 5]);
     }
-    return 1;
+    return has_heading ? KEY_FRAME : PACK;
 }
 
 static void note_time(Lane *self, uint16_t sequence, double now) {
@@ -833,12 +904,44 @@ static void note_time(Lane *self, uint16_t sequence, double now) {
 }
 
 /* Calls back; 0 when that took the lane's state back, -1 with an exception. */
-static int told(Lane *self, PyObject *whom, PyObject *what, PyObject *now) {
+static int told(Lane *self, PyObject *whom, PyObject *what, PyObject *now, PyObject *more) {
     if (!what) return -1;
-    PyObject *done = PyObject_CallFunctionObjArgs(whom, what, now, NULL);
+    PyObject *done = PyObject_CallFunctionObjArgs(whom, what, now, more, NULL);
     Py_DECREF(what);
     Py_XDECREF(done);
     return done ? self->is_armed : -1;
+}
+
+/* Of what is kept only the picture added last, a key frame: those who come begin there. */
+static void begin_anew(store_t *kept, unpacking_t *to, double at) {
+    shot_t picture = kept->shots[kept->shot_count - 1];
+    for (size_t n = 0; n < kept->piece_count; n++)
+        if (n < picture.first_piece || n >= picture.first_piece + picture.pieces) Py_DECREF(kept->pieces[n].data);
+    memmove(kept->pieces, kept->pieces + picture.first_piece, picture.pieces * sizeof *kept->pieces);
+    kept->piece_count = picture.pieces;
+    picture.first_piece = 0;
+    kept->shots[0] = picture;
+    kept->shot_count = 1;
+    to->frames_left = to->frames_limit - 1;
+    to->bytes_left = to->bytes_limit - picture.bytes;
+    to->kept_since = at;
+    to->began = 1;
+}
+
+/* What media/inlets/gauge.py notes of a picture. */
+static void note_picture(unpacking_t *to, int is_key, double at) {
+    if (is_key) {
+        if (to->has_key) {
+            to->has_group = 1;
+            to->group_frames = to->since_key;
+            to->group_90k = to->video.last > to->key_dts ? to->video.last - to->key_dts : 0;
+        }
+        to->has_key = 1;
+        to->key_at = at;
+        to->key_dts = to->video.last;
+        to->since_key = 0;
+    }
+    to->since_key++;
 }
 
 /* Unpacks what is open. 1 when it was ordinary, 0 when not, -1 with an exception. */
@@ -847,26 +950,37 @@ static int unpack(Lane *self, double at, PyObject *now) {
     size_t shots = kept->shot_count, pieces = kept->piece_count;
     unpacking_t to = self->unpacking;
     int done = read_program(self, &to, self->timestamp);
+    int has_picture = to.pictures > self->unpacking.pictures, has_key = to.keys > self->unpacking.keys;
+    if (to.sounds > self->unpacking.sounds) to.sound_at = at;
+    if (done > 0 && has_key && to.has_track && at - to.sound_at > SOUND_SILENT_S) done = 0; /* the sound goes */
     if (done > 0 && !self->tells) {
+        long long bytes = 0;
+        for (size_t n = shots; n < kept->shot_count; n++) bytes += kept->shots[n].bytes;
         to.frames_left -= (long long)(kept->shot_count - shots);
-        for (size_t n = shots; n < kept->shot_count; n++) to.bytes_left -= kept->shots[n].bytes;
-        if (to.frames_left < 0 || to.bytes_left < 0 || at - to.kept_since > to.keep_s) done = 0;
+        to.bytes_left -= bytes;
+        if (has_key) {
+            if (to.frames_limit < 1 || to.bytes_limit < kept->shots[kept->shot_count - 1].bytes) done = 0;
+        } else if (to.frames_left < 0 || to.bytes_left < 0 || at - to.kept_since > to.keep_s) {
+            done = 0;
+        }
     }
     if (done <= 0) {
         drop_shots(kept, shots, pieces);
         if (done < 0) PyErr_NoMemory();
         return done;
     }
-    int has_picture = to.pictures > self->unpacking.pictures;
     if (has_picture) self->frame_at = at;
     if (to.sounds > self->unpacking.sounds) self->audio_at = at;
-    self->unpacking = to;
-    self->open_from = kept->run_count;
     if (!self->tells) {
         self->frames += (long long)(kept->shot_count - shots);
         self->pictures += has_picture;
-        return 1;
+        self->keys += has_key;
+        if (has_picture) note_picture(&to, has_key, at);
+        if (has_key) begin_anew(kept, &to, at);
     }
+    self->unpacking = to;
+    self->open_from = kept->run_count;
+    if (!self->tells) return 1;
     PyObject *frames = PyList_New(0);
     for (size_t n = shots; frames && n < kept->shot_count; n++) {
         const shot_t *shot = &kept->shots[n];
@@ -875,7 +989,7 @@ static int unpack(Lane *self, double at, PyObject *now) {
         Py_XDECREF(frame);
     }
     drop_shots(kept, shots, pieces);
-    return told(self, self->given, frames, now);
+    return told(self, self->given, frames, now, NULL);
 }
 
 /* The run that the packets begin with, kept and unpacked; `done` counts on. 0 when what is there now is not ordinary. */
@@ -906,9 +1020,22 @@ static int take_run(Lane *self, Room *room, size_t *done, double at, PyObject *n
             break;
         }
     }
-    if (begins_pack(packets) && !is_plain_pack(head + HEADER, packets->length - HEADER)) return 0;
-    if ((long long)bytes > self->bytes_left || (long long)count > self->packets_left || at - self->kept_since > self->keep_s)
+    enum begins begins = what_begins(head + HEADER, packets->length - HEADER);
+    int restarts = begins == KEY_FRAME && self->restarts;
+    if (restarts ? (long long)bytes > self->bytes_limit || (long long)count > self->packets_limit
+                 : (long long)bytes > self->bytes_left || (long long)count > self->packets_left ||
+                       at - self->kept_since > self->keep_s)
         return 0;
+    if (restarts && self->is_awake && kept->run_count > self->open_from) return 0;
+    if (restarts) { /* what came before it is no longer kept */
+        for (size_t n = 0; n < kept->run_count; n++) Py_DECREF(kept->runs[n].data);
+        kept->run_count = self->open_from = 0;
+        self->bytes_left = self->bytes_limit;
+        self->packets_left = self->packets_limit;
+        self->kept_since = at;
+        self->has_restarted = 1;
+    }
+    self->marks += begins == KEY_FRAME;
     PyObject *data = PyBytes_FromStringAndSize(NULL, (Py_ssize_t)bytes);
     if (!data || !grow((void **)&kept->runs, &kept->run_room, kept->run_count + 1, sizeof *kept->runs)) {
         Py_XDECREF(data);
@@ -937,7 +1064,8 @@ static int take_run(Lane *self, Room *room, size_t *done, double at, PyObject *n
     self->next = (uint16_t)(self->next + count);
     *done += count;
     if (self->hands) {
-        int went = told(self, self->handed, made_run(self->run_type, run, self->ssrc, self->payload_type), now);
+        int went = told(self, self->handed, made_run(self->run_type, run, self->ssrc, self->payload_type), now,
+                        begins == KEY_FRAME ? Py_True : Py_False);
         if (went <= 0) return went;
     }
     if (!self->is_awake) {
@@ -999,7 +1127,7 @@ static PyObject *lane_serve(Lane *self, PyObject *now) {
         size_t done = 0;
         for (size_t n = 0; n < room->packet_count; n++) total += room->packets[n].length;
         while (done < room->packet_count && went > 0) went = take_run(self, room, &done, at, now);
-        if (!went) went = told(self, self->fell, pieces_from(self, room, done), now) < 0 ? -1 : 1;
+        if (!went) went = told(self, self->fell, pieces_from(self, room, done), now, NULL) < 0 ? -1 : 1;
         if (went < 0 || got < SLOTS) break;
     }
     room->is_taken = 0;

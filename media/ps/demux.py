@@ -34,6 +34,11 @@ class Lent:
     pictures_state: PicturesState
     is_fresh: bool
     sound_state: SoundState | None
+    stream_map: bytes
+    """The last one."""
+    key_head: bytes
+    keys: int = 0
+    maps: int = 0
     pictures: int = 0
     sounds: int = 0
     pes: int = 0
@@ -57,6 +62,7 @@ class Demuxer:
         self.sound = Sound()
         self.stream_types: dict[int, int] = {}
         self._sounds: set[int] = set()  # stream ids that the map says to be sound
+        self._last_map = b""
         self._tally = Tally()
         # Where we stand in the byte stream: in one of the first three, or at a unit boundary, or searching.
         self._left = 0  # bytes of a PES payload still to come
@@ -167,16 +173,18 @@ class Demuxer:
         pictures = self.pictures.lend()
         if pictures is None or not self._video_sid:
             return None
-        return Lent(self._video_sid, audio_sid, pictures, self.sound.is_fresh, sound)
+        heads = self._last_map, self.pictures.key_head
+        return Lent(self._video_sid, audio_sid, pictures, self.sound.is_fresh, sound, *heads)
 
     def take_back(self, lent: Lent) -> None:
         """Go on where whoever read in our place has come to."""
         _, units, clocks, line = lent.pictures_state
-        self.pictures.take_back(lent.pictures, units, clocks, line)
+        self.pictures.take_back(lent.pictures, lent.keys, units, clocks, line)
         if lent.sound_state is not None:
             self.sound.take_back(lent.sounds, lent.is_fresh, lent.sound_state)
         self._tally.pes += lent.pes
         self._tally.private_bytes += lent.private_bytes
+        self._tally.psm += lent.maps
         self._markers_right += lent.pictures
         self._rtp_times_right += lent.pictures
         self._last_was_pes = lent.ends_with_pes
@@ -374,6 +382,7 @@ class Demuxer:
         self._tally.psm += 1
         found, sound = stream_map.parse(data[start + 6 : end])
         self._tally.psm_errors += not sound
+        self._last_map = data[start + 6 : end] if sound else b""
         self._map_in_pack = True
         for sid, kind in found.items():
             self.stream_types[sid] = kind
