@@ -24,10 +24,11 @@ from media.kitchen.promise import KitchenSettings
 from media.local import PlaneSettings
 from registry.alarms import AlarmSettings
 from registry.store.migrate import driver_url
+from registry.tracks import TrackSettings
 from sipserver.above.settings import AboveSettings
 from sipserver.below.settings import BelowSettings
 from sipserver.stack import StackSettings
-from web.settings import WebSettings
+from web.settings import MapSettings, WebSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ class Settings:
     voice: VoiceSettings = field(default_factory=VoiceSettings)
     alarms: AlarmSettings = field(default_factory=AlarmSettings)
     upgrades: UpgradeSettings = field(default_factory=UpgradeSettings)
+    tracks: TrackSettings = field(default_factory=TrackSettings)
+    map: MapSettings = field(default_factory=MapSettings)
     web: WebSettings = field(default_factory=WebSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
 

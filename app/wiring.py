@@ -47,6 +47,7 @@ from registry.events import Bus
 from registry.export_plan import OwnSystem
 from registry.exporting import Exporter
 from registry.own_sources import OwnSources
+from registry.tracks import Tracks
 from sipserver.above.above import Above
 from sipserver.below.below import Below
 from sipserver.below.certificates import Certificates, RsaCertificates
@@ -91,6 +92,9 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     alarms = Alarms(directory, settings.alarms)
     await alarms.open()
     taken.push_async_callback(alarms.close)
+    tracks = Tracks(directory, settings.tracks)
+    await tracks.open()
+    taken.push_async_callback(tracks.close)
     first_password = await ensure_first_administrator(directory.accounts)
 
     recordings = data / RECORDINGS
@@ -241,6 +245,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
         alarms=alarms,
+        tracks=tracks,
+        map=settings.map,
         alarm_deeds=alarm_deeds,
         sealed=seals.tally,
         servings=servings,

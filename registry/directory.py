@@ -49,6 +49,7 @@ from registry.seals import SealBook
 from registry.sharing import ShareAs, ShareRule, Sharing
 from registry.source import OwnSource, source_of, source_row
 from registry.store.alarm_promise import AlarmShelf
+from registry.store.fix_promise import FixShelf
 from registry.store.memory import MemoryStore
 from registry.store.promise import LINES_PAGE, ChannelRow, Row, SearchLine, SentRow, Shelf, Store, Writing
 from registry.store.sql import SqlStore
@@ -125,6 +126,11 @@ class Directory:
     def alarms(self) -> AlarmShelf:
         """Where alarms lie; `registry.alarms.Alarms` is the way to them."""
         return self._store.alarms
+
+    @property
+    def fixes(self) -> FixShelf:
+        """Where places lie; `registry.tracks.Tracks` is the way to them."""
+        return self._store.fixes
 
     # Opening and closing.
 

@@ -26,10 +26,11 @@ HOST_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ01
 TRANSPORT_SECURITY = "max-age=31536000"
 
 
-def page_policy(host: str, bases: Sequence[str] = ()) -> str:
+def page_policy(host: str, bases: Sequence[str] = (), tiles: str = "") -> str:
     """The console's policy. 'self' does not mean WebSockets in every browser, so they are named by our own host.
 
-    `bases` are the origins of media hosts: of them, too, by HTTP and by WebSocket, and of nobody else.
+    `bases` are the origins of media hosts: of them, too, by HTTP and by WebSocket. `tiles` is the origin of map tiles,
+    when the settings name some. Nobody else is asked for anything.
     """
     sockets = f" ws://{host} wss://{host}" if host and HOST_LETTERS.issuperset(host) else ""
     sockets += "".join(f" {base} ws{base.removeprefix('http')}" for base in bases)
@@ -39,11 +40,11 @@ def page_policy(host: str, bases: Sequence[str] = ()) -> str:
             "script-src 'self'",
             # The component library writes its styles into the page.
             "style-src 'self' 'unsafe-inline'",
-            "img-src 'self' data: blob:",
+            f"img-src 'self' data: blob: {tiles}".rstrip(),
             "font-src 'self' data:",
             "media-src 'self' blob:",
             "worker-src 'self' blob:",
-            f"connect-src 'self'{sockets}",
+            f"connect-src 'self'{sockets} {tiles}".rstrip(),
             "object-src 'none'",
             "base-uri 'none'",
             "form-action 'self'",
@@ -57,9 +58,12 @@ async def put_headers(request: web.Request, response: web.StreamResponse) -> Non
     headers = response.headers
     for name, value in ALWAYS.items():
         headers.setdefault(name, value)
-    bases = request.app[DESK].services.media_bases
+    services = request.app[DESK].services
     is_api = request.path.startswith(PREFIX + "/")
-    headers.setdefault("Content-Security-Policy", DATA_POLICY if is_api else page_policy(request.host, bases()))
+    headers.setdefault(
+        "Content-Security-Policy",
+        DATA_POLICY if is_api else page_policy(request.host, services.media_bases(), services.map.origin),
+    )
     if is_api:
         headers.setdefault("Cache-Control", "no-store")
     gate: Gate = request.app[DESK].gate

@@ -5,9 +5,55 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from string import ascii_letters, digits
 from urllib.parse import urlsplit
 
+from gb28181.datum import Datum
+
+TILE_MARKS = ("{z}", "{x}", "{y}")
+TILE_LETTERS = frozenset(ascii_letters + digits + "-._~:/?#[]@!$&()*+%={}")
 BUILT_CONSOLE = Path(__file__).parent / "console" / "dist"
+
+
+@dataclass(frozen=True, slots=True)
+class MapSettings:
+    """What the ground of the map is drawn with. None is shipped, because none is both free and officially approved.
+
+    ValueError names the field that cannot be.
+    """
+
+    tiles: str = ""
+    """Address of square map tiles with {z}, {x} and {y} in it; "" draws a plain grid."""
+    tiles_datum: Datum = Datum.GCJ02
+    """In what they are drawn: gcj02, as maps published in China, or wgs84."""
+    attribution: str = ""
+    """Whose map it is, as its owner wants it said."""
+    outline: str = ""
+    """A GeoJSON file with an approved outline, drawn above the ground; "" draws none."""
+    outline_datum: Datum = Datum.WGS84
+    """In what it is drawn."""
+    longitude: float = 104.0
+    """Where the map begins before anything stands on it: degrees,"""
+    latitude: float = 35.5
+    """degrees,"""
+    zoom: float = 4.0
+    """and how near, 0 to 20."""
+
+    def __post_init__(self) -> None:
+        if self.tiles and not (
+            self.tiles.startswith(("https://", "http://", "/")) and all(mark in self.tiles for mark in TILE_MARKS)
+        ):
+            raise ValueError(f"tiles is an address with {', '.join(TILE_MARKS)} in it, not {self.tiles!r}")
+        if self.tiles and not TILE_LETTERS.issuperset(self.tiles):
+            raise ValueError("tiles holds a letter that no address has")
+        if not (-180 <= self.longitude <= 180 and -90 <= self.latitude <= 90 and 0 <= self.zoom <= 20):
+            raise ValueError("longitude, latitude and zoom must lie on the Earth, zoom within 0 to 20")
+
+    @property
+    def origin(self) -> str:
+        """Where tiles come from, "" when from ourselves or nowhere."""
+        parts = urlsplit(self.tiles)
+        return f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from broker.alarm_deeds import AlarmDeeds
@@ -30,6 +30,8 @@ from registry.events import Bus
 from registry.exporting import Exporter
 from registry.platform import Upper
 from registry.routes import Routes
+from registry.tracks import Tracks
+from web.settings import MapSettings
 
 
 class Watching(Protocol):
@@ -253,3 +255,6 @@ class Services:
     """Tell those hosts that a page of ours is shown under this origin."""
     sealed: Callable[[str], Sealed | None] = lambda code: None
     """How signing with a neighbour goes; None where nobody signs."""
+    tracks: Tracks | None = None
+    """Where moving things are and were; None where nobody keeps it."""
+    map: MapSettings = field(default_factory=MapSettings)

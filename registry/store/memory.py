@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from gb28181.code import is_system
 from registry.store.alarm_memory import MemoryAlarms
+from registry.store.fix_memory import MemoryFixes
 from registry.store.promise import ChannelRow, Row, SearchLine, SegmentRow, SegmentSum, SentRow, Shelf
 
 K = TypeVar("K")
@@ -50,6 +51,7 @@ class MemoryStore:
         self._segments: dict[tuple[str, str], SegmentRow] = {}
         self._one_at_a_time = asyncio.Lock()
         self.alarms = MemoryAlarms()
+        self.fixes = MemoryFixes()
 
     async def open(self) -> None:
         pass

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 from registry.store.alarm_promise import AlarmShelf
+from registry.store.fix_promise import FixShelf
 
 Row = dict[str, object]
 
@@ -172,6 +173,8 @@ class Store(Protocol):
 
     @property
     def alarms(self) -> AlarmShelf: ...
+    @property
+    def fixes(self) -> FixShelf: ...
 
     async def open(self) -> None:
         """Bring the tables up to date and be ready; ConnectionError, in a readable sentence, when that cannot be."""

@@ -38,6 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from gb28181.code import Kind
 from registry.store import tables
 from registry.store.alarm_sql import Carry, SqlAlarms, carry_out
+from registry.store.fix_sql import SqlFixes
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import driver_url, upgrade_over
 from registry.store.promise import (
@@ -80,6 +81,7 @@ class SqlStore:
         self._engine: AsyncEngine | None = None
         self._one_at_a_time = asyncio.Lock()
         self.alarms = SqlAlarms(self._read_rows, self._carrying, lambda: self._ready.dialect.name)
+        self.fixes = SqlFixes(self._read_rows, self._carrying, lambda: self._ready.dialect.name)
 
     def __repr__(self) -> str:
         return f"SqlStore({self._url.partition('://')[0]})"

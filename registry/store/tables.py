@@ -439,4 +439,19 @@ seals = Table(
     Column("since", Float(53)),
 )
 
+# Where moving things were.
+fixes = Table(
+    "fixes",
+    metadata,
+    _key("owner"),
+    _key("code"),
+    Column("at_ms", BigInteger, primary_key=True, autoincrement=False),
+    Column("longitude", Float(53), nullable=False),
+    Column("latitude", Float(53), nullable=False),
+    Column("speed", Float(53)),
+    Column("direction", Float(53)),
+    Column("altitude", Float(53)),
+    Index(None, "at_ms"),
+)
+
 SHELVES: dict[Shelf, Table] = {shelf: metadata.tables[shelf.value] for shelf in Shelf}
