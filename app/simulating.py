@@ -10,6 +10,7 @@ from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Item
 from simulator.alarming import AlarmingSettings
 from simulator.camera import Camera, CameraSettings, ChannelSettings
+from simulator.recorder import RecorderSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 
@@ -69,6 +70,8 @@ TOWNS: dict[str, Town] = {
 }
 ALARM_EVERY_S = 120.0
 _VIDEO = VideoSettings(width=640, height=360, fps=20, kbps=600)
+_RECORDER = RecorderSettings(history_s=86_400)
+"""The last day, painted when somebody asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +122,7 @@ def _cameras(post: Post, password: str) -> list[Camera]:
                     channels=(ChannelSettings(code, name),),
                     civil_code=division,
                     video=_VIDEO,
+                    recorder=_RECORDER,
                     # One of a town now and then has something to say.
                     alarming=AlarmingSettings(armed=True, every_s=ALARM_EVERY_S if not cameras else 0.0),
                 )
@@ -146,6 +150,7 @@ def _recorder(division: str, name: str, beats: Beats, post: Post, password: str)
         channels=tuple(channels),
         civil_code=division,
         video=_VIDEO,
+        recorder=_RECORDER,
         others=tuple(others),
     )
 

@@ -14,6 +14,7 @@ export const router = createRouter({
         // The wall lives in the shell and goes on playing behind other screens.
         { path: 'watch', name: 'watch', component: { render: () => null } },
         { path: 'alarms', name: 'alarms', component: () => import('./views/AlarmsView.vue') },
+        { path: 'playback', name: 'playback', component: () => import('./playback/PlaybackScreen.vue') },
         { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
         { path: 'platforms', name: 'platforms', component: () => import('./views/PlatformsView.vue') },
         { path: 'streams', name: 'streams', component: () => import('./views/StreamsView.vue') },

@@ -18,6 +18,7 @@ const BUILT = [
   'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.',
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
+  'playback.state.', 'download.state.', 'download.note.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',

@@ -54,6 +54,7 @@ export interface News {
   channel: { owner: string; code: string; online: boolean }
   counts: CountsNews
   stream: StreamNews
+  download: { id: string; state: string }
   alarm: AlarmNews
   'alarm-counts': AlarmCounts
   'picture-wished': PictureWished
@@ -68,7 +69,7 @@ export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering',
+  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering', 'download',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

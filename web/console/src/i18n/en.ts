@@ -4,6 +4,7 @@ import { cascade } from './en.cascade'
 import { seals } from './en.seals'
 import { controls } from './en.controls'
 import { settings } from './en.settings'
+import { playback } from './en.playback'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import { voice } from './en.voice'
@@ -15,6 +16,7 @@ export const en: Record<MessageKey, string> = {
   ...seals,
   ...controls,
   ...settings,
+  ...playback,
   ...sources,
   ...figures,
   ...voice,

@@ -5,6 +5,7 @@ import { cascade } from './zh.cascade'
 import { seals } from './zh.seals'
 import { controls } from './zh.controls'
 import { settings } from './zh.settings'
+import { playback } from './zh.playback'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 import { voice } from './zh.voice'
@@ -15,6 +16,7 @@ export const zh = {
   ...seals,
   ...controls,
   ...settings,
+  ...playback,
   ...sources,
   ...figures,
   ...voice,

@@ -27,7 +27,7 @@ export type Deed =
   | { do: 'move' | 'swap'; dx: number; dy: number }
   | { do: 'turn'; turn: Turn }
   | { do: 'preset'; number: number }
-  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ptz' | 'figures' | 'help' }
+  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ago' | 'ptz' | 'figures' | 'help' }
 
 const LAYOUT_KEYS: Record<string, Layout> = { '1': 1, '4': 4, '9': 9, '6': 16 }
 
@@ -73,6 +73,7 @@ export function deedOf(stroke: Stroke, place: Place): Deed | null {
   if (key === 'P' || key === 'p') return { do: 'ptz' }
   if (stroke.shift && (key === 'M' || key === 'm')) return { do: 'mute' }
   if (stroke.shift && (key === 'S' || key === 's')) return { do: 'snapshot' }
+  if (stroke.shift && (key === 'B' || key === 'b')) return { do: 'ago' }
   if (stroke.shift && (key === 'I' || key === 'i')) return { do: 'figures' }
 
   if (place.ptz && !place.inTree) {

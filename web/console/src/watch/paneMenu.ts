@@ -14,10 +14,12 @@ const MOST_HTTP = 2
 const FORMATS: readonly OutletFormat[] = ['ws-fmp4', 'http-flv', 'ws-flv']
 const BY = 'way:'
 const ANY_WAY = 'any-way'
+/** The recording of ten minutes ago. */
+export const AGO = 'ago'
 
 const tick = (on: boolean) => () => (on ? h(AppIcon, { name: 'check', size: 14 }) : null)
 
-export function paneMenu(pane: Pane, all: readonly Pane[], ways: readonly Way[]): DropdownOption[] {
+export function paneMenu(pane: Pane, all: readonly Pane[], ways: readonly Way[], canPlayBack = false): DropdownOption[] {
   const byHttp = all.filter((one) => one.format === 'http-flv' && one.id !== pane.id).length
   return [
     { key: 'auto', label: t('pane.stream.auto'), icon: tick(pane.stream === 'auto') },
@@ -32,6 +34,7 @@ export function paneMenu(pane: Pane, all: readonly Pane[], ways: readonly Way[])
     })),
     ...(ways.length > 1 ? waysMenu(pane, ways) : []),
     { key: 'line2', type: 'divider' },
+    ...(canPlayBack ? [{ key: AGO, label: t('playback.ago') }] : []),
     { key: 'retry', label: t('common.retry') },
   ]
 }
