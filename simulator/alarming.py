@@ -28,6 +28,7 @@ class Scare:
     text: str = ""
 
 
+MOST_KEPT = 100
 SCARES = (
     Scare(AlarmMethod.VIDEO, 6, 1, 1, "有人进入警戒区域"),
     Scare(AlarmMethod.VIDEO, 2, None, 4, "画面有运动目标"),
@@ -119,6 +120,13 @@ class Alarming:
         if not self._followers.of("alarm") or self.settings.both_ways:
             await self._say(alarm)
         return True
+
+    def history(self, asked: AlarmQuery) -> list[Manscdp]:
+        """What was said before and is asked for now, and the word that this was all (2016 9.5, alarm query)."""
+        since, until = asked.start or 0.0, asked.end or float("inf")
+        kept = [each for each in self.raised[-MOST_KEPT:] if since <= (each.at or 0.0) <= until]
+        told = [replace(each, sn=asked.sn) for each in kept if _wants(asked, each, asked.device, self)]
+        return [*told, AlarmResponse(asked.sn, asked.device)]
 
     def heard(self, answer: AlarmResponse) -> None:
         """The platform has it."""

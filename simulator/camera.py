@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from gb28181.manscdp.alarm import AlarmResponse
+from gb28181.manscdp.alarm import AlarmQuery, AlarmResponse
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
 from gb28181.manscdp.config import ConfigQuery, DeviceConfig
@@ -20,7 +20,7 @@ from gb28181.manscdp.device_status import DeviceStatusQuery
 from gb28181.manscdp.home_position import HomePositionQuery
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp
-from gb28181.manscdp.position import PtzPositionQuery
+from gb28181.manscdp.position import Fix, MobilePosition, MobilePositionQuery, PtzPositionQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.manscdp.sd_card import SdCardStatusQuery
@@ -234,6 +234,10 @@ class Camera:
                 return self.configuration.obey(asked)
             case DeviceControl():
                 return self._obey(asked)
+            case AlarmQuery():
+                return self.alarming.history(asked)
+            case MobilePositionQuery() if self._places(asked.device):
+                return [MobilePosition(asked.sn, asked.device, time.time(), self._places(asked.device))]
             case SdCardStatusQuery() if self._is_2022:
                 return told_of_cards(self.storage.cards, asked)
             case HomePositionQuery() | CruiseTrackListQuery() | CruiseTrackQuery() | PtzPositionQuery() if (
@@ -320,6 +324,15 @@ class Camera:
             model=MODEL,
             firmware=self.upgrader.firmware,
             channels=len(self.settings.channels),
+        )
+
+    def _places(self, device: str) -> tuple[Fix, ...]:
+        """Where a channel stands, or all of them."""
+        own = self.settings.speaker.code
+        return tuple(
+            Fix(channel.code, time.time(), channel.longitude, channel.latitude, speed=0.0)
+            for channel in self.settings.channels
+            if device in (own, channel.code) and channel.longitude is not None and channel.latitude is not None
         )
 
     def _presets(self, asked: PresetQuery) -> PresetList:
