@@ -188,7 +188,16 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     exporter = Exporter(directory, OwnSystem(settings.platform.code, settings.platform.name))
     taken.push_async_callback(exporter.close)
     above = Above(
-        stack, directory, exporter, broker, below, bus, settings.above, levers=levers, archive=directory.archive
+        stack,
+        directory,
+        exporter,
+        broker,
+        below,
+        bus,
+        settings.above,
+        levers=levers,
+        voices=voices,
+        archive=directory.archive,
     )
     below.ladder.know_also(above.at)
     seals = Seals(directory.seals, (below.at, above.at), window_s=settings.below.note_window_s)

@@ -199,7 +199,7 @@ class Hearer:
                 if not await self._broadcast(peer, may_repeat=may_repeat):
                     return
         except Unheard as failed:
-            may_talk = self._style is Style.AUTO and not is_2022 and not device.is_platform and self._prepare is None
+            may_talk = self._style is Style.AUTO and not is_2022 and not device.is_platform
             if not may_talk or failed.obstacle not in TRY_TALK_AFTER:
                 raise
             self._step("try s=Talk instead", reason=failed.reason)
@@ -299,8 +299,10 @@ class Hearer:
             self._voice.begin(mouth.id)
             self._legs[mouth.id] = _Leg(self.whom.channel, mouth, transport, form, call, call.call_id)
             taken.callback(self._legs.pop, mouth.id, None)
-            self.answered.set()
             self._become(Stage.TALKING)
+            self.answered.set()
+            if self._prepare is not None:
+                await self._prepare()
             reason = await ended
             self._step("BYE", reason=reason)
         raise Unheard(Obstacle.HUNG_UP, "the device hung up", (Hop(self.whom.owner, "BYE", 0, reason),))

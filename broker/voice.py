@@ -60,6 +60,8 @@ class Places(Protocol):
 
     async def channel(self, owner: str, code: str) -> Channel | None: ...
 
+    def platforms_to(self, channel: Channel) -> tuple[str, ...]: ...
+
     async def channels_of(self, owner: str, after: str | None = None, limit: int = 100) -> Page[Channel]: ...
 
 
@@ -183,7 +185,7 @@ class Voices:
         self._neighbours = neighbours
         self._places = places
         self._plane = plane
-        self._numbers = numbers
+        self.numbers = numbers
         self.settings = settings
         self._our_code = our_code
         self._speeches: dict[str, Speech] = {}
@@ -220,6 +222,7 @@ class Voices:
         if not 1 <= len(wish.whom) <= self.settings.most_targets:
             raise ValueError(f"a voice goes to 1 to {self.settings.most_targets} devices, not to {len(wish.whom)}")
         targets = [(whom, await self._target(whom)) for whom in dict.fromkeys(wish.whom)]
+        patience = {whom: await self._patience(whom) for whom, _ in targets}
         # No wait from here on: two who press at once must not both be let in.
         free = [(whom, target) for whom, target in targets if self._key(whom) not in self._taken]
         refused = tuple(self._held(whom) for whom, _ in targets if self._key(whom) in self._taken)
@@ -240,9 +243,9 @@ class Voices:
                 peer=lambda whom=whom: self._peer(whom, wish.identity),  # type: ignore[misc]
                 device=lambda whom=whom: self._places.device(whom.owner),  # type: ignore[misc]
                 voice=speech.voice,
-                numbers=self._numbers,
+                numbers=self.numbers,
                 our_code=self._our_code,
-                patience=Patience(self.settings.ask_s, self.settings.call_s),
+                patience=patience[whom],
                 changed=speech.changed,
                 clock=time.monotonic,
                 prepare=prepare,
@@ -319,6 +322,12 @@ class Voices:
         """What one voice has to itself: a device; of a platform below each thing of it."""
         device = self._places.device(whom.owner)
         return (whom.owner, whom.channel if device is not None and device.is_platform else "")
+
+    async def _patience(self, whom: Whom) -> Patience:
+        """Each platform on the way waits for the next one down."""
+        channel = await self._places.channel(whom.owner, whom.channel)
+        tiers = 1 + (len(self._places.platforms_to(channel)) if channel is not None else 0)
+        return Patience(self.settings.ask_s * tiers, self.settings.call_s * tiers)
 
     def _held(self, whom: Whom) -> HearerView:
         holder = self._taken[self._key(whom)]

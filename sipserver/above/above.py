@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from broker.levers import Levers
+from broker.voice import Voices
 from gb28181.code import Kind, kind_of
 from gb28181.peer import Hop, PeerOffline
 from registry.archive import Archive
@@ -40,6 +41,7 @@ from sipserver.above.records import CentreRecords
 from sipserver.above.registration import Effect, Heard, Pace, Registration, Standing
 from sipserver.above.settings import AboveSettings
 from sipserver.above.stacks import Stacks
+from sipserver.above.voice import Herald
 from sipserver.above.way import LAST_SN, Way
 from sipserver.above.wishes import Exporter, Following, Hall, NeighboursBelow, Uppers
 from sipserver.below.errands import Errands
@@ -74,6 +76,7 @@ class Above:
         settings: AboveSettings | None = None,
         *,
         levers: Levers,
+        voices: Voices | None = None,
         archive: Archive | None = None,
         clock: Callable[[], float] = time.monotonic,
         wall_clock: Callable[[], float] = time.time,
@@ -106,6 +109,9 @@ class Above:
             clock=clock,
             records=records,
         )
+        if voices is not None:
+            answers = self.answers
+            answers.herald = Herald(exporter, voices, self.settings, say=answers.say_to, owner_of=answers.owner_of)
         self.calls = Calls(exporter, hall, self.settings, changed=self._changed, records=records)
         self._ticker: asyncio.Task[None] | None = None
         self._unhear: Callable[[], None] | None = None
@@ -139,6 +145,8 @@ class Above:
             await asyncio.gather(self._ticker, return_exceptions=True)
         await self._changes.close()
         await self.calls.close()
+        if self.answers.herald is not None:
+            await self.answers.herald.close()
         await asyncio.gather(*(self._shut(code) for code in tuple(self._liaisons)), return_exceptions=True)
         await self.answers.close()
         if self._showing is not None:
@@ -197,7 +205,7 @@ class Above:
         liaison, desk = self._liaisons.get(code), self._desks.pop(code, None)
         if liaison is None:
             return
-        self.calls.end_all(code)
+        self._hang_up_all(code)
         if desk is not None:
             await desk.close()
         await liaison.agent.close()
@@ -323,12 +331,17 @@ class Above:
                 log.warning("%s is lost: %s", code, liaison.agent.registration.reason)
             liaison.life += 1
             self._forget_hosts(code)
-            self.calls.end_all(code)
+            self._hang_up_all(code)
             desk = self._desks.get(code)
             if desk is not None:
                 desk.lost()
         if effect is not Effect.WENT:
             liaison.exchanged()
+
+    def _hang_up_all(self, code: str) -> None:
+        self.calls.end_all(code)
+        if self.answers.herald is not None:
+            self.answers.herald.end_all(code)
 
     def _forget_hosts(self, code: str) -> None:
         """Nobody of that code is anywhere now; another upper at the same address stays known there."""
@@ -453,9 +466,10 @@ def comes_from(way: Way, path: Path) -> bool:
 
 
 def asks(body: bytes) -> bool:
-    """Whether a MANSCDP body is a Query or Control rather than an answer or news, seen without taking it apart."""
+    """Whether a MANSCDP body asks (Query, Control, the notice of a voice) rather than answers or tells, seen without
+    taking it apart."""
     head = body[:400].lower()
-    return b"<query" in head or b"<control" in head
+    return b"<query" in head or b"<control" in head or (b"<cmdtype>broadcast</cmdtype>" in head and b"<notify" in head)
 
 
 def disabled(upper: Upper, at: float) -> UpperState:

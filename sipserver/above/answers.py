@@ -18,11 +18,12 @@ from gb28181 import ptz
 from gb28181.hops import write_warnings
 from gb28181.identity import HEADER
 from gb28181.manscdp.alarm import AlarmResponse
+from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
-from gb28181.manscdp.message import Manscdp, Unknown, parse
+from gb28181.manscdp.message import Manscdp, parse
 from gb28181.manscdp.record_info import RecordInfo, RecordInfoQuery, RecordItem
 from gb28181.peer import Hop, PeerError, PeerOffline
 from registry.events import NoticeHeard
@@ -35,6 +36,7 @@ from sipserver.above.registration import Heard
 from sipserver.above.settings import AboveSettings
 from sipserver.above.turns import Turns
 from sipserver.above.user_identity import extended, has_come_by, identity_of
+from sipserver.above.voice import Herald
 from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
 from sipserver.sip.message import Response
@@ -118,6 +120,8 @@ class Answers:
         self._catalog_turns = Turns(self._catalogs)
         self._insistence = Insistence(settings.page_tries, settings.page_pause_s)
         self._sessions: OrderedDict[str, str] = OrderedDict()
+        self.herald: Herald | None = None
+        """Who carries voices from above; None where nobody speaks to devices."""
         self.tally = AnswersTally()
 
     def start(self) -> None:
@@ -150,7 +154,7 @@ class Answers:
         self.tally.asked += 1
         if value.root not in ("Query", "Control"):
             incoming.respond(200)
-            self._heard_notice(liaison, value)
+            self._heard_notice(liaison, value, identity_of(incoming.request))
             return
         if liaison.is_repeat(
             f"{value.root} {value.cmd_type}", value.device, body, self._clock(), self._settings.repeats_s
@@ -228,16 +232,15 @@ class Answers:
             return self._turns.add(key, what, lambda: self._hand_on(wish, shared))
         return self._questions.add(what, lambda: self._hand_on(wish, shared))
 
-    def _heard_notice(self, liaison: Liaison, value: Manscdp) -> None:
-        """A Notify from above wants an answer when it is a Broadcast, which we do not take yet."""
-        if isinstance(value, Unknown) and value.root == "Notify" and value.cmd_type.lower() == "broadcast":
-            wish = _Wish(liaison, value, b"", "")
-            self._questions.add(
-                "an answer to a broadcast",
-                lambda: self._say(
-                    wish, ControlResponse(value.sn, value.device or liaison.way.us, False, UNSUPPORTED, "Broadcast")
-                ),
-            )
+    def _heard_notice(self, liaison: Liaison, value: Manscdp, identity: str) -> None:
+        """A Notify from above wants something when it is a Broadcast: a voice shall go down."""
+        if isinstance(value, Broadcast):
+            goes_round = has_come_by(identity, liaison.way.us) or has_come_by(identity, self._settings.code)
+            if self.herald is not None and not goes_round:
+                self.herald.take(liaison, value, identity)
+                return
+            refusal = ControlResponse(value.sn, value.device or liaison.way.us, False, UNSUPPORTED, "Broadcast")
+            self._questions.add("an answer to a broadcast", lambda: self.say_to(liaison, refusal))
 
     # About ourselves.
 
@@ -461,6 +464,10 @@ class Answers:
             hold_s = self._settings.ptz_hold_s
             return await self._levers.steer(owner, shared.code, command, say, hold_s=hold_s, identity=identity)
 
+    def owner_of(self, shared: Shared) -> str:
+        """The neighbour by which a thing is reached now."""
+        return self._reachable(shared)[0]
+
     def _reachable(self, shared: Shared) -> tuple[str, PeerBelow | None]:
         """The first neighbour online of those that have it, else the first that is expected after our restart."""
         owners = dict.fromkeys((shared.owner, *shared.owners))
@@ -485,6 +492,10 @@ class Answers:
         return ControlResponse(value.sn, value.device, False, reason, value.cmd_type)
 
     # Speaking.
+
+    async def say_to(self, liaison: Liaison, answer: Manscdp) -> None:
+        """Tell an upper something of its own accord, or after its question is forgotten."""
+        await self._send(liaison, liaison.way.written(answer))
 
     async def _say(self, wish: _Wish, answer: Manscdp) -> None:
         await self._send(wish.liaison, wish.liaison.way.written(answer))

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -16,13 +18,17 @@ from gb28181.edition import Edition
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.control import ControlResponse
-from gb28181.sdp import parse_answer, parse_offer
+from gb28181.sdp import parse_answer, parse_offer, serialise
 from gb28181.subject import Subject
-from gb28181.voice import answer_to_listener
-from simulator.camera import ChannelSettings
+from gb28181.voice import answer_to_listener, listener_offer
+from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.hearing import HearingSettings
+from simulator.loudspeaker import Loudspeaker
+from simulator.platform_above import Upper
+from simulator.speaker import SpeakerSettings
 from simulator.tone import Tone
 from sipserver.stack import Incoming
+from tests.conformance import middle
 from tests.conformance.bare import CAMERA, bare
 from tests.conformance.pair import Estate, Pair, house, joined, until
 
@@ -31,6 +37,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 PITCH_HZ = 500
 SOURCE = "34020000001360000001"
 SPEAKER = "34020000001370000001"
+UPPER_SOURCE = "44000000001360000001"
+TOWN_CAMERA = "44010000001320000001"
+TOWN_SPEAKER = "44010000001370000001"
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -176,6 +185,108 @@ async def test_QRY_15_a_device_with_a_loudspeaker_lists_it_with_the_device_as_pa
         catalog = await platform.hear(Catalog)
         (item,) = [item for item in catalog.items if item.code[10:13] == "137"]
         assert (item.code, item.parent_ids) == (SPEAKER, (CAMERA,))
+
+
+# The same lines with a platform of ours as the lower one: a voice from above.
+
+
+@asynccontextmanager
+async def between(tmp_path: Path, **quirks: Any) -> AsyncIterator[tuple[Upper, Camera, list[Incoming]]]:
+    """A platform above, a house of ours that has registered with it, and a camera below that hears; and the INVITEs
+    that come up."""
+    async with middle.opened(tmp_path) as town:
+        upper = await town.above(edition=quirks.pop("edition", Edition.V2022))
+        upper.settings = replace(upper.settings, ask_s=15.0)
+        hearing = HearingSettings(outputs=(TOWN_SPEAKER,), **quirks)
+        speaker = SpeakerSettings(
+            TOWN_CAMERA, middle.PASSWORD, "127.0.0.1", town.house.stack.port, middle.OWN, keepalive_s=1.0, retry_s=0.2
+        )
+        camera = Camera(CameraSettings(speaker, "北门", (ChannelSettings(TOWN_CAMERA, "北门"),), hearing=hearing))
+        running = asyncio.create_task(camera.run())
+        try:
+            await until(lambda: town.house.directory.channel(TOWN_CAMERA, TOWN_SPEAKER), 20)
+            called: list[Incoming] = []
+            take = upper.stack.on_request
+            assert take is not None
+
+            def watch(incoming: Incoming) -> None:
+                if incoming.request.method == "INVITE":
+                    called.append(incoming)
+                else:
+                    take(incoming)
+
+            upper.stack.on_request = watch
+            yield upper, camera, called
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+            await camera.close()
+
+
+async def told(upper: Upper, target: str) -> ControlResponse:
+    """What our house answers, under the same SN, to a notice from above."""
+    (answer,) = (await upper.ask(middle.OWN, Broadcast(0, UPPER_SOURCE, target))).parts
+    assert isinstance(answer, ControlResponse)
+    return answer
+
+
+@pytest.mark.parametrize("edition", [Edition.V2016, Edition.V2022])
+async def test_BRD_02_a_voice_from_above_is_handed_on_and_its_call_goes_up_with_the_subject_rewritten(
+    tmp_path: Path, edition: Edition
+):
+    async with between(tmp_path, edition=edition) as (upper, camera, called):
+        answer = await told(upper, TOWN_SPEAKER)
+        assert (answer.cmd_type, answer.device, answer.ok) == ("Broadcast", TOWN_SPEAKER, True)
+        (notice,) = camera.hearing.notices
+        assert notice.target == TOWN_SPEAKER and notice.source != UPPER_SOURCE
+        await until(lambda: called)
+        request = called[0].request
+        assert request.to.user == request.request_uri.user == UPPER_SOURCE
+        assert request.from_.user == middle.OWN
+        subject = Subject.parse(request.headers.get("Subject") or "")
+        assert (subject.sender, subject.receiver) == (UPPER_SOURCE, TOWN_SPEAKER)
+        offer = listener_offer(request.body)
+        voice = Loudspeaker("udp")
+        await voice.open()
+        answered = answer_to_listener(
+            offer, owner=UPPER_SOURCE, host="127.0.0.1", port=voice.port, ssrc=9, payload=offer.payloads[0]
+        )
+        dialog = called[0].accept(serialise(answered))
+        voice.source = (offer.host, offer.port)
+        voice.speak(PITCH_HZ, 9)
+        await until(lambda: TOWN_SPEAKER in camera.hearing.heard)
+        loudspeaker = camera.hearing.heard[TOWN_SPEAKER]
+        await until(lambda: loudspeaker.energy(0.3) > 0.05 and loudspeaker.loudness(PITCH_HZ, 0.3) > 0.8)
+        await dialog.bye(timeout_s=3)
+        await until(lambda: camera.hearing.ends == ["BYE"])
+        await voice.close()
+
+
+async def test_BRD_05_a_voice_from_above_ends_when_the_device_hangs_up(tmp_path: Path):
+    async with between(tmp_path) as (upper, camera, called):
+        assert (await told(upper, TOWN_CAMERA)).ok
+        await until(lambda: called)
+        offer = listener_offer(called[0].request.body)
+        ended: list[str] = []
+        answered = answer_to_listener(
+            offer, owner=UPPER_SOURCE, host="127.0.0.1", port=9, ssrc=9, payload=offer.payloads[0]
+        )
+        called[0].accept(serialise(answered)).on_end = ended.append
+        await until(lambda: camera.hearing.calls)
+        await asyncio.sleep(3.1)  # later than what counts as a stumble at the start
+        await camera.hearing.hang_up(TOWN_SPEAKER)
+        await until(lambda: ended == ["BYE"])
+
+
+@pytest.mark.parametrize("quirk", ["nobody", "mute", "deaf"])
+async def test_BRD_03_what_cannot_hear_a_voice_from_above_is_answered_error(tmp_path: Path, quirk: str):
+    quirks = {"nobody": {}, "mute": {"answers": False, "calls": False}, "deaf": {"payload": 18}}[quirk]
+    async with between(tmp_path, **quirks) as (upper, _, called):
+        target = "44010600001370099999" if quirk == "nobody" else TOWN_SPEAKER
+        answer = await told(upper, target)
+        # A deaf one answers OK like any other, and is refused when it calls.
+        assert (answer.cmd_type, answer.ok) == ("Broadcast", quirk == "deaf")
+        assert not called
 
 
 # What is no line of the list, and how devices really are (media reference 8.5).
