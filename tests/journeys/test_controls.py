@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page, async_playwright
 
 from gb28181.manscdp.control import HomePosition
-from simulator.camera import Camera, ChannelSettings
+from simulator.camera import Camera, ChannelSettings, Hardware
+from simulator.firmware import make_package
 from simulator.video import VideoSettings
 from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import FLAGS, log_in
@@ -25,10 +28,12 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-async def watching(estate: Estate, browser: Browser) -> tuple[Camera, Page]:
+async def watching(estate: Estate, browser: Browser, **changes: Any) -> tuple[Camera, Page]:
     """A camera with two presets, its picture on the wall, the steering panel open."""
     camera = await estate.camera(
-        channels=(ChannelSettings(CAMERA, "北门"),), video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0)
+        channels=(ChannelSettings(CAMERA, "北门"),),
+        video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0),
+        **changes,
     )
     head = camera.heads[CAMERA]
     head.set_preset(1, time.monotonic(), "大门")
@@ -84,6 +89,25 @@ async def test_an_operator_turns_a_camera_by_the_picture_and_by_one_click(estate
     await home.get_by_role("button", name="开", exact=True).click()
     await until(lambda: head.home == HomePosition(True, 120, 1))
     await home.get_by_text("设备报告：开，空闲 120 秒后回预置位 1").wait_for()
+
+
+async def test_an_administrator_brings_firmware_and_sees_a_device_fetch_it_and_come_back(
+    estate: Estate, browser: Browser, tmp_path: Path
+):
+    package = tmp_path / "ipc_V2.5.0.bin"
+    package.write_bytes(make_package("2.5.0", bytes(20_000_000)))
+    camera, page = await watching(estate, browser, hardware=Hardware(fetch_bytes_a_second=5_000_000))
+    await page.get_by_role("button", name="更多控制").click()
+    box = page.get_by_test_id("upgrade")
+    await page.get_by_test_id("upgrade-file").set_input_files(package)
+    assert await box.get_by_label("版本").input_value() == "2.5.0"
+    await box.get_by_role("button", name="上传", exact=True).click()
+    await box.get_by_text("2.5.0 · ipc_V2.5.0.bin").wait_for()
+    await page.get_by_test_id("upgrade-begin").click()
+    await page.locator(".n-popconfirm").get_by_role("button", name="升级设备").click()
+    await box.get_by_text("设备正在取包").wait_for()
+    await box.get_by_text("升级成功，当前版本 2.5.0").wait_for(timeout=60_000)
+    assert camera.upgrader.firmware == "2.5.0"
 
 
 async def test_a_second_operator_sees_who_steers_and_for_how_long(estate: Estate, browser: Browser):

@@ -49,6 +49,8 @@ describe('keys on the watch screen', () => {
     expect(deed('a', ptz)).toEqual({ do: 'turn', turn: 'left' })
     expect(deed('+', ptz)).toEqual({ do: 'turn', turn: 'in' })
     expect(deed('4', ptz)).toEqual({ do: 'preset', number: 4 })
+    expect(deed('h', ptz)).toEqual({ do: 'hold' })
+    expect(deed('b', ptz)).toEqual({ do: 'box' })
     expect(deed('x', ptz)).toBeNull()
     expect(deed('/', ptz)).toEqual({ do: 'search', seed: '' })
     expect(deed('p', ptz)).toEqual({ do: 'ptz' })

@@ -1,5 +1,6 @@
 /** The server's events, typed by kind. What does not look as promised is dropped. */
 import type { AlarmCounts, AlarmNews, PictureWished } from './alarms'
+import type { Upgrade } from './upgrades'
 import type { Platform } from './platforms'
 import type { Device, Refusal } from './types'
 
@@ -63,13 +64,14 @@ export interface News {
   sharing: { platform: string }
   recording: RecordingNews
   steering: SteeringNews
+  upgrade: Upgrade
 }
 
 export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering', 'download',
+  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering', 'download', 'upgrade',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

@@ -2,6 +2,7 @@
 import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
 import { devices, ptz as api } from '@/api'
+import { holds as holdsApi } from '@/api/controls'
 import type { Channel, Preset } from '@/api/types'
 import { ApiError } from '@/api/http'
 import { t } from '@/i18n'
@@ -9,6 +10,7 @@ import { complaint } from '@/i18n/words'
 import { PtzHand, REFRESH_MS, STILL, type Vector } from '@/ptz/hand'
 import type { Turn } from '@/watch/keys'
 import { keep, kept } from './keeping'
+import { useHolds } from './holds'
 import { useSession } from './session'
 import { useWall } from './wall'
 
@@ -37,9 +39,12 @@ export function troubleOf(error: unknown): string {
   return complaint(error)
 }
 
+const KEEP_MINUTES = 5
+
 export const usePtz = defineStore('ptz', () => {
   const session = useSession()
   const wall = useWall()
+  const holds = useHolds()
   const on = ref(kept('ptz.on', false) && session.isOperator)
   const mode = ref<DragMode>('turn')
   /** the edition that the camera's neighbour speaks, "" while not known */
@@ -169,6 +174,15 @@ export const usePtz = defineStore('ptz', () => {
     }
   }
 
+  /** Keep the camera for some minutes, or give back what is kept so. */
+  async function toggleHold(): Promise<void> {
+    const channel = target.value
+    if (!channel) return
+    const hold = holds.of(channel, Date.now() / 1000)
+    if (hold?.on_purpose && holds.isMine(hold)) await attempt(() => holdsApi.giveBack(channel.owner, channel.code))
+    else await attempt(() => holdsApi.keep(channel.owner, channel.code, KEEP_MINUTES))
+  }
+
   async function readEdition(): Promise<void> {
     const owner = target.value?.owner
     edition.value = ''
@@ -212,7 +226,7 @@ export const usePtz = defineStore('ptz', () => {
   window.addEventListener('pagehide', stop)
 
   return {
-    on, mode, edition, isTooOld, attempt, speed, held, target, presets, presetsWhole, presetsState, trouble,
+    on, mode, edition, isTooOld, attempt, toggleHold, speed, held, target, presets, presetsWhole, presetsState, trouble,
     steer, press, release, stop, lens, lensStop, readPresets, preset, callPreset, turnOn, turnOff, toggle,
   }
 })

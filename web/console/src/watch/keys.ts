@@ -27,7 +27,11 @@ export type Deed =
   | { do: 'move' | 'swap'; dx: number; dy: number }
   | { do: 'turn'; turn: Turn }
   | { do: 'preset'; number: number }
+<<<<<<< HEAD
   | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ago' | 'ptz' | 'figures' | 'help' }
+=======
+  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ptz' | 'figures' | 'help' | 'hold' | 'box' }
+>>>>>>> 108ddae (Bring firmware and see a device fetch it, from the panel that steers it)
 
 const LAYOUT_KEYS: Record<string, Layout> = { '1': 1, '4': 4, '9': 9, '6': 16 }
 
@@ -79,6 +83,8 @@ export function deedOf(stroke: Stroke, place: Place): Deed | null {
   if (place.ptz && !place.inTree) {
     const turn = turnOf(key)
     if (turn) return { do: 'turn', turn }
+    if (key === 'h' || key === 'H') return { do: 'hold' }
+    if (key === 'b' || key === 'B') return { do: 'box' }
     if (key >= '1' && key <= '9' && key.length === 1) return { do: 'preset', number: Number(key) }
   }
   const layout = LAYOUT_KEYS[key]
