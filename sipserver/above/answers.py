@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 
 from broker.arbitration import Grip, Steerer, SteeringHeld, grip_of
@@ -17,7 +17,7 @@ from broker.levers import Levers
 from gb28181 import ptz
 from gb28181.hops import write_warnings
 from gb28181.identity import HEADER
-from gb28181.manscdp.alarm import AlarmResponse
+from gb28181.manscdp.alarm import AlarmQuery, AlarmResponse
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.catalog import Catalog, CatalogQuery
 from gb28181.manscdp.control import ControlResponse, DeviceControl
@@ -458,7 +458,9 @@ class Answers:
             )
 
         grip = grip_of(value) if isinstance(value, DeviceControl) else Grip.NONE
-        with self._levers.arbitration.turn(owner, shared.code, self._steerer(wish), grip):
+        with self._levers.arbitration.turn(owner, shared.code, self._steerer(wish), grip), ExitStack() as asking:
+            if isinstance(value, AlarmQuery):
+                asking.enter_context(wish.liaison.asking_alarms(owner))
             if command is None or tiers > 1:
                 return await say()  # a platform below watches over its own cameras
             hold_s = self._settings.ptz_hold_s

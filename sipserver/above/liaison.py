@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from registry.platform import SubscriptionView, Upper, UpperState
 from sipserver.above.agent import Agent
@@ -43,12 +44,27 @@ class Liaison:
         self.last_exchange_at: float | None = None
         self.said_codes: OrderedDict[str, None] = OrderedDict()
         """What others call themselves who speak from its address."""
+        self._asking: Counter[str] = Counter()
         self._wall_clock = wall_clock
         self._bodies: OrderedDict[tuple[str, str], tuple[bytes, float]] = OrderedDict()
         self._shown_state = ""
 
     def __repr__(self) -> str:
         return f"<Liaison with {self.upper.code}>"
+
+    @contextmanager
+    def asking_alarms(self, owner: str) -> Iterator[None]:
+        """While a question of the upper about alarms of a neighbour is open."""
+        self._asking[owner] += 1
+        try:
+            yield
+        finally:
+            self._asking[owner] -= 1
+            if not self._asking[owner]:
+                del self._asking[owner]
+
+    def is_asking_alarms(self, owner: str) -> bool:
+        return owner in self._asking
 
     @property
     def is_up(self) -> bool:

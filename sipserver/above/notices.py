@@ -24,6 +24,7 @@ from gb28181.manscdp.position import (
     PtzPositionNotice,
     PtzPositionQuery,
 )
+from registry.alarm_merging import HISTORY_S
 from registry.events import AlarmRaised, Event, PositionReported, PtzPositionReported
 from registry.platform import SubscriptionView
 from sipserver.above.answers import page_size
@@ -151,6 +152,8 @@ class Desk:
     def _wants(self, event: Event) -> bool:
         upper = self._liaison.upper
         match event:
+            case AlarmRaised(answered=True) if self._is_no_news(event):
+                return False
             case AlarmRaised():
                 return upper.push_alarms or bool(self._book.of(Followed.ALARM))
             case PositionReported():
@@ -158,6 +161,11 @@ class Desk:
             case PtzPositionReported():
                 return bool(self._book.of(Followed.PTZ))
         return False
+
+    def _is_no_news(self, alarm: AlarmRaised) -> bool:
+        """What answers this upper's own question reaches it as the answer; what answers another's may be history."""
+        asks = self._liaison.is_asking_alarms(alarm.owner)
+        return asks or alarm.at < self._wall_clock() - HISTORY_S
 
     def resend(self) -> None:
         """Tell the whole catalog anew, to subscribers as news, else unasked."""

@@ -370,6 +370,7 @@ class Below:
                     return
                 if device.enabled:
                     self._attendance.changed(device)
+                    self._follow.changed(code)
                 else:
                     self._bindings.loose(code)
                     self._attendance.gone(code, Reason.DISABLED)

@@ -16,6 +16,7 @@ from gb28181.manscdp.catalog import CatalogQuery
 from gb28181.manscdp.message import Manscdp
 from gb28181.manscdp.position import MobilePositionQuery, PtzPositionQuery
 from gb28181.peer import PeerOffline
+from registry.device import Device
 from registry.directory import Directory
 from sipserver.below.errands import Errands
 from sipserver.below.following import Deed, Fact, Followed, Following, Standing, Subject, Whom, fact_of, wanted
@@ -152,8 +153,13 @@ class Follow:
         if held is None:
             return
         held.wishers.pop(by, None)
+        self._drop_unwanted(key, held)
+
+    def _drop_unwanted(self, key: Key, held: _Held) -> None:
+        """Without wishes a subscription ends, and the neighbour hears so."""
         if held.is_wanted:
             return
+        code, subject, _ = key
         del self._held[code][key]
         if not self._held[code]:
             del self._held[code]
@@ -168,16 +174,41 @@ class Follow:
         device, link = self._directory.device(code), self._link(code)
         if device is None or link is None:
             return
+        self._choose(code, device, link)
+        for key in tuple(self._held.get(code, ())):
+            self._begin(key, link)
+
+    def changed(self, code: str) -> None:
+        """Other things were chosen to be followed of it: subscribe to those, and end the rest."""
+        device, link = self._directory.device(code), self._link(code)
+        if device is None or link is None or not link.is_online:
+            return
+        for key in self._choose(code, device, link):
+            self._begin(key, link)
+
+    def _choose(self, code: str, device: Device, link: Link) -> list[Key]:
+        """Hold what is wanted of a neighbour and let go of the rest; what is held newly comes back."""
         manners = link.manners
-        for subject in wanted(
+        subjects = wanted(
             device, self._whom, is_2022=manners.edition.is_2022, guards=manners.dialect.guards_before_alarms
-        ):
-            self._hold((code, subject, code)).by_settings = True
+        )
+        fresh = []
+        for subject in subjects:
+            key = (code, subject, code)
+            if key not in self._held.get(code, {}):
+                fresh.append(key)
+            self._hold(key).by_settings = True
         for key, held in tuple(self._held.get(code, {}).items()):
-            if key[1] is Subject.CATALOG and manners.dialect.refuses_catalog_subscription:
-                self._poll_only(key, held)
-            else:
-                self._tell(key, Fact.CAME)
+            if held.by_settings and key[1] not in subjects:
+                held.by_settings = False
+                self._drop_unwanted(key, held)
+        return fresh
+
+    def _begin(self, key: Key, link: Link) -> None:
+        if key[1] is Subject.CATALOG and link.manners.dialect.refuses_catalog_subscription:
+            self._poll_only(key)
+        else:
+            self._tell(key, Fact.CAME)
 
     def verify(self, code: str) -> None:
         """The neighbour may have forgotten us: refresh now, and what it does not know any more is asked for anew."""
@@ -217,13 +248,13 @@ class Follow:
             poll_s = self._settings.poll_catalog_s if key[1] is Subject.CATALOG else 0.0
             event = "Catalog" if key[1] is Subject.CATALOG else self._settings.follow_event
             held = of_one[key] = _Held(
-                Following(key[1], key[2], poll_s=poll_s),
+                Following(key[1], key[2], poll_s=poll_s, refresh=self._settings.follow_refresh),
                 f"{event};id={next(self._event_ids)}",
                 self._settings.position_interval_s,
             )
         return held
 
-    def _poll_only(self, key: Key, held: _Held) -> None:
+    def _poll_only(self, key: Key) -> None:
         self._tell(key, Fact.CAME, carry_out=False)
         self._tell(key, Fact.UNSUPPORTED, reason=f"{key[0]} is known to refuse catalog subscriptions")
 

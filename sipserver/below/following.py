@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from gb28181.code import Kind, kind_of
 from registry.device import Device, DeviceKind
+from registry.follow_choice import read_choices
 
 
 class Subject(StrEnum):
@@ -111,6 +112,9 @@ LONGEST_PAUSE_S = 300.0
 TRIES_UNHEARD = 4
 """Questions in a row without any answer after which a neighbour counts as knowing no such subscription."""
 SHORTEST_REFRESH_S = 5.0
+REFRESH = 0.8
+MARGIN_S = 15.0
+"""Before the end of a subscription there is so much time left for a refresh that is lost at first."""
 LOST_AFTER_S = 180.0
 """An answer that is longer in coming will never come, nor its absence be noticed: begin again."""
 
@@ -133,7 +137,8 @@ class Followed:
 
 
 class Following:
-    """One subscription. `poll_s` is the pause between two questions where it is not supported, 0 for none."""
+    """One subscription. `poll_s` is the pause between two questions where it is not supported, 0 for none; `refresh`
+    the share of the granted time after which it is refreshed."""
 
     __slots__ = (
         "due_at",
@@ -143,6 +148,7 @@ class Following:
         "notices",
         "poll_s",
         "reason",
+        "refresh",
         "silent",
         "standing",
         "subject",
@@ -150,10 +156,11 @@ class Following:
         "tries",
     )
 
-    def __init__(self, subject: Subject, target: str, *, poll_s: float = 0.0) -> None:
+    def __init__(self, subject: Subject, target: str, *, poll_s: float = 0.0, refresh: float = REFRESH) -> None:
         self.subject = subject
         self.target = target
         self.poll_s = poll_s
+        self.refresh = refresh
         self.standing = Standing.AWAY
         self.reason = ""
         self.due_at: float | None = None
@@ -208,8 +215,10 @@ class Following:
     def _next_look(self, now: float, granted_s: float) -> float | None:
         match self.standing:
             case Standing.ACTIVE:
-                # Half of the time granted (SUB-06), so that a refresh may be lost and tried again.
-                return now + max(granted_s / 2, min(SHORTEST_REFRESH_S, granted_s))
+                # At the share wished for, or earlier, where that leaves no time to try again; never before half of
+                # the time granted (SUB-06).
+                wait_s = min(self.refresh * granted_s, granted_s - MARGIN_S)
+                return now + max(wait_s, granted_s / 2, min(SHORTEST_REFRESH_S, granted_s))
             case Standing.WAITING:
                 self.tries += 1
                 return now + min(FIRST_PAUSE_S * (1 << min(self.tries - 1, 16)), LONGEST_PAUSE_S)
@@ -242,7 +251,10 @@ def is_platform(device: Device) -> bool:
 
 
 def wanted(device: Device, whom: dict[Subject, Whom], *, is_2022: bool, guards: bool) -> Collection[Subject]:
-    """What is followed of a neighbour by the settings. `guards`: it sends alarms to who subscribed to them only."""
+    """What is followed of a neighbour: what was chosen for it, else what the settings say of its kind.
+
+    `guards`: it sends alarms to who subscribed to them only.
+    """
     found = [
         subject
         for subject, those in whom.items()
@@ -250,4 +262,9 @@ def wanted(device: Device, whom: dict[Subject, Whom], *, is_2022: bool, guards: 
     ]
     if guards and Subject.ALARM not in found and whom.get(Subject.ALARM) is not Whom.NOBODY:
         found.append(Subject.ALARM)
-    return [subject for subject in found if subject is not Subject.PTZ or is_2022]
+    chosen = read_choices(device.follows)
+    return [
+        subject
+        for subject in Subject
+        if chosen.get(subject, subject in found) and (subject is not Subject.PTZ or is_2022)
+    ]

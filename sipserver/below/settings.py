@@ -136,7 +136,9 @@ class BelowSettings:
     follow_ptz: Whom = Whom.NOBODY
     """Where whose domes look; only the 2022 edition has it."""
     follow_expires_s: int = 600
-    """How long a subscription is to hold; it is refreshed at half of what was granted."""
+    """How long a subscription is to hold."""
+    follow_refresh: float = 0.8
+    """The share of the granted time after which it is refreshed, 0.5 to 0.95; earlier where less than 15 s are left."""
     follow_event: str = "presence"
     """The Event header of subscriptions other than the catalog's, which the standard leaves open (6.1)."""
     position_interval_s: int = 5
@@ -166,6 +168,8 @@ class BelowSettings:
             raise ValueError("return_patience_s must not be below 0")
         if self.follow_expires_s < 10 or self.position_interval_s < 1:
             raise ValueError("follow_expires_s must be at least 10 and position_interval_s at least 1")
+        if not 0.5 <= self.follow_refresh <= 0.95:
+            raise ValueError(f"follow_refresh is 0.5 to 0.95, not {self.follow_refresh:g}")
         if not self.follow_event or not self.follow_event.isalnum():
             raise ValueError(f"follow_event is one word such as presence, not {self.follow_event!r}")
         for text in self.redirect_to:

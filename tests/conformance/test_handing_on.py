@@ -7,6 +7,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -354,6 +355,28 @@ async def test_a_query_that_a_notify_answers_has_it_handed_up_as_its_answer(both
         await until(lambda: any(sn_in(body) == both.sn for body in both.heard_above))
         (answer,) = [body for body in both.heard_above if sn_in(body) == both.sn]
         assert tree_of(answer) == tree_of(printed("Notify", cmd_type, notice)), cmd_type
+
+
+async def test_an_upper_hears_an_alarm_that_answers_its_question_once_though_alarms_are_pushed_to_it(both: Both):
+    now = datetime.now(timezone(timedelta(hours=8))).strftime("%Y-%m-%dT%H:%M:%S")
+    inner, notice = ANSWERED_BY_NOTIFY["Alarm"]
+    notice = notice.replace("2024-05-06T07:08:09", now)
+
+    def answers(asked: Any) -> list[Any]:
+        if asked.root != "Query":
+            return []
+        body = both.lower.requests[-1].body
+        both.heard_below.append(body)
+        return [Raw(printed("Notify", "Alarm", notice, sn_in(body)), "Alarm")]
+
+    both.lower.answer = answers  # type: ignore[method-assign]
+    await both.ask("Query", "Alarm", inner)
+    await until(lambda: both.heard_above)
+    # What nobody asked for is news, and comes after whatever was to be said of the answer.
+    await both.lower.raise_alarm(CAMERA, priority=3, method=5)
+    await until(lambda: len(both.upper.alarms) >= 2)
+    assert [alarm.priority for alarm in both.upper.alarms] == [1, 3]
+    assert sn_in(both.heard_above[0]) == both.sn
 
 
 async def test_a_place_told_under_a_number_of_its_own_answers_and_an_alarm_under_such_a_one_does_not(both: Both):

@@ -203,6 +203,25 @@ async def test_SUB_18_after_a_481_to_a_refresh_a_fresh_subscription_has_a_new_ca
     await until(lambda: is_active(old, "alarm"))
 
 
+async def test_what_is_chosen_for_a_device_is_subscribed_to_at_once_and_ended_at_once(estate: Estate):
+    code = "34020000001320000044"
+    pair = await joined(estate, code)
+    path = f"/api/v1/devices/{code}/subscriptions"
+
+    async def choose(**wish: str) -> None:
+        async with estate.http.put(path, json=wish) as response:
+            assert response.status == 200, await response.text()
+
+    await choose(alarm="on", ptz="on")
+    await until(lambda: pair.camera.followers.of("alarm") and pair.camera.followers.of("ptz"))
+    await until(lambda: is_active(pair, "alarm"))
+    await choose(ptz="on")
+    await until(lambda: not pair.camera.followers.of("alarm"))
+    ended = pair.ours.all("SUBSCRIBE", out=True)[-1]
+    assert ended.message.headers.get("Expires") == "0"
+    assert pair.camera.followers.of("ptz")
+
+
 async def test_alarms_that_are_followed_come_by_notify_and_those_that_are_not_by_message(old: Pair, new: Pair):
     old.clear()
     await old.camera.raise_alarm(scare=Scare(5, 1))

@@ -173,11 +173,11 @@ async def test_the_initial_report_tells_who_is_offline_and_all_others_are_taken_
             await asyncio.sleep(0.02)
 
 
-async def test_sub_06_it_is_refreshed_in_the_same_dialog_at_half_of_its_time(make_house, make_camera, until_true):
+async def test_sub_06_it_is_refreshed_in_its_dialog_at_four_fifths_of_its_time(make_house, make_camera, until_true):
     house, _, owner = await online(make_house, make_camera, until_true)
     await until_true(stands(house, Subject.CATALOG, Standing.ACTIVE))
     first = owner.subscribed[0].request
-    house.skew_s += 290
+    house.skew_s += 470
     house.below._follow.look()
     assert not owner.refreshed
     house.skew_s += 11
@@ -198,7 +198,7 @@ async def test_sub_18_a_refused_refresh_leads_to_a_new_call_id_and_the_gap_is_cl
     asked = lower.queries(CatalogQuery)
     original = owner.refresh
     owner.dialogs[0].on_request = lambda incoming: incoming.respond(481)
-    house.skew_s += 301
+    house.skew_s += 481
     house.below._follow.look()
     await until_true(lambda: len(owner.subscribed) == 2)
     assert original is not None

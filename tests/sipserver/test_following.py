@@ -18,13 +18,31 @@ def active(now: float = 0.0, granted_s: float = 600.0) -> Following:
     return made
 
 
-def test_sub_06_it_is_refreshed_when_half_of_the_time_has_passed():
+def test_sub_06_it_is_refreshed_when_four_fifths_of_the_time_have_passed():
     made = active(100.0, 600.0)
-    assert (made.standing, made.due_at, made.expires_at) == (Standing.ACTIVE, 400.0, 700.0)
-    assert made.tell(Fact.DUE, 400.0) is Deed.REFRESH
+    assert (made.standing, made.due_at, made.expires_at) == (Standing.ACTIVE, 580.0, 700.0)
+    assert made.tell(Fact.DUE, 580.0) is Deed.REFRESH
     assert made.expires_at == 700.0, "it still holds while the refresh is on its way"
-    made.tell(Fact.GRANTED, 401.0, granted_s=60)
-    assert (made.standing, made.due_at, made.grants) == (Standing.ACTIVE, 431.0, 2)
+    made.tell(Fact.GRANTED, 581.0, granted_s=600)
+    assert (made.standing, made.due_at, made.grants) == (Standing.ACTIVE, 1061.0, 2)
+
+
+@pytest.mark.parametrize(
+    ("granted_s", "after_s"), [(3600.0, 2880.0), (60.0, 45.0), (30.0, 15.0), (20.0, 10.0), (10.0, 5.0), (4.0, 4.0)]
+)
+def test_where_four_fifths_leave_no_time_to_try_again_it_is_refreshed_earlier_but_never_before_half(
+    granted_s: float, after_s: float
+):
+    assert active(0.0, granted_s).due_at == after_s
+
+
+def test_what_was_chosen_for_a_device_is_stronger_than_the_settings_of_its_kind():
+    whom = {Subject.CATALOG: Whom.ALL, Subject.ALARM: Whom.PLATFORMS, Subject.PTZ: Whom.NOBODY}
+    camera = Device("34020000001320000001", follows="catalog=off alarm=on ptz=on nonsense=on position")
+    assert wanted(camera, whom, is_2022=True, guards=False) == [Subject.ALARM, Subject.PTZ]
+    assert wanted(camera, whom, is_2022=False, guards=False) == [Subject.ALARM]
+    silent = Device("34020000001320000001", follows="alarm=off")
+    assert wanted(silent, {Subject.ALARM: Whom.ALL}, is_2022=True, guards=True) == []
 
 
 @pytest.mark.parametrize("fact", [Fact.GONE, Fact.FAILED])

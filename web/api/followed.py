@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from gb28181.edition import parse_edition
+from registry.device import Device
+from registry.follow_choice import SUBJECTS, read_choices, written_choices
 from web.api.devices import CODE, known
 from web.auth import Role
 from web.desk import Visit
+from web.errors import Problem
 from web.routing import route
 from web.texts import Code
 from web.wishes import Followed
@@ -30,18 +36,69 @@ class FollowedView(msgspec.Struct, frozen=True):
     grants: int
 
 
+Choice = Literal["on", "off", "settings"]
+
+
+class Choices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What is followed of one device: `on`, `off`, or what the settings say of its kind. `ptz` takes a neighbour of
+    the 2022 edition."""
+
+    catalog: Choice = "settings"
+    alarm: Choice = "settings"
+    position: Choice = "settings"
+    ptz: Choice = "settings"
+
+
 class FollowedList(msgspec.Struct, frozen=True):
+    """`is_2022` says whether the device may be asked how its domes look."""
+
     items: list[FollowedView]
+    choices: Choices
+    is_2022: bool
 
 
-EXAMPLE = FollowedList([FollowedView("catalog", CODE, "active", "", 1795312800.0, 1795226460.0, 12, 3)])
+EXAMPLE = FollowedList(
+    [FollowedView("catalog", CODE, "active", "", 1795312800.0, 1795226460.0, 12, 3)], Choices(alarm="on"), True
+)
 
 
 @route("GET", "/devices/{code}/subscriptions", role=Role.OPERATOR, problems=(404,), example=EXAMPLE)
 async def subscriptions(visit: Visit, code: Code) -> FollowedList:
     """What we follow of a device or platform below."""
-    known(visit, code)
-    return FollowedList([_view(each) for each in visit.services.following(code)])
+    return _listed(visit, known(visit, code))
+
+
+@route(
+    "PUT",
+    "/devices/{code}/subscriptions",
+    role=Role.OPERATOR,
+    problems=(404, 409),
+    body_example=Choices(alarm="on", position="off"),
+    example=EXAMPLE,
+)
+async def choose(visit: Visit, code: Code, body: Choices) -> FollowedList:
+    """Choose what is followed of a device; it is subscribed to, or the subscription ended, at once."""
+    device = known(visit, code)
+    if body.ptz == "on" and not _is_2022(device):
+        raise Problem(
+            409,
+            "edition-2016",
+            f"{code} speaks the 2016 edition, which has no subscription to how a dome looks.",
+        )
+    chosen = {subject: word == "on" for subject in SUBJECTS if (word := getattr(body, subject)) != "settings"}
+    return _listed(visit, await visit.services.directory.change_device(code, follows=written_choices(chosen)))
+
+
+def _listed(visit: Visit, device: Device) -> FollowedList:
+    words: dict[str, Choice] = {
+        subject: "on" if chosen else "off" for subject, chosen in read_choices(device.follows).items()
+    }
+    items = [_view(each) for each in visit.services.following(device.code)]
+    return FollowedList(items, Choices(**words), _is_2022(device))
+
+
+def _is_2022(device: Device) -> bool:
+    return parse_edition(device.edition or None).is_2022
 
 
 def _view(followed: Followed) -> FollowedView:

@@ -19,6 +19,7 @@ const BUILT = [
   'hold.', 'upgrade.state.', 'upgrade.failure.',
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
   'playback.state.', 'download.state.', 'download.note.',
+  'follow.choice.', 'follow.standing.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',
