@@ -46,7 +46,7 @@ async def test_what_the_2016_edition_lacks_is_refused_with_the_reason(house):
     await house.directory.add_device(Device(LOWER, kind=DeviceKind.PLATFORM, edition="2.0"))
     operator = await house.person("operator")
     status, said = await operator.ask("PUT", PATH, {"ptz": "on"})
-    assert (status, said["error"]["code"]) == (409, "edition-2016")
+    assert (status, said["error"]["code"]) == (409, "edition-too-old")
 
 
 async def test_a_stranger_is_followed_by_nobody_and_viewers_do_not_see_it(house):

@@ -10,9 +10,9 @@ from gb28181.edition import parse_edition
 from registry.device import Device
 from registry.follow_choice import SUBJECTS, read_choices, written_choices
 from web.api.devices import CODE, known
+from web.api.reach import need_2022
 from web.auth import Role
 from web.desk import Visit
-from web.errors import Problem
 from web.routing import route
 from web.texts import Code
 from web.wishes import Followed
@@ -78,13 +78,9 @@ async def subscriptions(visit: Visit, code: Code) -> FollowedList:
 )
 async def choose(visit: Visit, code: Code, body: Choices) -> FollowedList:
     """Choose what is followed of a device; it is subscribed to, or the subscription ended, at once."""
-    device = known(visit, code)
-    if body.ptz == "on" and not _is_2022(device):
-        raise Problem(
-            409,
-            "edition-2016",
-            f"{code} speaks the 2016 edition, which has no subscription to how a dome looks.",
-        )
+    known(visit, code)
+    if body.ptz == "on":
+        need_2022(visit, code, "following how a dome looks")
     chosen = {subject: word == "on" for subject in SUBJECTS if (word := getattr(body, subject)) != "settings"}
     return _listed(visit, await visit.services.directory.change_device(code, follows=written_choices(chosen)))
 

@@ -109,7 +109,6 @@ export const alarms: Record<keyof typeof zh, string> = {
   'keys.alarms.video': 'Video before and after, or live',
   'keys.alarms.ack': 'Acknowledge',
   'keys.alarms.close': 'Close, then 1–5 for the verdict',
-  'error.edition-2016': 'This device speaks the 2016 edition, which lacks this',
   'error.alarm-state': 'This alarm has moved on; that cannot be done now',
   'error.nobody-to-assign': 'That user does not exist, is disabled or may not deal with alarms',
   'error.unknown-alarm': 'This alarm is no longer kept',

@@ -107,7 +107,6 @@ export const alarms = {
   'keys.alarms.video': '看报警前后录像或实时画面',
   'keys.alarms.ack': '确认',
   'keys.alarms.close': '关闭，再按 1–5 选结论',
-  'error.edition-2016': '该设备是 2016 版，标准中没有这项功能',
   'error.alarm-state': '这条报警的状态已变化，现在不能这样处理',
   'error.nobody-to-assign': '该用户不存在、已停用或无权处理报警',
   'error.unknown-alarm': '这条报警已不在库中',
