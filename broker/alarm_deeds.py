@@ -27,6 +27,8 @@ MOST_TASKS = 200
 MOST_RECORDING = 50
 BY = "alarm"
 """Who records, as the shelf of recordings has it."""
+KIND = "alarm"
+"""Not by hand: what is begun by hand goes on after our restart."""
 
 
 class RecordingOf(Protocol):
@@ -46,8 +48,8 @@ class Recorded(Protocol):
 class Recorders(Protocol):
     """`broker.recordings.Recordings`, as far as rules need it."""
 
-    async def start(self, owner: str, channel: str, stream: int, by: str) -> Recorded:
-        """Record a channel; whatever records it already comes back instead."""
+    async def start(self, owner: str, channel: str, stream: int, by: str, *, kind: str) -> Recorded:
+        """Record a channel; one of this kind that runs already comes back instead."""
 
     async def stop(self, recording: str) -> object: ...
 
@@ -276,7 +278,7 @@ class AlarmDeeds:
         assert self._recorders is not None
         begun = None
         try:
-            begun = await self._recorders.start(*key, 0, BY)
+            begun = await self._recorders.start(*key, 0, BY, kind=KIND)
             self.tally.recordings += begun.about.by == BY
             await running.over
         finally:

@@ -35,7 +35,8 @@ class Recorder:
     stopped: list[str] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
 
-    async def start(self, owner: str, channel: str, stream: int, by: str) -> Any:
+    async def start(self, owner: str, channel: str, stream: int, by: str, *, kind: str) -> Any:
+        assert kind == "alarm"
         self.asked.append(channel)
         by = self.running.setdefault(channel, by)
         return SimpleNamespace(about=SimpleNamespace(id=f"rec of {channel}", by=by))
