@@ -27,11 +27,7 @@ export type Deed =
   | { do: 'move' | 'swap'; dx: number; dy: number }
   | { do: 'turn'; turn: Turn }
   | { do: 'preset'; number: number }
-<<<<<<< HEAD
-  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ago' | 'ptz' | 'figures' | 'help' }
-=======
-  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ptz' | 'figures' | 'help' | 'hold' | 'box' }
->>>>>>> 108ddae (Bring firmware and see a device fetch it, from the panel that steers it)
+  | { do: 'maximise' | 'fullscreen' | 'close' | 'escape' | 'mute' | 'snapshot' | 'ago' | 'ptz' | 'figures' | 'help' | 'hold' | 'box' }
 
 const LAYOUT_KEYS: Record<string, Layout> = { '1': 1, '4': 4, '9': 9, '6': 16 }
 
