@@ -48,6 +48,8 @@ def _compare_parts(
 
 
 def _compare_things(field: Field, wanted: list[Value], told: list[Value], year: str, path: str) -> Iterator[Difference]:
+    if field.is_partial:
+        told = _those_of(field, wanted, told)
     if len(wanted) != len(told):
         yield Difference(path, wanted, told)
         return
@@ -61,3 +63,9 @@ def _ordered(field: Field, things: list[Value]) -> list[Value]:
     if not field.distinct:
         return things
     return sorted(things, key=lambda thing: str(thing.get(field.distinct, "")) if isinstance(thing, dict) else "")
+
+
+def _those_of(field: Field, wanted: list[Value], told: list[Value]) -> list[Value]:
+    """Of what is told, the things that were wanted."""
+    names = [thing.get(field.distinct) for thing in wanted if isinstance(thing, dict)]
+    return [thing for thing in told if isinstance(thing, dict) and thing.get(field.distinct) in names]

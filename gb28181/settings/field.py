@@ -81,6 +81,8 @@ class Field:
     """An element before the list that says how many things it has."""
     distinct: str = ""
     """The field in which no two things of a list are alike."""
+    is_partial: bool = False
+    """Whether things that a setting leaves out stay as they are, rather than go."""
     is_span: bool = False
     """Whether each thing of a list is a part of a day, from Start... to Stop..., none overlapping another."""
 

@@ -145,6 +145,7 @@ VIDEO_ATTRIBUTES = Field(
     item="Item",
     most=MOST_STREAMS,
     distinct="StreamNumber",
+    is_partial=True,
     fields=(
         STREAM,
         Field("VideoFormat", Kind.CHOICE, choices=CODECS, must=True),

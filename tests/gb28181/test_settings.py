@@ -372,6 +372,15 @@ def test_what_a_device_did_not_take_over_is_told_field_by_field() -> None:
     assert differences(TYPES["FrameMirror"], "1", "", "2022") == (Difference("", "1", ""),)
 
 
+def test_a_stream_that_was_left_out_is_not_missed_and_one_that_is_not_there_is() -> None:
+    kind = TYPES["VideoParamAttribute"]
+    other = {**VIDEO, "StreamNumber": 1}
+    assert differences(kind, [other], [VIDEO, other], "2022") == ()
+    slower = differences(kind, [{**other, "FrameRate": 5}], [VIDEO, other], "2022")
+    assert slower == (Difference("0.FrameRate", 5, 25),)
+    assert differences(kind, [other], [VIDEO], "2022") == (Difference("", [other], []),)
+
+
 def test_what_2016_can_be_set_and_never_tells_is_not_missed() -> None:
     wanted: Value = {"SVCParam": {"SVCSTMMode": "3"}}
     answered: Value = {"SVCParam": {"SVCSpaceSupportMode": "1"}}
