@@ -21,6 +21,7 @@ from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
 from broker.downloads import Downloads
+from broker.exporting import Exports
 from broker.firmware_shelf import FirmwareShelf
 from broker.kept import KeptShelf
 from broker.levers import Levers
@@ -37,7 +38,9 @@ from broker.voice import Voices
 from media.gatehouse import Gatehouse
 from media.kitchen.kitchen import Kitchen
 from media.local import LocalPlane
+from media.outlets import joining
 from media.outlets.segment import recover
+from media.sources.file import Unusable
 from media.voice.local import LocalVoice
 from media.workers import Workers, together
 from registry.alarms import Alarms
@@ -250,6 +253,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         upgrades=upgrades,
         recordings=kept,
         recording_desk=desk,
+        exports=Exports(kept_shelf, joining, joining.OtherPicture, Unusable),
         voices=voices,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,

@@ -173,6 +173,7 @@ def estate_settings(**changes: Any) -> Settings:
             snapshots=replace(defaults.snapshots, **({"keep_free_bytes": 0} | changes.get("snapshots", {}))),
             kitchen=replace(defaults.kitchen, **changes.get("kitchen", {})),
             voice=replace(defaults.voice, **changes.get("voice", {})),
+            recordings=replace(defaults.recordings, **changes.get("recordings", {})),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )

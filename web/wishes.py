@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
 from broker.downloads import Downloads
+from broker.exporting import Exports
 from broker.levers import Levers
 from broker.playbacks import Playbacks
 from broker.recording_desk import RecordingDesk
@@ -227,6 +228,7 @@ class Services:
     """Sources of our own; None where there may be none."""
     recordings: Recordings | None = None
     recording_desk: RecordingDesk | None = None
+    exports: Exports | None = None
     """None where nothing is recorded."""
     snapshots: Snapshots | None = None
     """None where no photographs are taken."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import math
+import time
+from contextlib import aclosing
+from typing import Annotated, Literal
 
 import msgspec
+from aiohttp import web
 from msgspec import Meta
 
+from broker.exporting import CannotExport
+from broker.watch import RecordingForm
 from web.api.plans import GapView, desk_of, gap_view
-from web.api.recordings import SegmentItem
+from web.api.recordings import TYPES, SegmentItem
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -17,6 +23,7 @@ from web.texts import Code
 
 LONGEST_S = 366 * 86_400
 LONGEST_FILES_S = 8 * 86_400
+LONGEST_EXPORT_S = 86_400
 Moment = Annotated[float, Meta(ge=0, le=2**32)]
 
 
@@ -26,6 +33,15 @@ class KeptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     start: Moment
     end: Moment
     stream: Annotated[int, Meta(ge=0, le=9)] | None = None
+
+
+class ExportQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A window of a day at the longest, in UNIX seconds."""
+
+    start: Moment
+    end: Moment
+    form: Literal["mp4", "ps"] = "mp4"
+    stream: Annotated[int, Meta(ge=0, le=9)] = 0
 
 
 class KeptBand(msgspec.Struct, frozen=True):
@@ -129,3 +145,46 @@ def _window(start: float, end: float, longest_s: float) -> tuple[int, int]:
         days = longest_s // 86_400
         raise Problem(400, "record-window", f"A search has a start and a later end, at most {days:.0f} days apart.")
     return int(start * 1000), int(end * 1000)
+
+
+@route(
+    "GET",
+    "/channels/{owner}/{code}/kept/export",
+    role=Role.OPERATOR,
+    problems=(404, 409, 503),
+    media_type="video/mp4",
+    streams=True,
+)
+async def export(visit: Visit, owner: Code, code: Code, query: ExportQuery) -> web.StreamResponse:
+    """What we recorded in a window as one film, its files joined without coding anything anew."""
+    _window(query.start, query.end, LONGEST_EXPORT_S)
+    exports = visit.services.exports
+    if exports is None:
+        raise Problem(404, "no-recordings", "This server keeps no recordings.")
+    form = RecordingForm(query.form)
+    start, stop = int(query.start), math.ceil(query.end)
+    try:
+        film = await exports.film(owner, code, query.stream, start, stop, form)
+    except CannotExport as no:
+        status = {"not-recorded": 404, "other-picture": 409}.get(no.code, 503)
+        raise Problem(status, no.code, str(no)) from None
+    stamp = time.strftime("%Y%m%dT%H%M%S", time.localtime(start))
+    response = web.StreamResponse(
+        headers={
+            "Content-Type": TYPES[f".{form}"],
+            "Content-Disposition": f'attachment; filename="{_plain(code)}_{stamp}.{form}"',
+            "Cache-Control": "private, no-store",
+        }
+    )
+    await response.prepare(visit.request)
+    async with aclosing(film) as pieces:
+        async for piece in pieces:
+            await response.write(piece)
+    await response.write_eof()
+    await visit.audit("kept.export", f"{owner}/{code} {start}-{stop}", "ok")
+    return response
+
+
+def _plain(code: str) -> str:
+    """A code as part of a file's name."""
+    return "".join(sign for sign in code if sign.isascii() and sign.isalnum())

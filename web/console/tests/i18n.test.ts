@@ -20,6 +20,7 @@ const BUILT = [
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
   'playback.state.', 'download.state.', 'download.note.',
   'follow.choice.', 'follow.standing.',
+  'plans.state.', 'plans.week.', 'gaps.state.', 'gaps.reason.', 'kept.kind.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',
   'platforms.state.',
   'platforms.subject.',

@@ -63,6 +63,7 @@ export interface News {
   'platform-removed': { code: string }
   sharing: { platform: string }
   recording: RecordingNews
+  'recording-gap': { owner: string; channel: string; stream: number; start: number; end: number; reason: string }
   steering: SteeringNews
   upgrade: Upgrade
 }
@@ -71,7 +72,7 @@ export type NewsKind = keyof News
 
 export const NEWS_KINDS: readonly NewsKind[] = [
   'hello', 'resync', 'device', 'device-removed', 'refusal', 'catalog', 'catalog-progress', 'channel', 'counts',
-  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'steering', 'download', 'upgrade',
+  'stream', 'alarm', 'alarm-counts', 'picture-wished', 'platform', 'platform-removed', 'sharing', 'recording', 'recording-gap', 'steering', 'download', 'upgrade',
 ]
 
 /** The data of one event, or null when it is not a JSON object. */

@@ -312,6 +312,8 @@ export interface Recording {
   segments: number
   bytes: number
   seconds: number
+  /** manual, time, alarm or filled */
+  kind?: string
 }
 
 export interface RecordingSegment {

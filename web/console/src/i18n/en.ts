@@ -5,6 +5,7 @@ import { seals } from './en.seals'
 import { controls } from './en.controls'
 import { settings } from './en.settings'
 import { playback } from './en.playback'
+import { plans } from './en.plans'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import { voice } from './en.voice'
@@ -17,6 +18,7 @@ export const en: Record<MessageKey, string> = {
   ...controls,
   ...settings,
   ...playback,
+  ...plans,
   ...sources,
   ...figures,
   ...voice,

@@ -6,6 +6,7 @@ import { seals } from './zh.seals'
 import { controls } from './zh.controls'
 import { settings } from './zh.settings'
 import { playback } from './zh.playback'
+import { plans } from './zh.plans'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 import { voice } from './zh.voice'
@@ -17,6 +18,7 @@ export const zh = {
   ...controls,
   ...settings,
   ...playback,
+  ...plans,
   ...sources,
   ...figures,
   ...voice,

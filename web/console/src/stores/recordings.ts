@@ -32,8 +32,8 @@ export const useRecordings = defineStore('recordings', () => {
   useFeed().hear('resync', loadSoon)
   useFeed().hear('hello', loadSoon)
 
-  /** The recording of a channel, whatever stream it takes. */
-  const of = (channel: string): Recording | undefined => running.value.find((one) => one.channel === channel)
+  /** What people record of a channel, whatever stream it takes; plans are not theirs to end by the red dot. */
+  const of = (channel: string): Recording | undefined => running.value.find((one) => one.channel === channel && (one.kind ?? 'manual') === 'manual')
 
   async function begin(owner: string, channel: string, stream: number): Promise<Recording> {
     const begun = await api.begin({ owner, channel, stream })
