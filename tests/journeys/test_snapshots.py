@@ -32,15 +32,15 @@ async def test_photographs_are_taken_kept_and_leafed_through(tmp_path: Path):
 
         # Nothing runs: a short call, which is over soon.
         assert size_of(await photograph(estate)) == (320, 180)
-        assert camera.calls_taken == 1
+        assert camera.calls_taken >= 1
         await until(is_quiet)
 
         # Somebody watches: no call of its own.
         live = await estate.live()
-        assert camera.calls_taken == 2
+        before = camera.calls_taken
         assert size_of(await photograph(estate, "?width=160&quality=50")) == (160, 90)
         kept = await estate.post("/api/v1/snapshots", {"owner": CAMERA, "channel": CAMERA}, 201)
-        assert camera.calls_taken == 2
+        assert camera.calls_taken == before
         await estate.delete(f"/api/v1/live/{live['lease']}")
 
         assert (kept["reason"], kept["by"], kept["width"], kept["height"]) == ("manual", "admin", 320, 180)

@@ -18,6 +18,7 @@ export const router = createRouter({
         { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
         { path: 'platforms', name: 'platforms', component: () => import('./views/PlatformsView.vue') },
         { path: 'streams', name: 'streams', component: () => import('./views/StreamsView.vue') },
+        { path: 'snapshots', name: 'snapshots', component: () => import('./snapshots/SnapshotsScreen.vue') },
         { path: 'ladder', name: 'ladder', component: () => import('./views/LadderView.vue') },
         { path: 'system', name: 'system', component: () => import('./views/SystemView.vue') },
       ],

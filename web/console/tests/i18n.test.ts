@@ -27,6 +27,8 @@ const BUILT = [
   'platforms.tab.',
   'sharing.arrangement.',
   'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.', 'setting.', 'duty.', 'card.', 'week.', 'device.tab.']
+  'sharing.arrangement.', 'snapshots.reason.',
+  'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.']
 
 const isCjk = (text: string) => [...text].some((letter) => letter >= '\u4e00' && letter <= '\u9fff')
 const places = (text: string) => text.split('{').slice(1).map((rest) => rest.split('}')[0]).sort()

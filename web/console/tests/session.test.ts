@@ -15,9 +15,11 @@ function world(answers: (Live | Error)[]) {
   const held = new Set<string>()
   const views: SessionView[] = []
   const engines: EngineEvents[] = []
+  const formats: string[] = []
   let asked = 0
   const session = new PlaySession({
-    open: async () => {
+    open: async ({ format }) => {
+      formats.push(format)
       const answer = answers[Math.min(asked++, answers.length - 1)]
       if (!answer || answer instanceof Error) throw answer
       held.add(answer.lease)
@@ -28,12 +30,12 @@ function world(answers: (Live | Error)[]) {
       engines.push(events)
       return { figures: () => ({ bytes: 0, bufferedS: 0 }), close: () => {} }
     },
-    support: (video) => supportOf(video, (mime) => mime.includes('avc1')),
+    support: (video, format) => supportOf(video, (mime) => mime.includes('avc1'), format),
     video: () => ({}) as HTMLVideoElement,
     hold: () => {},
     show: (view) => views.push(view),
   })
-  return { session, held, views, engines, asked: () => asked, state: () => views.at(-1)?.state }
+  return { session, held, views, engines, formats, asked: () => asked, state: () => views.at(-1)?.state }
 }
 
 const settle = () => vi.advanceTimersByTimeAsync(0)
@@ -103,6 +105,40 @@ describe('a pane’s play session', () => {
     expect(views.at(-1)?.state).toBe('unsupported')
     expect(views.at(-1)?.unsupported).toEqual({ ok: false, codec: 'H.265', advice: 'unsupported.h265' })
     expect([...held]).toEqual([])
+  })
+
+  it('goes on by the next way when one shows no picture, and asks from the first one again after all failed', async () => {
+    const { session, engines, held, formats, state } = world([live('1'), { ...live('2'), format: 'webrtc' }, live('3')])
+    session.play(WISH, ['ws-fmp4', 'webrtc'])
+    await settle()
+    engines[0]?.onEnd('decode')
+    await settle()
+    expect(formats).toEqual(['ws-fmp4', 'webrtc'])
+    engines[1]?.onUnfit()
+    expect(state()).toBe('waiting')
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(formats).toEqual(['ws-fmp4', 'webrtc', 'ws-fmp4'])
+    expect([...held]).toEqual(['3'])
+  })
+
+  it('stays with the way that has shown a picture', async () => {
+    const { session, engines, formats } = world([live('1'), { ...live('2'), format: 'webrtc' }])
+    session.play(WISH, ['ws-fmp4', 'webrtc'])
+    await settle()
+    engines[0]?.onEnd('decode')
+    await settle()
+    engines[1]?.onPicture()
+    engines[1]?.onEnd('silence')
+    await vi.advanceTimersByTimeAsync(2000)
+    expect(formats).toEqual(['ws-fmp4', 'webrtc', 'webrtc'])
+  })
+
+  it('passes over ways that cannot show the codec either', async () => {
+    const { session, formats, views } = world([live('1', 'H.265', 'hvc1.1.6.L120.90')])
+    session.play(WISH, ['ws-fmp4', 'webrtc'])
+    await settle()
+    expect(formats).toEqual(['ws-fmp4'])
+    expect(views.at(-1)?.state).toBe('unsupported')
   })
 
   it('holds no lease when it was stopped while the answer was on its way', async () => {

@@ -170,7 +170,7 @@ export interface Refusal {
   known: boolean
 }
 
-export type OutletFormat = 'ws-fmp4' | 'http-flv' | 'ws-flv'
+export type OutletFormat = 'ws-fmp4' | 'http-flv' | 'ws-flv' | 'webrtc' | 'hls'
 
 export interface VideoTrack {
   codec: string

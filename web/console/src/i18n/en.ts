@@ -9,6 +9,7 @@ import { plans } from './en.plans'
 import { sources } from './en.sources'
 import { figures } from './en.figures'
 import { voice } from './en.voice'
+import { snapshots } from './en.snapshots'
 import type { MessageKey } from './zh'
 
 export const en: Record<MessageKey, string> = {
@@ -22,6 +23,7 @@ export const en: Record<MessageKey, string> = {
   ...sources,
   ...figures,
   ...voice,
+  ...snapshots,
   'product.name': 'Lianwang',
   'product.tag': 'Video surveillance, joined up',
 

@@ -10,6 +10,7 @@ import { plans } from './zh.plans'
 import { sources } from './zh.sources'
 import { figures } from './zh.figures'
 import { voice } from './zh.voice'
+import { snapshots } from './zh.snapshots'
 
 export const zh = {
   ...alarms,
@@ -22,6 +23,7 @@ export const zh = {
   ...sources,
   ...figures,
   ...voice,
+  ...snapshots,
   'product.name': '联网',
   'product.tag': '视频监控联网平台',
 

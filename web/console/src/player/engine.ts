@@ -8,6 +8,8 @@ export interface EngineEvents {
   onEnd(note: string): void
   /** this browser cannot decode what came */
   onUnsupported(): void
+  /** it does not go this way; another one may do */
+  onUnfit(): void
 }
 
 export interface EngineFigures {

@@ -1,6 +1,6 @@
 /** One pane's picture over time: ask for it, play it, lose it, ask again. States are a table; waits grow. */
 import { ApiError } from '@/api/http'
-import type { Live, LiveWish, PlayFailure, VideoTrack } from '@/api/types'
+import type { Live, LiveWish, OutletFormat, PlayFailure, VideoTrack } from '@/api/types'
 import type { Engine, EngineMaker } from './engine'
 import { afterFailure, afterLoss } from './backoff'
 import { unsupported, type Support } from './support'
@@ -28,7 +28,7 @@ export interface SessionWorld {
   open(wish: LiveWish, signal: AbortSignal, urgent: boolean): Promise<Live>
   close(lease: string): Promise<unknown>
   engineFor(format: Live['format']): EngineMaker
-  support(video: VideoTrack): Support
+  support(video: VideoTrack, format: OutletFormat): Support
   video(): HTMLVideoElement | null
   /** The picture is about to go: keep its last frame for the eyes. */
   hold(): void
@@ -54,6 +54,9 @@ const SPREAD = 0.3
 export class PlaySession {
   #world: SessionWorld
   #wish: LiveWish | null = null
+  /** ways to play, best first, and the one that is on */
+  #chain: readonly OutletFormat[] = []
+  #at = 0
   #engine: Engine | null = null
   #abort: AbortController | null = null
   #timer = 0
@@ -69,9 +72,11 @@ export class PlaySession {
     return this.#engine
   }
 
-  /** Play this wish from now on, whatever was before. */
-  play(wish: LiveWish): void {
+  /** Play this wish from now on, whatever was before; by the next way of `chain` when one does not do. */
+  play(wish: LiveWish, chain: readonly OutletFormat[] = [wish.format]): void {
     this.#wish = wish
+    this.#chain = chain
+    this.#at = 0
     this.#losses = 0
     this.#failures = 0
     void this.#ask(true)
@@ -79,6 +84,7 @@ export class PlaySession {
 
   /** Try again now. */
   retry(): void {
+    this.#at = 0
     if (this.#wish) void this.#ask(true)
   }
 
@@ -102,7 +108,7 @@ export class PlaySession {
     this.#show({ state: 'asking', live: null, trouble: null, unsupported: null, retryAt: null })
     let live: Live
     try {
-      live = await this.#world.open(wish, abort.signal, urgent)
+      live = await this.#world.open({ ...wish, format: this.#chain[this.#at] ?? wish.format }, abort.signal, urgent)
     } catch (error) {
       if (abort.signal.aborted) return
       this.#failed(error)
@@ -117,31 +123,51 @@ export class PlaySession {
 
   #start(live: Live): void {
     const video = this.#world.video()
-    const support = this.#world.support(live.video)
+    const support = this.#world.support(live.video, live.format)
     this.#view = { ...this.#view, live }
     if (!support.ok) {
+      if (this.#byAnother((format) => this.#world.support(live.video, format).ok)) return
       this.#letGo()
       this.#show({ state: 'unsupported', live, trouble: null, unsupported: support, retryAt: null })
       return
     }
     if (!video) return
     this.#show({ state: 'buffering', live, trouble: null, unsupported: null, retryAt: null })
+    let showed = false
     this.#engine = this.#world.engineFor(live.format)(live, video, {
       onPicture: () => {
+        showed = true
         this.#losses = 0
         this.#failures = 0
         this.#show({ ...this.#view, state: 'playing' })
       },
-      onEnd: () => this.#lost(),
+      onEnd: () => {
+        if (showed || !this.#byAnother()) this.#lost()
+      },
+      onUnfit: () => {
+        if (!this.#byAnother()) this.#lost()
+      },
       onUnsupported: () => {
+        if (this.#byAnother((format) => this.#world.support(live.video, format).ok)) return
         this.#letGo()
         this.#show({ ...this.#view, state: 'unsupported', unsupported: unsupported(live.video) })
       },
     })
   }
 
+  /** Go on by the next way that may do, at once; false when there is none. */
+  #byAnother(may: (format: OutletFormat) => boolean = () => true): boolean {
+    const next = this.#chain.findIndex((format, place) => place > this.#at && may(format))
+    if (next < 0) return false
+    this.#at = next
+    void this.#ask(true)
+    return true
+  }
+
   #lost(): void {
     this.#letGo()
+    // What is tried after a wait begins with the best way again, unless this one has shown a picture.
+    if (this.#view.state !== 'playing') this.#at = 0
     this.#again('waiting', afterLoss(this.#losses++), null)
   }
 

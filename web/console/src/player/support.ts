@@ -1,5 +1,5 @@
 /** Whether this browser can show a codec, and in which words it is told when not. */
-import type { AudioTrack, VideoTrack } from '@/api/types'
+import type { AudioTrack, OutletFormat, VideoTrack } from '@/api/types'
 import type { MessageKey } from '@/i18n'
 
 type Test = (mime: string) => boolean
@@ -21,7 +21,13 @@ export function unsupported(video: VideoTrack): Support & { ok: false } {
   return { ok: false, codec: video.codec, advice: isH265 ? 'unsupported.h265' : 'unsupported.other' }
 }
 
-export function supportOf(video: VideoTrack, test: Test | null = browserTest()): Support {
+/** How a codec fares by one way of playing. The server sends nothing but H.264 by WebRTC; HLS is the browser's own. */
+export function supportOf(video: VideoTrack, test: Test | null = browserTest(), format: OutletFormat = 'ws-fmp4'): Support {
+  if (format === 'webrtc') return video.codec === 'H.264' ? { ok: true } : unsupported(video)
+  if (format === 'hls') {
+    const element = typeof document === 'undefined' ? null : document.createElement('video')
+    return element?.canPlayType(mimeOf(video, null)) ? { ok: true } : unsupported(video)
+  }
   if (test === null) return { ok: false, codec: 'MSE', advice: 'unsupported.mse' }
   return test(mimeOf(video, null)) ? { ok: true } : unsupported(video)
 }

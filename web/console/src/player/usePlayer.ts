@@ -1,15 +1,17 @@
 /** A PlaySession bound to a pane's elements, with the figures that a hovering eye wants. */
 import { onBeforeUnmount, ref, shallowRef, type Ref } from 'vue'
 import { live as api } from '@/api'
-import type { Live, LiveWish } from '@/api/types'
+import type { Live, LiveWish, OutletFormat } from '@/api/types'
 import type { EngineMaker } from './engine'
 import { playFlv } from './flv'
 import { playFmp4 } from './fmp4'
+import { playHls } from './hls'
 import { Meter } from './meter'
 import { expectFrom } from './policy'
 import { PlaySession, type SessionView } from './session'
 import { supportOf } from './support'
 import { Turns } from './turns'
+import { playWebrtc } from './webrtc'
 
 export interface Figures {
   fps: number
@@ -23,12 +25,14 @@ export interface Figures {
 /** one line for all panes */
 const turns = new Turns()
 
-const ENGINES: Record<Live['format'], EngineMaker> = { 'ws-fmp4': playFmp4, 'http-flv': playFlv, 'ws-flv': playFlv }
+const ENGINES: Record<Live['format'], EngineMaker> = {
+  'ws-fmp4': playFmp4, 'http-flv': playFlv, 'ws-flv': playFlv, webrtc: playWebrtc, hls: playHls,
+}
 
 export interface Player {
   view: Readonly<Ref<SessionView>>
   figures: Readonly<Ref<Figures | null>>
-  play(wish: LiveWish): void
+  play(wish: LiveWish, chain?: readonly OutletFormat[]): void
   stop(): void
   retry(): void
   nudge(): void
@@ -60,7 +64,7 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
       }),
     close: (lease) => api.close(lease),
     engineFor: (format) => ENGINES[format],
-    support: supportOf,
+    support: (video, format) => supportOf(video, undefined, format),
     video: () => video.value,
     hold,
     show: (next) => {
@@ -99,7 +103,7 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
   return {
     view,
     figures,
-    play: (wish) => session.play(wish),
+    play: (wish, chain) => session.play(wish, chain),
     stop: () => session.stop(),
     retry: () => session.retry(),
     nudge: () => session.nudge(),

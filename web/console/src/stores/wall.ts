@@ -1,7 +1,8 @@
 /** The wall of panes: what plays where, which one is active, and what is remembered for each user. */
 import { defineStore } from 'pinia'
 import { computed, ref, watch } from 'vue'
-import type { Channel, OutletFormat } from '@/api/types'
+import type { Channel } from '@/api/types'
+import type { Chosen } from '@/player/choice'
 import { isLayout, landing, layoutFor, MOST_PANES, step, type Layout } from '@/watch/wall'
 import type { ChosenWay } from '@/watch/ways'
 import { keep, kept } from './keeping'
@@ -12,7 +13,7 @@ export interface Pane {
   readonly id: number
   channel: Channel | null
   stream: 'auto' | 0 | 1
-  format: OutletFormat
+  format: Chosen
   /** the way that was chosen for it; null leaves it to the house */
   way: ChosenWay | null
 }
@@ -21,11 +22,12 @@ interface Remembered {
   layout: Layout
   active: number
   fit: boolean
+  lowDelay: boolean
   panes: (Channel | null)[]
 }
 
 /** What a person may choose of a pane: which stream, how it is played, by which way; null is to try again. */
-export type Choice = { stream: Pane['stream'] } | { format: OutletFormat } | { way: ChosenWay | null } | null
+export type Choice = { stream: Pane['stream'] } | { format: Chosen } | { way: ChosenWay | null } | null
 
 export const useWall = defineStore('wall', () => {
   const session = useSession()
@@ -35,6 +37,8 @@ export const useWall = defineStore('wall', () => {
   const maximised = ref(false)
   /** keep the picture's proportions (true) or fill the pane */
   const fit = ref(true)
+  /** this person would rather have less delay than a cheaper and steadier picture */
+  const lowDelay = ref(false)
   /** the pane whose sound is on */
   const sounding = ref<number | null>(null)
 
@@ -49,26 +53,28 @@ export const useWall = defineStore('wall', () => {
     const last = kept<Partial<Remembered>>(storeKey(), {})
     layout.value = isLayout(last.layout) ? last.layout : 4
     fit.value = last.fit !== false
+    lowDelay.value = last.lowDelay === true
     maximised.value = false
     sounding.value = null
     panes.value = Array.from({ length: MOST_PANES }, (_, id) => ({
       id,
       channel: last.panes?.[id] ?? null,
       stream: 'auto',
-      format: 'ws-fmp4',
+      format: 'auto',
       way: null,
     }))
     active.value = Math.min(Math.max(0, Math.trunc(last.active ?? 0)), layout.value - 1)
   }
 
   watch(
-    [panes, layout, active, fit],
+    [panes, layout, active, fit, lowDelay],
     () => {
       if (!session.user || panes.value.length === 0) return
       const remembered: Remembered = {
         layout: layout.value,
         active: active.value,
         fit: fit.value,
+        lowDelay: lowDelay.value,
         panes: panes.value.map((pane) => pane.channel),
       }
       keep(storeKey(), remembered)
@@ -158,7 +164,7 @@ export const useWall = defineStore('wall', () => {
   }
 
   return {
-    panes, layout, active, maximised, fit, sounding, activePane, shown, count,
+    panes, layout, active, maximised, fit, lowDelay, sounding, activePane, shown, count,
     recall, setLayout, activate, move, put, play, playNext, fill, close, clear, swap, swapBy, toggleMaximised, choose, toggleSound,
   }
 })
