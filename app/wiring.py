@@ -20,6 +20,7 @@ from broker.alarm_deeds import AlarmDeeds
 from broker.arbitration import Arbitration
 from broker.archives import Archives
 from broker.broker import Broker
+from broker.device_shots import DeviceShots
 from broker.downloads import Downloads
 from broker.exporting import Exports
 from broker.firmware_shelf import FirmwareShelf
@@ -170,10 +171,16 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     kitchen = Kitchen(settings.kitchen)
     taken.push_async_callback(kitchen.close)
     origin: list[str] = []  # known when the doors are open
+
+    def web_port() -> int:
+        return int(origin[0].rpartition(":")[2])
+
     servings = Servings(broker, kitchen, lambda: origin[0], settings.kitchen.hls_idle_s)
     taken.push_async_callback(servings.close)
     snapshots = Snapshots(broker, kitchen, data / SNAPSHOTS, settings.snapshots)
     taken.push_async_callback(snapshots.close)
+    device_shots = DeviceShots(snapshots, bus)
+    taken.push_async_callback(device_shots.close)
     snapshot_plans = SnapshotPlans(snapshots, data / SNAPSHOTS / "plans.json")
     await snapshot_plans.start()
     taken.push_async_callback(snapshot_plans.close)
@@ -257,6 +264,8 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         voices=voices,
         snapshots=snapshots,
         snapshot_plans=snapshot_plans,
+        device_shots=device_shots,
+        upload_base=lambda host: settings.snapshots.upload_url or f"http://{_bracketed(host)}:{web_port()}",
         alarms=alarms,
         tracks=tracks,
         map=settings.map,
@@ -287,7 +296,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         await site.start()
     host, port = runner.addresses[0][:2]
     shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-    origin.append(f"http://[{shown}]:{port}" if ":" in shown else f"http://{shown}:{port}")
+    origin.append(f"http://{_bracketed(shown)}:{port}")
     return House(
         settings,
         directory,
@@ -340,6 +349,10 @@ def _certificates(settings: Settings) -> Certificates | None:
             f"证书文件夹 {folder} 不可用：{error}；请改 [below] 的 certificates，留空则只用口令。",
             f"the folder of certificates {folder} cannot be used: {error}; change certificates in [below].",
         ) from error
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _nobody(origin: str) -> None:

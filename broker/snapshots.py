@@ -46,6 +46,9 @@ class SnapshotSettings:
     """And no longer than this."""
     keep_free_bytes: int = 1024 * 1024 * 1024
     """Nothing is kept when less is free on that disk."""
+    upload_url: str = ""
+    """Where devices send pictures they take themselves, such as "http://10.0.0.1:8088"; "" is [web] port at the address
+    by which the device knows us."""
 
     def __post_init__(self) -> None:
         if not (0 <= self.width <= 8192 and 1 <= self.quality <= 100):

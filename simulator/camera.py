@@ -24,10 +24,12 @@ from gb28181.manscdp.position import Fix, MobilePosition, MobilePositionQuery, P
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
 from gb28181.manscdp.record_info import RecordInfoQuery
 from gb28181.manscdp.sd_card import SdCardStatusQuery
+from gb28181.manscdp.snapshot import UploadSnapShotFinished
 from gb28181.manscdp.upgrade import UpgradeResult
 from gb28181.sdp import parse_offer
 from simulator.alarming import Alarming, AlarmingSettings, Scare
 from simulator.configuration import Configuration, ConfigurationFaults
+from simulator.configured import Configured
 from simulator.duty import Duties
 from simulator.effects import Effects
 from simulator.faults import Faults
@@ -39,6 +41,7 @@ from simulator.recorder import Recorder, RecorderSettings
 from simulator.recording import Recording
 from simulator.reporting import Reporting, Round
 from simulator.screen import Screen
+from simulator.snapshots import Shooter, ShotOrder, SnapshotSettings
 from simulator.speaker import Speaker, SpeakerSettings
 from simulator.steering import steer, take_home
 from simulator.storage import Storage, StorageSettings
@@ -113,6 +116,8 @@ class CameraSettings:
     configuration: ConfigurationFaults = field(default_factory=ConfigurationFaults)
     """What it does wrong when it is set."""
     alarming: AlarmingSettings = field(default_factory=AlarmingSettings)
+    snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
+    """How it takes photographs by itself."""
     drives: Round = field(default_factory=Round)
     """Where it is, for those who follow its place."""
 
@@ -174,7 +179,11 @@ class Camera:
         named = [(channel.code, channel.name) for channel in settings.channels]
         kept = self._effects.begin(settings.speaker.code, settings.name, named)
         edition = settings.speaker.edition
-        self.configuration = Configuration(edition, kept, self._effects.take, settings.configuration)
+        self.configuration = Configuration(edition, kept, self._changed, settings.configuration)
+        names = dict(named)
+        self.shooter = Shooter(
+            settings.snapshots, lambda code: self._studio.still(code, names.get(code, "")), self._tell_snapshots
+        )
 
     @property
     def _is_2022(self) -> bool:
@@ -202,6 +211,7 @@ class Camera:
         """Hang up, say goodbye, give everything back. Without `deregister` it vanishes as by a cut cable."""
         await self.reporting.close()
         await self.upgrader.close()
+        await self.shooter.close()
         await self.hearing.close(goodbye=deregister)
         await self._studio.close(goodbye=deregister)
         await self.speaker.close(deregister=deregister)
@@ -360,6 +370,15 @@ class Camera:
             self.speaker.start_over()
         reason = "; ".join(filter(None, reasons))
         return [ControlResponse(asked.sn, asked.device, not reason, reason)] if asked.wants_answer else []
+
+    def _changed(self, code: str, kind: str, wanted: Configured) -> None:
+        """It was set otherwise: some of it shows, and one kind is an order. ValueError when that cannot be done."""
+        self._effects.take(code, kind, wanted)
+        if kind == "SnapShotConfig":
+            self.shooter.begin(ShotOrder(code, *wanted.snapshot))
+
+    async def _tell_snapshots(self, said: UploadSnapShotFinished) -> None:
+        await self.speaker.tell(replace(said, sn=self.speaker.next_sn()))
 
     async def _tell_upgrade(self, result: UpgradeResult) -> None:
         """As often as it takes: the platform may still be busy with our registration."""

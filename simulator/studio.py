@@ -222,6 +222,10 @@ class Studio:
             )
         return self._encoders.get((channel, number), video)
 
+    def still(self, channel: str, name: str) -> bytes:
+        """A photograph of what a camera sees now. Blocks for some milliseconds."""
+        return self._source(self.encoder(channel, 0), channel, name)().still()
+
     def encode(self, channel: str, number: int, video: VideoSettings) -> None:
         """Encode a stream so from its next picture on."""
         if self.encoder(channel, number) != video:

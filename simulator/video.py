@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from functools import lru_cache
+from typing import Any
 
 import av
 from av.video.frame import PictureType
@@ -68,6 +69,16 @@ class VideoSource:
         self._index += 1
         data = b"".join(bytes(packet) for packet in packets)
         return Frame(settings.codec, data, pts_90k, pts_90k, key=any(packet.is_keyframe for packet in packets))
+
+    def still(self) -> bytes:
+        """What is seen now, as a JPEG."""
+        settings = self.settings
+        encoder: Any = av.CodecContext.create("mjpeg", "w")
+        encoder.width, encoder.height, encoder.pix_fmt = settings.width, settings.height, "yuvj420p"
+        encoder.time_base = Fraction(1, settings.fps)
+        image = self._draw(time.monotonic(), datetime.now()).reformat(format="yuvj420p")
+        image.pts = 0
+        return b"".join(bytes(packet) for packet in (*encoder.encode(image), *encoder.encode(None)))
 
     def _draw(self, now: float, clock: datetime) -> av.VideoFrame:
         settings = self.settings

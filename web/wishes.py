@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from broker.alarm_deeds import AlarmDeeds
 from broker.archives import Archives
+from broker.device_shots import DeviceShots
 from broker.downloads import Downloads
 from broker.exporting import Exports
 from broker.levers import Levers
@@ -243,6 +244,9 @@ class Services:
     """None where no alarms are kept."""
     alarm_deeds: AlarmDeeds | None = None
     """None where nothing is done about them."""
+    device_shots: DeviceShots | None = None
+    upload_base: Callable[[str], str] = lambda host: f"http://{host}"
+    """Where a device that reaches us at this address finds our web server."""
     servings: Servings | None = None
     """What is made to order (WebRTC); None where nothing is."""
     voices: Voices | None = None

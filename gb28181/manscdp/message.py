@@ -25,6 +25,7 @@ from gb28181.manscdp import (
     preset,
     record_info,
     sd_card,
+    snapshot,
     status,
     upgrade,
 )
@@ -88,6 +89,7 @@ Manscdp = (
     | position.PtzPositionNotice
     | status.MediaStatus
     | upgrade.UpgradeResult
+    | snapshot.UploadSnapShotFinished
     | broadcast.Broadcast
     | Unknown
 )
@@ -202,6 +204,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("response", "mobileposition"): control.read_control_response,  # a refusal: places are told by Notify
     ("notify", "mediastatus"): status.read_media_status,
     ("notify", "deviceupgraderesult"): upgrade.read_upgrade_result,
+    ("notify", "uploadsnapshotfinished"): snapshot.read_snapshot_finished,
     ("notify", "broadcast"): broadcast.read_broadcast,
     ("query", "broadcast"): broadcast.read_broadcast,  # some platforms write the wrong root
     ("control", "broadcast"): broadcast.read_broadcast,
@@ -244,5 +247,6 @@ _WRITERS: dict[type, Callable[[Any, Sheet], None]] = {
     control.ControlResponse: control.write_control_response,
     status.MediaStatus: status.write_media_status,
     upgrade.UpgradeResult: upgrade.write_upgrade_result,
+    snapshot.UploadSnapShotFinished: snapshot.write_snapshot_finished,
     broadcast.Broadcast: broadcast.write_broadcast,
 }

@@ -19,6 +19,7 @@ from gb28181.manscdp.fields import Fields
 from gb28181.manscdp.keepalive import Keepalive
 from gb28181.manscdp.message import Manscdp, Unknown, parse
 from gb28181.manscdp.position import Fix, MobilePosition, PtzPositionNotice
+from gb28181.manscdp.snapshot import UploadSnapShotFinished
 from gb28181.manscdp.status import MediaStatus
 from gb28181.manscdp.upgrade import UpgradeResult
 from gb28181.peer import PeerError
@@ -164,7 +165,7 @@ class Inbox:
             case MediaStatus():
                 if value.is_end_of_file:
                     self._calls.file_sent(code, value.device)
-            case UpgradeResult():
+            case UpgradeResult() | UploadSnapShotFinished():
                 self._hand_on(value, body, code)
             case Unknown() if value.root != "Response":
                 if value.root == "Notify" and value.cmd_type.lower() in HANDED_ON:
@@ -262,7 +263,7 @@ class Inbox:
             )
         )
 
-    def _hand_on(self, said: Unknown | UpgradeResult, body: bytes, code: str) -> None:
+    def _hand_on(self, said: Unknown | UpgradeResult | UploadSnapShotFinished, body: bytes, code: str) -> None:
         """Whoever ordered the work waits for it; who that is, its session says (9.3)."""
         self.tally.handed_on += 1
         session = Fields(read(body).root).text("SessionID")[:128]
@@ -383,7 +384,7 @@ AGAIN_AFTER_S = 0.5
 LONGEST_HOLD_S = 3.0
 """A sender must not take us for dead."""
 CHANNEL_REMOVED = "channel-removed"
-HANDED_ON = frozenset(("uploadsnapshotfinished", "videouploadnotify"))
+HANDED_ON = frozenset(("videouploadnotify",))
 FULL_NEWS = frozenset(("ADD", "UPDATE"))
 STATUS_NEWS = frozenset(("ON", "OFF", "VLOST", "DEFECT"))
 

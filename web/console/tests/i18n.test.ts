@@ -15,6 +15,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 
 /** Keys that are put together from a server's word. */
 const BUILT = [
+  'snapshots.reason.',
   'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.', 'upgrade.state.', 'upgrade.failure.',
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
@@ -27,8 +28,6 @@ const BUILT = [
   'platforms.tab.',
   'sharing.arrangement.',
   'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.', 'setting.', 'duty.', 'card.', 'week.', 'device.tab.']
-  'sharing.arrangement.', 'snapshots.reason.',
-  'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.']
 
 const isCjk = (text: string) => [...text].some((letter) => letter >= '\u4e00' && letter <= '\u9fff')
 const places = (text: string) => text.split('{').slice(1).map((rest) => rest.split('}')[0]).sort()
