@@ -102,6 +102,19 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
     await page.keyboard.press(" ")
     await wait_position(page, stood + 1, stood + 30)
 
+    # At four times the speed the recording runs four times as fast, and the picture does not fall behind what came.
+    await page.keyboard.press("+")
+    await page.keyboard.press("+")
+    await page.get_by_test_id("speed").filter(has_text="4×").wait_for()
+    await page.wait_for_timeout(4000)
+    before, began = await position(page), time.monotonic()
+    await page.wait_for_timeout(5000)
+    ran = (await position(page) - before) / (time.monotonic() - began)
+    assert 1.5 < ran < 8, f"it runs at {ran:.1f}"
+    assert await lag_of(page) < 5.0
+    await page.keyboard.press("1")
+    await page.get_by_test_id("speed").filter(has_text="1×").wait_for()
+
     # A span dragged and taken home: two gestures, then the file.
     start, end = await window_of(line)
     pixel_s = (end - start) / box["width"]
@@ -125,6 +138,17 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
     film.write_bytes(await (await page.request.get(f"{estate.house.console_url}{url}")).body())
     seconds = length_of(film)
     assert 5.5 <= seconds <= 8.5, "six seconds, in the whole seconds of a call"
+
+
+async def lag_of(page: Page) -> float:
+    """Seconds of picture that have come and are not shown yet."""
+    found = await page.evaluate(
+        f"""() => {{
+            const video = document.querySelector('[data-testid=play-{CAMERA}] video')
+            return video.buffered.end(video.buffered.length - 1) - video.currentTime
+        }}"""
+    )
+    return float(found)
 
 
 def length_of(film: Path) -> float:
