@@ -39,6 +39,17 @@ class Framer:
         """What the sender uses, for eyes."""
         return {PLAIN: "RFC 4571", DOLLAR: "'$'"}.get(self._head, "unknown")
 
+    def lend(self) -> tuple[int, bytes] | None:
+        """The bytes before a packet, and what of one has come, for one who reads on in our place; None while that is
+        not certain."""
+        return None if self.is_lost or not self._head or not self._heard else (self._head, self._rest)
+
+    def take_back(self, packets: int, rest: bytes) -> None:
+        """So many packets later, and what of one has come."""
+        self.packets += packets
+        self._searched = 0
+        self._rest = rest
+
     def pieces(self, data: bytes) -> list[tuple[bytes, int]]:
         """The packets that these bytes complete, back to back: neighbours of one size, given beside them, and perhaps a
         shorter one behind those."""

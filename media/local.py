@@ -624,14 +624,17 @@ class LocalPlane:
             now = self._clock()
             self._late_ticks += now - due > 4 * TICK_S
             ticks += 1
+            is_watch = ticks % WATCH_EVERY_TICKS == 0
             for session in tuple(self._sessions.values()):
+                if session.express.is_ahead and not is_watch:
+                    continue  # nothing of it waits for anything
                 try:
                     session.tick(now)
-                    if ticks % WATCH_EVERY_TICKS == 0:
+                    if is_watch:
                         session.watch(now)
                 except Exception:
                     log.exception("%r failed at its tick; it is tried again at the next one", session)
-            if ticks % WATCH_EVERY_TICKS == 0:
+            if is_watch:
                 self._load.sample(now)
                 self._recorders.tick(now)
                 self._sweep(now)

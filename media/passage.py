@@ -35,6 +35,13 @@ KeepingState = tuple[int, int, float, float, int, int, bool]
 from a key frame on, and whether keeping begins anew there."""
 
 
+WayState = tuple[int, int, int, int, int, float, int]
+"""A connected socket; SSRC, payload type, next number, and what is added to times; when the pace's slot began, and how
+many packets it still takes."""
+Sent = tuple[int, float, int, int, int]
+"""The next number, when the slot began, its room; packets and their payload bytes."""
+
+
 class Taker(Protocol):
     """A sender, as far as the passage knows one."""
 
@@ -44,6 +51,15 @@ class Taker(Protocol):
 
     @property
     def is_congested(self) -> bool: ...
+
+    def lend(self) -> WayState | None:
+        """Its way out, for one who sends on it in its place; None while more is to be done than sending."""
+
+    def take_back(self, sent: Sent, timestamp: int, now: float) -> None:
+        """What was sent in its place, the last packets of that time of the source's."""
+
+    def note_error(self, error: int) -> None:
+        """Sending in its place failed so."""
 
 
 class Carry(StrEnum):
@@ -184,10 +200,29 @@ class Passage:
         self._kept_size += size
         self._kept_packets += packets
 
-    def hand_on(self, run: Run, now: float, is_key: bool) -> None:
-        """To the senders what is kept elsewhere."""
-        for sender in self._senders:
+    def hand_on(self, run: Run, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
+        """To the senders what is kept elsewhere: to all, or from that one on who was sent for; that met `error`."""
+        if first >= 0:
+            self._catch_up()
+        for number, sender in enumerate(self._senders[max(first, 0) :]):
+            if error and not number:
+                sender.note_error(error)
             sender.take(run, is_key, now)
+
+    def lend_ways(self) -> tuple[WayState, ...]:
+        """Those of all senders; none when one of them must see to it itself."""
+        ways = [sender.lend() for sender in self._senders]
+        lent = tuple(way for way in ways if way is not None)
+        return lent if len(lent) == len(ways) else ()
+
+    def take_back_ways(self, sent: list[Sent], timestamp: int, now: float) -> None:
+        """What was sent in the senders' place."""
+        for sender, each in zip(self._senders, sent, strict=False):
+            sender.take_back(each, timestamp, now)
+
+    def catch_up(self) -> None:
+        """Have everything where it belongs."""
+        self._catch_up()
 
     def _catch_up(self) -> None:
         if self.ahead is not None:

@@ -10,7 +10,7 @@ import importlib
 import socket
 import struct
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from media.fanout import Fanout
 from media.frame import Frame
@@ -28,6 +28,9 @@ WORTH_PACKETS = 8
 PAUSE_LIMIT = 256
 """After some of those in a row nothing is lent for so many turns at most."""
 
+REST_LIMIT = 1472
+"""So much of a packet may have come for a stream to be lent."""
+
 # Any, here and below: the extension is there or not, and has no types.
 Lanes = Any
 Lane = Any
@@ -41,6 +44,18 @@ def lanes() -> Lanes | None:
         return importlib.import_module("lianwang_lane")
     except ImportError:
         return None
+
+
+class Stream(Protocol):
+    """A connection, as far as a lane reads in its place."""
+
+    source: Source
+
+    def feed(self, data: bytes, now: float) -> None: ...
+
+    def lend(self) -> tuple[int, bytes] | None: ...
+
+    def take_back(self, packets: int, rest: bytes, now: float) -> None: ...
 
 
 class Express:
@@ -65,6 +80,7 @@ class Express:
         self._passage = passage
         self._is_followed = is_followed
         self._lane: Lane | None = None
+        self._stream: Stream | None = None
         self._name = b""
         self._source: Source | None = None
         self._first = 0
@@ -75,17 +91,26 @@ class Express:
         self._pause = self._wait = 0
         receiver.ahead = fanout.ahead = passage.ahead = self
 
-    def lane(self, lanes: Lanes, room: Any, number: int, fallback: Callable[[float], int]) -> Lane:
+    def lane(
+        self, lanes: Lanes, room: Any, number: int, fallback: Callable[[float], int], stream: Stream | None = None
+    ) -> Lane:
         """The lane of this socket; it reads by `fallback` while nothing is lent to it."""
-        self._lane = lanes.Lane(room, number, fallback, self.fell, self._passage.hand_on, self.gave, Run, Frame)
+        self.catch_up()
+        self._stream = stream
+        fell = self.fell if stream is None else self.fell_behind
+        hand_on = self._passage.hand_on
+        is_stream = stream is not None
+        self._lane = lanes.Lane(room, number, fallback, fell, hand_on, self.gave, Run, Frame, is_stream)
         return self._lane
 
-    def close(self) -> None:
-        """The socket goes."""
+    def close(self, stream: Stream | None) -> None:
+        """The socket goes, or that connection."""
+        if stream is not self._stream:
+            return
         self.catch_up()
         if self._lane is not None:
             self._lane.close()
-            self._lane = None
+            self._lane = self._stream = None
 
     # --- lending ---------------------------------------------------------------------------------------------
 
@@ -101,6 +126,15 @@ class Express:
         if whose is None:
             return
         source, payload_type, ssrc, following, timestamp = whose
+        stream, framing = self._stream, (0, b"")
+        if receiver.is_udp is not (stream is None):
+            return
+        if stream is not None:
+            lent = stream.lend()
+            # Whoever sends on may want the source held back, which is seen to for each run.
+            if lent is None or len(lent[1]) > REST_LIMIT or stream.source != source or self._passage.has_senders:
+                return
+            framing = lent
         keeping = self._passage.lend(payload_type)
         reception = receiver.reports.lend(payload_type)
         if keeping is None or reception is None:
@@ -122,7 +156,9 @@ class Express:
             keeping,
             reception,
             self._passage.has_senders,
+            self._passage.lend_ways(),
             unpacking,
+            framing,
         )
         self.is_ahead = True
 
@@ -179,9 +215,13 @@ class Express:
             return
         counts = self._lane.counts()
         self.is_ahead = False
-        stretch, of_runs, passed, of_frames, reception, opened, unpacking = self._lane.settle()
+        stretch, of_runs, passed, of_frames, reception, opened, unpacking, sent, rest = self._lane.settle()
         run_count, size, kept_packets, marks, has_restarted, kept_since = of_runs
         packets, timestamp = passed
+        if self._stream is not None:
+            self._stream.take_back(packets, rest, counts[4])
+        if sent:
+            self._passage.take_back_ways(sent, timestamp, counts[4])
         frame_count, frames_size = of_frames
         receiver = self._receiver
         self._pause = 0 if packets >= WORTH_PACKETS else min(2 * self._pause + 1, PAUSE_LIMIT)
@@ -214,6 +254,13 @@ class Express:
         for data, size, name in pieces:
             self._receiver.take(data, size, source if name is None else source_of(name), now)
         self.arm(now)
+
+    def fell_behind(self, data: bytes, now: float) -> None:
+        """The same of a stream: what was read and is not taken, nothing when it ended."""
+        self.catch_up()
+        if self._stream is not None and data:
+            self._stream.feed(data, now)
+            self.arm(now)
 
     def gave(self, frames: list[Frame], now: float) -> None:
         """Frames that are wanted as they come."""

@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Callable
 
-from media.inlets.express import Express, lanes
+from media.inlets.express import Express, Stream, lanes
 from media.inlets.scoop import Room, best_scoop
 
 log = logging.getLogger(__name__)
@@ -57,11 +57,13 @@ class Rounds:
         else:
             self._poll.register(number, select.EPOLLIN)
 
-    def lane(self, express: Express, number: int, fallback: Callable[[float], int]) -> Callable[[float], int]:
+    def lane(
+        self, express: Express, number: int, fallback: Callable[[float], int], stream: Stream | None = None
+    ) -> Callable[[float], int]:
         """How the socket is read: by a lane while there is one that is ahead."""
         if self._lanes is None:
             return fallback
-        serve: Callable[[float], int] = express.lane(self._lanes, self._lane_room, number, fallback).serve
+        serve: Callable[[float], int] = express.lane(self._lanes, self._lane_room, number, fallback, stream).serve
         return serve
 
     def remove(self, number: int) -> None:

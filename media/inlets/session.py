@@ -243,7 +243,7 @@ class Session:
             self._past_resyncs += stalest.resyncs
             del self._connections[stalest]
             stalest.close()
-        self.connection_came(TcpConnection(opened, source, None, self, self._rounds, self._clock()))
+        self.connection_came(TcpConnection(opened, source, None, self, self._rounds, self._clock(), self.express))
 
     def connection_came(self, connection: TcpConnection) -> None:
         self.receiver.witness.connections += 1
@@ -336,6 +336,7 @@ class Session:
 
     def _stay(self, is_stayed: bool) -> None:
         """Hold the source back, where it can be: over TCP. A recording is sent as fast as we read it."""
+        self.express.catch_up()
         self._is_stayed = is_stayed
         self._forgive_silence()
         for connection in self._connections:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from media.framing import Framer
+from media.inlets.express import Express
 from media.inlets.rounds import Rounds
 from media.inlets.source_lock import Source
 
@@ -39,6 +40,7 @@ class TcpConnection:
         owner: Connected,
         rounds: Rounds,
         now: float,
+        express: Express | None = None,
     ) -> None:
         self.source = source
         self.opened_at = now
@@ -52,7 +54,10 @@ class TcpConnection:
         self._memory = rounds.room.whole
         self._view = memoryview(self._memory)[:READ_BYTES]
         opened.setblocking(False)
-        rounds.add(opened.fileno(), self._serve)
+        self._express = express
+        number = opened.fileno()
+        self._read = self._serve if express is None else rounds.lane(express, number, self._serve, self)
+        rounds.add(number, self._read)
 
     @property
     def is_open(self) -> bool:
@@ -67,11 +72,13 @@ class TcpConnection:
         if self.is_open and is_stayed and not self._is_stayed:
             self._rounds.remove(self._socket.fileno())
         elif self.is_open and self._is_stayed and not is_stayed:
-            self._rounds.add(self._socket.fileno(), self._serve)
+            self._rounds.add(self._socket.fileno(), self._read)
         self._is_stayed = is_stayed
 
     def close(self) -> None:
         if self.is_open:
+            if self._express is not None:
+                self._express.close(self)
             self._rounds.remove(self._socket.fileno())
             self._socket.close()
 
@@ -89,17 +96,32 @@ class TcpConnection:
                 self._end("the sender closed the connection")
                 break
             total += count
-            for data, size in self._framer.pieces(self._memory[:count]):
-                self.packets += -(-len(data) // size) if size else 1
-                self._owner.packets_came(self, data, size, now)
-                if not self.is_open:
-                    return total
-            if self._framer.is_lost:
-                self._end("the framing was lost")
+            self.feed(self._memory[:count], now)
+            if not self.is_open or self._is_stayed or count < READ_BYTES:
                 break
-            if self._is_stayed or count < READ_BYTES:
-                break
+        if self._express is not None and self.is_open:
+            self._express.arm(now)
         return total
+
+    def feed(self, data: bytes, now: float) -> None:
+        """Bytes that were read."""
+        for packets, size in self._framer.pieces(data):
+            self.packets += -(-len(packets) // size) if size else 1
+            self._owner.packets_came(self, packets, size, now)
+            if not self.is_open:
+                return
+        if self._framer.is_lost:
+            self._end("the framing was lost")
+
+    def lend(self) -> tuple[int, bytes] | None:
+        """Where reading stands, for a lane (`Framer.lend`)."""
+        return None if self._is_stayed else self._framer.lend()
+
+    def take_back(self, packets: int, rest: bytes, now: float) -> None:
+        """Where the lane has come to."""
+        self.packets += packets
+        self.heard_at = now
+        self._framer.take_back(packets, rest)
 
     def _end(self, why: str) -> None:
         self.close()

@@ -99,7 +99,7 @@ class WideDoor:
         if self._number >= 0:
             self._rounds.remove(self._number)
             if self._express is not None:
-                self._express.close()
+                self._express.close(None)
             self._socket.close()
             self._number = -1
 

@@ -23,6 +23,9 @@
 #ifndef SOL_UDP
 #define SOL_UDP 17
 #endif
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 #ifndef UDP_GRO
 #define UDP_GRO 104
 #endif
@@ -45,6 +48,11 @@
 #define WINDOW_BYTES 16000
 #define CLOSELY 63
 #define SOUND_SILENT_S 3.0
+#define PACE_S 0.005 /* as media/outlets/udp_road.py paces */
+#define PACE_PACKETS 32
+#define READ_BYTES 262144
+#define READS 2
+#define DOLLAR 4 /* bytes before a packet; two where it is only its length */
 
 /* --- what is kept ---------------------------------------------------------------------------------------------- */
 
@@ -318,6 +326,64 @@ static int place(timeline_t *line, int64_t raw) {
     return 1;
 }
 
+/* --- a receiver above ----------------------------------------------------------------------------------------- */
+
+/* What a packet is renumbered by, and where it goes. */
+typedef struct {
+    int number, payload_type, room;
+    uint32_t ssrc, offset;
+    uint16_t sequence;
+    double slot_at;
+    long long packets, bytes;
+} exit_t;
+
+static void put_word(unsigned char *at, uint32_t value) {
+    at[0] = (unsigned char)(value >> 24);
+    at[1] = (unsigned char)(value >> 16);
+    at[2] = (unsigned char)(value >> 8);
+    at[3] = (unsigned char)value;
+}
+
+/* The run under its numbers, cut into datagrams by the kernel; 0, or the error. */
+static int send_by(exit_t *way, const run_t *run) {
+    unsigned char heads[PACE_PACKETS][HEADER], *data = (unsigned char *)PyBytes_AS_STRING(run->data);
+    struct iovec parts[2 * PACE_PACKETS];
+    size_t total = (size_t)PyBytes_GET_SIZE(run->data), left = total;
+    for (uint32_t n = 0; n < run->count; n++) {
+        size_t length = left < run->size ? left : run->size;
+        uint16_t sequence = (uint16_t)(way->sequence + n);
+        heads[n][0] = 0x80;
+        heads[n][1] = (unsigned char)(way->payload_type | (run->marker && n + 1 == run->count ? 0x80 : 0));
+        heads[n][2] = (unsigned char)(sequence >> 8);
+        heads[n][3] = (unsigned char)sequence;
+        put_word(heads[n] + 4, run->timestamp + way->offset);
+        put_word(heads[n] + 8, way->ssrc);
+        parts[2 * n] = (struct iovec){heads[n], HEADER};
+        parts[2 * n + 1] = (struct iovec){data + HEADER, length - HEADER};
+        data += length;
+        left -= length;
+    }
+    union {
+        char bytes[CMSG_SPACE(sizeof(uint16_t))];
+        struct cmsghdr aligned;
+    } control;
+    memset(&control, 0, sizeof control);
+    struct msghdr head = {.msg_iov = parts, .msg_iovlen = 2 * run->count, .msg_control = control.bytes,
+                          .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *cut = CMSG_FIRSTHDR(&head);
+    uint16_t size = (uint16_t)run->size;
+    cut->cmsg_level = SOL_UDP;
+    cut->cmsg_type = UDP_SEGMENT;
+    cut->cmsg_len = CMSG_LEN(sizeof size);
+    memcpy(CMSG_DATA(cut), &size, sizeof size);
+    if (sendmsg(way->number, &head, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return errno;
+    way->sequence = (uint16_t)(way->sequence + run->count);
+    way->room -= (int)run->count;
+    way->packets += run->count;
+    way->bytes += payload_bytes(run);
+    return 0;
+}
+
 /* --- Lane ------------------------------------------------------------------------------------------------------ */
 
 /* What unpacking stands at. A picture is unpacked on a copy, so that one which is not ordinary has changed nothing. */
@@ -342,6 +408,10 @@ typedef struct {
     PyObject_HEAD
     Room *room;
     PyObject *fallback, *fell, *handed, *given, *run_type, *frame_type;
+    exit_t *exits;
+    size_t exit_count, rest_size;
+    unsigned char rest[DOLLAR + SIZE_LIMIT]; /* of a stream: the packet that has not come whole */
+    int is_stream, before; /* bytes before a packet */
     int number;
     char is_armed, is_awake, tells, hands, notes, is_closed;
     union name name;
@@ -400,15 +470,17 @@ static void lane_dealloc(Lane *self) {
     PyObject_GC_UnTrack(self);
     lane_clear(self);
     empty(&self->kept);
+    PyMem_Free(self->exits);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
 static PyObject *lane_new(PyTypeObject *type, PyObject *args, PyObject *words) {
-    static char *names[] = {"room", "number", "fallback", "fell", "handed", "given", "run_type", "frame_type", NULL};
+    static char *names[] = {"room", "number", "fallback", "fell", "handed", "given", "run_type", "frame_type",
+                            "is_stream", NULL};
     PyObject *room, *fallback, *fell, *handed, *given, *run_type, *frame_type;
-    int number;
-    if (!PyArg_ParseTupleAndKeywords(args, words, "O!iOOOOOO", names, &RoomType, &room, &number, &fallback, &fell,
-                                     &handed, &given, &run_type, &frame_type))
+    int number, is_stream = 0;
+    if (!PyArg_ParseTupleAndKeywords(args, words, "O!iOOOOOO|p", names, &RoomType, &room, &number, &fallback, &fell,
+                                     &handed, &given, &run_type, &frame_type, &is_stream))
         return NULL;
     Lane *self = (Lane *)type->tp_alloc(type, 0);
     if (!self) return NULL;
@@ -420,6 +492,7 @@ static PyObject *lane_new(PyTypeObject *type, PyObject *args, PyObject *words) {
     self->run_type = Py_NewRef(run_type);
     self->frame_type = Py_NewRef(frame_type);
     self->number = number;
+    self->is_stream = is_stream;
     return (PyObject *)self;
 }
 
@@ -481,26 +554,56 @@ static int lend_unpacking(Lane *self, PyObject *lent) {
     return 1;
 }
 
+static int lend_exits(Lane *self, PyObject *exits) {
+    Py_ssize_t count = PyTuple_GET_SIZE(exits);
+    exit_t *made = PyMem_Calloc(count ? (size_t)count : 1, sizeof *made);
+    if (!made) {
+        PyErr_NoMemory();
+        return 0;
+    }
+    PyMem_Free(self->exits);
+    self->exits = made;
+    self->exit_count = 0;
+    for (Py_ssize_t n = 0; n < count; n++) {
+        int sequence;
+        if (!PyArg_ParseTuple(PyTuple_GET_ITEM(exits, n), "iIiiIdi", &made[n].number, &made[n].ssrc,
+                              &made[n].payload_type, &sequence, &made[n].offset, &made[n].slot_at, &made[n].room))
+            return 0;
+        made[n].sequence = (uint16_t)sequence;
+    }
+    self->exit_count = (size_t)count;
+    return 1;
+}
+
 static PyObject *lane_arm(Lane *self, PyObject *args) {
     const char *name;
     Py_ssize_t name_size;
     int hands, notes, next;
-    PyObject *timestamp, *unpacking;
+    const char *rest;
+    Py_ssize_t rest_size;
+    PyObject *timestamp, *unpacking, *exits;
     int64_t time = 0;
     if (self->is_armed || self->is_closed) {
         PyErr_SetString(PyExc_ValueError, "armed or closed");
         return NULL;
     }
-    if (!PyArg_ParseTuple(args, "(y#iIiO)(LLddLLp)(pLLddp)pO", &name, &name_size, &self->payload_type, &self->ssrc, &next,
+    if (!PyArg_ParseTuple(args, "(y#iIiO)(LLddLLp)(pLLddp)pO!O(iy#)", &name, &name_size, &self->payload_type, &self->ssrc, &next,
                           &timestamp, &self->bytes_left, &self->packets_left, &self->kept_since, &self->keep_s,
                           &self->bytes_limit, &self->packets_limit, &self->restarts, &notes,
                           &self->highest, &self->sequence, &self->transit, &self->jitter, &self->has_begun, &hands,
-                          &unpacking))
+                          &PyTuple_Type, &exits, &unpacking, &self->before, &rest, &rest_size))
         return NULL;
     if (name_size != sizeof(struct sockaddr_in) && name_size != sizeof(struct sockaddr_in6)) {
         PyErr_SetString(PyExc_ValueError, "no address");
         return NULL;
     }
+    if ((size_t)rest_size > sizeof self->rest || (self->is_stream && self->before != 2 && self->before != DOLLAR)) {
+        PyErr_SetString(PyExc_ValueError, "no beginning of a packet");
+        return NULL;
+    }
+    if (!lend_exits(self, exits)) return NULL;
+    memcpy(self->rest, rest, (size_t)rest_size);
+    self->rest_size = (size_t)rest_size;
     memset(&self->name, 0, sizeof self->name);
     memcpy(&self->name, name, (size_t)name_size);
     self->is_six = name_size == sizeof(struct sockaddr_in6);
@@ -557,16 +660,25 @@ static PyObject *lane_settle(Lane *self, PyObject *none) {
     } else {
         unpacking = Py_NewRef(Py_None);
     }
+    PyObject *exits = PyList_New(0);
+    for (size_t n = 0; exits && n < self->exit_count; n++) {
+        const exit_t *way = &self->exits[n];
+        PyObject *state = Py_BuildValue("(idiLL)", way->sequence, way->slot_at, way->room, way->packets, way->bytes);
+        if (!state || PyList_Append(exits, state) < 0) Py_CLEAR(exits);
+        Py_XDECREF(state);
+    }
+    self->exit_count = 0;
     long long runs_bytes = 0, runs_packets = 0, shots_bytes = 0;
     for (size_t n = 0; n < stretch->kept.run_count; n++) {
         runs_bytes += PyBytes_GET_SIZE(stretch->kept.runs[n].data);
         runs_packets += stretch->kept.runs[n].count;
     }
     for (size_t n = 0; n < stretch->kept.shot_count; n++) shots_bytes += stretch->kept.shots[n].bytes;
-    return Py_BuildValue("(N(nLLLid)(LI)(nL)(LLdd)nN)", stretch, (Py_ssize_t)stretch->kept.run_count, runs_bytes,
+    return Py_BuildValue("(N(nLLLid)(LI)(nL)(LLdd)nNNy#)", stretch, (Py_ssize_t)stretch->kept.run_count, runs_bytes,
                          runs_packets, self->marks, self->has_restarted, self->kept_since, self->passed,
                          self->timestamp, (Py_ssize_t)stretch->kept.shot_count, shots_bytes, self->highest,
-                         self->sequence, self->transit, self->jitter, (Py_ssize_t)open, unpacking);
+                         self->sequence, self->transit, self->jitter, (Py_ssize_t)open, unpacking, exits,
+                         (const char *)self->rest, (Py_ssize_t)self->rest_size);
 }
 
 /* --- pictures out of runs -------------------------------------------------------------------------------------- */
@@ -903,13 +1015,17 @@ static void note_time(Lane *self, uint16_t sequence, double now) {
     self->has_begun = 1;
 }
 
-/* Calls back; 0 when that took the lane's state back, -1 with an exception. */
+/* After a call back: 0 when that took the lane's state back, -1 with an exception. */
+static int after(Lane *self, PyObject *done) {
+    Py_XDECREF(done);
+    return done ? self->is_armed : -1;
+}
+
 static int told(Lane *self, PyObject *whom, PyObject *what, PyObject *now, PyObject *more) {
     if (!what) return -1;
     PyObject *done = PyObject_CallFunctionObjArgs(whom, what, now, more, NULL);
     Py_DECREF(what);
-    Py_XDECREF(done);
-    return done ? self->is_armed : -1;
+    return after(self, done);
 }
 
 /* Of what is kept only the picture added last, a key frame: those who come begin there. */
@@ -992,6 +1108,27 @@ static int unpack(Lane *self, double at, PyObject *now) {
     return told(self, self->given, frames, now, NULL);
 }
 
+/* To all receivers above. What does not go at once is Python's to queue and to pace, from that receiver on. */
+static int send_on(Lane *self, const run_t *run, int is_key, double at, PyObject *now) {
+    size_t first = 0;
+    int error = 0;
+    for (size_t n = 0; n < self->exit_count; n++) {
+        exit_t *way = &self->exits[n];
+        if (at - way->slot_at >= PACE_S) {
+            way->slot_at = at;
+            way->room = PACE_PACKETS;
+        }
+        if ((long long)run->count > way->room) error = EAGAIN;
+    }
+    while (!error && first < self->exit_count)
+        if (!(error = send_by(&self->exits[first], run))) first++;
+    if (!error) return 1;
+    PyObject *made = made_run(self->run_type, run, self->ssrc, self->payload_type);
+    if (!made) return -1;
+    return after(self, PyObject_CallFunction(self->handed, "NOOni", made, now, is_key ? Py_True : Py_False,
+                                             (Py_ssize_t)first, error));
+}
+
 /* The run that the packets begin with, kept and unpacked; `done` counts on. 0 when what is there now is not ordinary. */
 static int take_run(Lane *self, Room *room, size_t *done, double at, PyObject *now) {
     const packet_t *packets = room->packets + *done;
@@ -1063,7 +1200,10 @@ static int take_run(Lane *self, Room *room, size_t *done, double at, PyObject *n
     }
     self->next = (uint16_t)(self->next + count);
     *done += count;
-    if (self->hands) {
+    if (self->exit_count) {
+        int went = send_on(self, run, begins == KEY_FRAME, at, now);
+        if (went <= 0) return went;
+    } else if (self->hands) {
         int went = told(self, self->handed, made_run(self->run_type, run, self->ssrc, self->payload_type), now,
                         begins == KEY_FRAME ? Py_True : Py_False);
         if (went <= 0) return went;
@@ -1111,6 +1251,61 @@ static PyObject *pieces_from(Lane *self, Room *room, size_t done) {
     return pieces;
 }
 
+/* What a stream brings, as packets; where the first stands that is not whole or not framed as those before, and whether
+   it is the latter. */
+static size_t framed(Lane *self, Room *room, size_t size, int *is_odd) {
+    size_t at = 0, before = (size_t)self->before;
+    room->packet_count = 0;
+    *is_odd = 0;
+    room->names[0] = self->name;
+    while (at + before <= size) {
+        const unsigned char *head = room->memory + at;
+        size_t length = (size_t)head[before - 2] << 8 | head[before - 1];
+        if ((before == DOLLAR && head[0] != '$') || length <= HEADER || length > SIZE_LIMIT ||
+            room->packet_count == SEGMENTS) {
+            *is_odd = 1;
+            break;
+        }
+        if (at + before + length > size) break;
+        room->packets[room->packet_count++] = (packet_t){head + before, (uint32_t)length, 0};
+        at += before + length;
+    }
+    return at;
+}
+
+static int serve_stream(Lane *self, Room *room, double at, PyObject *now, long long *total) {
+    for (int reads = 0; reads < READS && self->is_armed && !self->is_closed; reads++) {
+        memcpy(room->memory, self->rest, self->rest_size);
+        ssize_t got = recv(self->number, room->memory + self->rest_size, READ_BYTES, MSG_DONTWAIT);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR)) return 1;
+        if (got <= 0) { /* it ended; the next read is told the same */
+            PyObject *nothing = PyBytes_FromStringAndSize(NULL, 0);
+            return told(self, self->fell, nothing, now, NULL) < 0 ? -1 : 1;
+        }
+        *total += got;
+        size_t size = self->rest_size + (size_t)got, done = 0;
+        int is_odd, went = 1;
+        size_t end = framed(self, room, size, &is_odd);
+        self->rest_size = 0;
+        if (!is_odd && size - end <= sizeof self->rest) {
+            self->rest_size = size - end;
+            memcpy(self->rest, room->memory + end, self->rest_size);
+        }
+        while (done < room->packet_count && went > 0) {
+            went = take_run(self, room, &done, at, now);
+            }
+        if (went < 0) return -1;
+        if (!went || is_odd) {
+            const unsigned char *from = done < room->packet_count ? room->packets[done].at - self->before : room->memory + end;
+            self->rest_size = 0;
+            PyObject *left = PyBytes_FromStringAndSize((const char *)from, room->memory + size - from);
+            return told(self, self->fell, left, now, NULL) < 0 ? -1 : 1;
+        }
+        if (got < READ_BYTES) return 1;
+    }
+    return 1;
+}
+
 static PyObject *lane_serve(Lane *self, PyObject *now) {
     Room *room = self->room;
     if (!room) Py_RETURN_NONE;
@@ -1122,7 +1317,8 @@ static PyObject *lane_serve(Lane *self, PyObject *now) {
     Py_INCREF(self);
     Py_INCREF(room);
     room->is_taken = 1;
-    for (int scoops = 0; scoops < SCOOPS && self->is_armed && !self->is_closed; scoops++) {
+    if (self->is_stream) went = serve_stream(self, room, at, now, &total);
+    for (int scoops = 0; !self->is_stream && scoops < SCOOPS && self->is_armed && !self->is_closed; scoops++) {
         int got = scoop(room, self->number);
         size_t done = 0;
         for (size_t n = 0; n < room->packet_count; n++) total += room->packets[n].length;

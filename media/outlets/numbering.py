@@ -39,6 +39,16 @@ class Numbering:
         """The next packet's clock has nothing to do with the last one's."""
         self._is_joined = self._source_time is None
 
+    def lend(self) -> tuple[int, int] | None:
+        """The next number, and what is added to the source's times; None while that is not certain."""
+        return (self.sequence, self._offset) if self._is_joined and self._source_time is not None else None
+
+    def take_back(self, sequence: int, timestamp: int) -> None:
+        """Where whoever numbered in our place has come to; the source's time."""
+        self.sequence = sequence
+        self._source_time = timestamp
+        self.timestamp = timestamp + self._offset & _WORD
+
     def header(self, timestamp: int, marker: bool, lost_before: bool = False) -> bytes:
         """The 12 bytes before a payload that the source sent at its `timestamp`."""
         if timestamp != self._source_time or not self._is_joined:

@@ -6,7 +6,7 @@ from media.outlets.chunk import Chunk
 from media.outlets.tide import Pace, Tide
 from media.outlets.viewer import Viewer
 from media.outlets.wave import Heads
-from media.passage import Passage
+from media.passage import Passage, Sent, WayState
 from media.run import Run
 
 
@@ -62,6 +62,14 @@ class Program:
         elif self._kept or is_key:
             self._kept.append(chunk)
         self._tide.put(chunk, self._heads, now)
+
+    def lend(self) -> WayState | None:
+        """Viewers need more than sending."""
+        return None
+
+    def take_back(self, sent: Sent, timestamp: int, now: float) -> None: ...
+
+    def note_error(self, error: int) -> None: ...
 
     def rejoin(self) -> None:
         """What comes now is another stream: viewers go on at its first key frame."""

@@ -17,7 +17,7 @@ from media.outlets.road import Trying
 from media.outlets.tcp_road import TcpRoad
 from media.outlets.udp_road import UdpRoad
 from media.outlets.viewer import Tolerance
-from media.passage import Passage
+from media.passage import Passage, Sent, WayState
 from media.plane import SenderStatistics, SenderWish, Transport
 from media.ports import PortPair
 from media.run import Run
@@ -116,9 +116,9 @@ class RtpSender:
         """Send no more; harmless when closed. The pair's sockets are the lender's to give back."""
         if self.state is State.CLOSED:
             return
+        self._passage.leave(self)
         self.state = State.CLOSED
         self._flows = False
-        self._passage.leave(self)
         self._road.close()
         if self._rtcp is not None:
             if self.packets:
@@ -170,6 +170,33 @@ class RtpSender:
         road.send(self._numbering.over(run, self._scratch), run.size, now)
         if road.backlog.bytes > self._tolerance.bytes + self._burst_bytes:
             self._overflowed(now)
+
+    def lend(self) -> WayState | None:
+        """Our way, for one who sends what is ordinary in our place."""
+        road = self._road
+        if not self._flows or self.state is not State.SENDING or self.wish.is_whole or not isinstance(road, UdpRoad):
+            return None
+        way, numbers = road.lend(), self._numbering.lend()
+        if way is None or numbers is None:
+            return None
+        number, slot_at, room = way
+        sequence, offset = numbers
+        return number, self.wish.ssrc, self.wish.payload_type, sequence, offset, slot_at, room
+
+    def take_back(self, sent: Sent, timestamp: int, now: float) -> None:
+        """What was sent in our place."""
+        sequence, slot_at, room, packets, size = sent
+        assert isinstance(self._road, UdpRoad)
+        self._road.take_back(slot_at, room)
+        if packets:
+            self._numbering.take_back(sequence, timestamp)
+            self._sent_at = now
+            self.packets += packets
+            self.bytes += size
+
+    def note_error(self, error: int) -> None:
+        if isinstance(self._road, UdpRoad):
+            self._road.note_error(error)
 
     @property
     def queued_bytes(self) -> int:
@@ -240,6 +267,7 @@ class RtpSender:
 
     def _report(self, now: float) -> None:
         assert self._rtcp is not None
+        self._passage.catch_up()
         ntp = int((time.time() + NTP_EPOCH) * (1 << 32))
         timestamp = self._numbering.timestamp + int((now - self._sent_at) * 90_000)
         report = rtcp.sender_report(self.wish.ssrc, ntp, timestamp, self.packets, self.bytes)
@@ -261,6 +289,7 @@ class RtpSender:
     # --- eyes ------------------------------------------------------------------------------------------------
 
     def statistics(self) -> SenderStatistics:
+        self._passage.catch_up()
         return SenderStatistics(
             outlet=self.name,
             target=f"{self.wish.host}:{self.wish.port}",

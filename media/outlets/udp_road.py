@@ -72,6 +72,21 @@ class UdpRoad:
         self.backlog.put(bytes(data), size, now, gone)
         self._arm()
 
+    def lend(self) -> tuple[int, float, int] | None:
+        """The socket, when the pace's slot began and its room, for one who sends in our place; None if packets wait."""
+        if not self.is_open or self.backlog.bytes or not self._is_cutting:
+            return None
+        return self._socket.fileno(), self._slot_at, self._room
+
+    def take_back(self, slot_at: float, room: int) -> None:
+        """How much of the pace is used up."""
+        self._slot_at, self._room = slot_at, room
+
+    def note_error(self, error: int) -> None:
+        """Sending in our place failed so; it is tried again here, but a receiver that is gone is told only once."""
+        if error not in (errno.EAGAIN, *CUTS_NOT):
+            self._note_refused()
+
     def forget_queue(self) -> None:
         self.backlog.forget()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import random
 import socket
 import sys
@@ -23,10 +24,14 @@ from media.inlets.express import lanes
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.scoop import Room, best_scoop
 from media.inlets.session import Patience, Session
+from media.inlets.tcp import TcpConnection
 from media.inlets.udp import WideDoor
+from media.outlets.road import Trying
+from media.outlets.rtp_sender import RtpSender
+from media.outlets.viewer import Tolerance
 from media.passage import Passage
-from media.plane import Aim, Transport
-from media.ports import bind_udp
+from media.plane import Aim, SenderWish, Transport
+from media.ports import Ports, bind_udp
 from media.ps.demux import Demuxer
 from media.ps.mux import Muxer
 from media.rtp import Packetiser
@@ -44,7 +49,8 @@ class HandRounds:
     """As much of `Rounds` as a door needs; what it serves is served by hand."""
 
     def __init__(self, has_lanes: bool) -> None:
-        self.scoop = best_scoop(Room())
+        self.room = Room()
+        self.scoop = best_scoop(self.room)
         self.served: Callable[[float], int] = int
         self._room = LANES.Room() if has_lanes else None
 
@@ -54,10 +60,12 @@ class HandRounds:
     def remove(self, number: int) -> None:
         pass
 
-    def lane(self, express: Any, number: int, fallback: Callable[[float], int]) -> Callable[[float], int]:
+    def lane(
+        self, express: Any, number: int, fallback: Callable[[float], int], stream: Any = None
+    ) -> Callable[[float], int]:
         if self._room is None:
             return fallback
-        serve: Callable[[float], int] = express.lane(LANES, self._room, number, fallback).serve
+        serve: Callable[[float], int] = express.lane(LANES, self._room, number, fallback, stream).serve
         return serve
 
 
@@ -75,17 +83,21 @@ class Taker:
     def rejoin(self) -> None:
         self.got.append(b"rejoin")
 
+    def lend(self) -> None:
+        return None
+
 
 class Side:
     """One inlet, and all that may be said of it."""
 
-    def __init__(self, has_lane: bool, transport: Transport) -> None:
+    def __init__(self, has_lane: bool, is_stream: bool) -> None:
         self.now = 1000.0
         self.rounds: Any = HandRounds(has_lane)
         self.followed: list[object] = []
         self.is_followed = False
         self.taker = Taker()
         self.events: list[str] = []
+        transport = Transport.TCP_PASSIVE if is_stream else Transport.UDP
         fanout = Fanout(KeepLimits(60, 1 << 20, 5.0, 0.0), lambda video, audio: self.session.tracks_ready(video, audio))
         self.passage = Passage(keep_bytes=1 << 20, keep_s=5.0)
         self.receiver = RtpReceiver(
@@ -99,7 +111,74 @@ class Side:
         self.opened = bind_udp("127.0.0.1", 0, 1 << 20)
         self.door = WideDoor(self.opened, self.rounds, self.receiver.take, self.session.express)
         self.address = self.opened.getsockname()
+        self.far: socket.socket | None = None
+        if is_stream:
+            near, self.far = socket.socketpair()
+            self.far.setblocking(False)
+            express, rounds = self.session.express, self.rounds
+            connection = TcpConnection(near, ("127.0.0.1", 5555), None, self.session, rounds, self.now, express)
+            self.session.connection_came(connection)
+        self.above = self.sender = None
+        self.arrived: list[bytes] = []
         self.session.aim(Aim())
+
+    def send_on(self) -> None:
+        """A platform above is there from now on."""
+        self.above = bind_udp("127.0.0.1", 0, 1 << 22)
+        port = self.above.getsockname()[1]
+        ports = Ports("127.0.0.1", 0, 0, quarantine_s=1.0, receive_buffer=1 << 18)
+        self.sender = RtpSender(
+            "it",
+            "it",
+            SenderWish(Transport.UDP, "127.0.0.1", port, 7),
+            ports.lend(self.now),
+            self.passage,
+            scratch=bytearray(1 << 16),
+            tolerance=Tolerance(1 << 20, 1e9, 5, 1e9),
+            trying=Trying(1.0, 1, 1.0, 1e9),
+            ended=lambda sender, why: self.events.append(why),
+            want_key=self.events.append,
+            clock=lambda: self.now,
+        )
+        self.sender._numbering.sequence = 65_000
+        self.sender.begin()
+
+    def pump(self) -> None:
+        """What the pace held back, and what has arrived above."""
+        if self.sender is None or self.above is None:
+            return
+        for _ in range(100):
+            if self.sender.queued_bytes:
+                self.now += 0.005
+                self.sender._road._pump()
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self.arrived.append(self.above.recv(4096))
+
+    def close(self) -> None:
+        if self.sender is not None and self.above is not None:
+            self.sender.close()
+            self.sender.pair.rtp.close()
+            self.above.close()
+        if self.far is not None:
+            self.far.close()
+        for connection in tuple(self.session._connections):
+            connection.close()
+        self.door.close()
+
+    def send(self, packets: list[bytes], sending: socket.socket, dice: random.Random) -> None:
+        """As they are, or framed and cut anywhere."""
+        if self.far is None:
+            for packet in packets:
+                sending.sendto(packet, self.address)
+            return
+        data = b"".join(len(packet).to_bytes(2, "big") + packet for packet in packets)
+        cut = dice.randrange(len(data) + 1) if dice.random() < 0.3 else len(data)
+        for some in (data[:cut], data[cut:]):
+            if some:
+                with contextlib.suppress(BrokenPipeError):
+                    self.far.send(some)
+            self.serve()
 
     def told(self, event: object) -> None:
         self.events.append(type(event).__name__)
@@ -129,6 +208,9 @@ class Side:
             [packet for run in self.passage.kept for packet in run.packets()],
             (self.passage.foreign, self.passage.overflows, str(self.passage.carry)),
             self.taker.got,
+            self.arrived,
+            self.sender.statistics().packets if self.sender is not None else 0,
+            self.sender._numbering.timestamp if self.sender is not None else 0,
             self.followed,
             self.events,
         ]
@@ -264,7 +346,7 @@ def trouble(dice: random.Random, packets: list[bytes]) -> list[bytes]:
 
 def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
     """What people do, to both alike."""
-    what = dice.randrange(9)
+    what = dice.randrange(10)
     for side in sides:
         session = side.session
         match what:
@@ -289,18 +371,21 @@ def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
                 session.seek()
             case 7:
                 session.express.publish()
+            case 9 if side.sender is None and not side.session._connections:
+                side.send_on()
             case 8:
                 assert session.fanout.kept is not None
 
 
 def story(number: int, dice: random.Random, ahead: list[bool]) -> str:
     """One case; where the two part, in words. `ahead` hears of every picture whether the lane went by itself."""
-    sides = Side(True, Transport.UDP), Side(False, Transport.UDP)
+    is_stream = number % 3 == 2
+    sides = Side(True, is_stream), Side(False, is_stream)
     camera = Camera(dice)
     calm = dice.choice((0.0, 0.002, 0.02))
     with (
-        sides[0].opened,
-        sides[1].opened,
+        contextlib.closing(sides[0]),
+        contextlib.closing(sides[1]),
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending,
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger,
     ):
@@ -316,11 +401,12 @@ def story(number: int, dice: random.Random, ahead: list[bool]) -> str:
             from_whom = stranger if picture > 45 and dice.random() < calm / 4 else sending
             step = 0.04 + dice.random() / 100
             for at in range(0, len(some), 100):
+                cuts = dice.random()
                 for side in sides:
-                    for packet in some[at : at + 100]:
-                        from_whom.sendto(packet, side.address)
+                    side.send(some[at : at + 100], from_whom, random.Random(cuts))
                     side.serve()
             for side in sides:
+                side.pump()
                 side.now += step
             ahead.append(sides[0].session.express.is_ahead)
             if picture > 45 and dice.random() < 0.03:

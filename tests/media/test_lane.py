@@ -78,20 +78,18 @@ def test_damaged_streams_are_the_same_to_both_and_no_memory_is_misused(sanitized
 
 
 KEEPS_NOTHING = """
-import gc, sys, random
+import asyncio, gc, random, sys
 from tests.media import lanes
-import asyncio
 
-async def main():
-    held = []
-    for number in range(12):
-        ahead = []
-        assert lanes.story(number % 3, random.Random(number % 3), ahead) == ""
-        gc.collect()
-        held.append(sys.getallocatedblocks())
-    print(held[-1] - held[5])
+async def story(number):
+    assert lanes.story(number, random.Random(number), []) == ""
 
-asyncio.run(main())
+held = []
+for turn in range(12):
+    asyncio.run(story(turn % 3))
+    gc.collect()
+    held.append(sys.getallocatedblocks())
+print(held[11] - held[5])
 """
 
 
