@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ from playwright.async_api import Browser, Page, expect
 
 from simulator.alarming import AlarmingSettings, Scare
 from simulator.camera import Camera
+from simulator.recorder import RecorderSettings
 from simulator.video import VideoSettings
 from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import browser, log_in  # noqa: F401 - a fixture is used by its name
@@ -56,6 +59,28 @@ async def test_a_bell_rings_and_one_click_leads_from_the_alarm_to_its_picture(
     await strip.get_by_test_id("strip-acknowledge").click()
     await expect(strip).to_have_count(0)
     await expect(page.get_by_test_id("bell")).to_have_count(0)
+
+
+async def test_one_click_plays_what_the_device_recorded_from_ten_seconds_before_the_alarm(
+    estate: Estate,
+    browser: Browser,  # noqa: F811
+):
+    camera = await estate.camera(
+        alarming=AlarmingSettings(armed=True),
+        recorder=RecorderSettings(history_s=86_400),
+        video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0),
+    )
+    at = int(time.time()) - 120
+    page = await log_in(browser, estate)
+    await page.get_by_role("link", name="报警").click()
+    assert await camera.raise_alarm(scare=INTRUSION, at=at)
+    await page.get_by_test_id("alarm-1").get_by_test_id("row-playback").click(timeout=15_000)
+    await page.wait_for_url(f"**/playback?**at={at - 10}**")
+    async with asyncio.timeout(30):
+        while not any(call.offer.start for call in camera.calls if not call.offer.is_live):
+            await asyncio.sleep(0.05)
+    starts = [call.offer.start for call in camera.calls if not call.offer.is_live]
+    assert min(starts) <= at - 10 < at
 
 
 async def test_an_alarm_is_acknowledged_and_closed_by_keys_and_the_device_is_reset(

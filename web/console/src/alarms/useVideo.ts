@@ -5,6 +5,7 @@ import { tree } from '@/api'
 import type { Alarm } from '@/api/alarms'
 import { t } from '@/i18n'
 import { complaint } from '@/i18n/words'
+import { useSession } from '@/stores/session'
 import { useWall } from '@/stores/wall'
 import { playbackOf } from './list'
 
@@ -14,7 +15,8 @@ export function useVideo() {
   const router = useRouter()
   const wall = useWall()
   const message = useMessage()
-  const hasPlayback = router.resolve('/playback').matched.some((route) => route.path.endsWith('/playback'))
+  /** recordings are for operators; who may only watch goes to the live picture */
+  const hasPlayback = useSession().isOperator
 
   /** Put a channel on the wall; false when nobody has it. */
   async function show(owner: string, code: string): Promise<boolean> {
@@ -34,7 +36,7 @@ export function useVideo() {
     }
   }
 
-  /** One click: what was recorded around it, or the live picture where there is no such screen. */
+  /** One click: what was recorded around it, or the live picture for who may only watch. */
   async function video(alarm: Alarm): Promise<void> {
     const place = hasPlayback ? playbackOf(alarm, BEFORE_S) : null
     if (place) await router.push(place)
