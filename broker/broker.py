@@ -378,7 +378,6 @@ class Broker:
                 settings.domain,
                 _taking(watch),
                 watch.kept,
-                isinstance(watch.outlet, RecordTo),
             ),
             self._stream_changed,
             self._inlet_changed,

@@ -79,7 +79,6 @@ class Hearer:
         style: Style,
         source: str,
         *,
-        name: str = "",
         peer: Callable[[], Peer | None],
         device: Callable[[], Device | None],
         voice: Voice,
@@ -94,7 +93,6 @@ class Hearer:
         self.target = target
         self.stage = Stage.ASKING
         self.task: asyncio.Task[None] | None = None
-        self._name = name
         self._style = style
         self._now_style = Style.BROADCAST
         self._source = source
@@ -155,7 +153,6 @@ class Hearer:
             self._hops,
             tuple(self._steps),
             legs,
-            name=self._name,
         )
 
     async def run(self) -> None:
@@ -436,8 +433,8 @@ def address_of(host: str, peer_host: str) -> str:
         return peer_host
 
 
-def busy(whom: Whom, holder: str, since: float, name: str = "") -> HearerView:
+def busy(whom: Whom, holder: str, since: float) -> HearerView:
     """A device that somebody else talks to."""
     reason = f"{holder} talks to it"
     view = HearerView(whom.owner, whom.channel, "", Style.AUTO, Stage.FAILED, Obstacle.BUSY, reason, (), (), ())
-    return replace(view, holder=holder, held_since=since, name=name)
+    return replace(view, holder=holder, held_since=since)

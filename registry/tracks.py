@@ -80,6 +80,7 @@ class Tracks:
         self._thinning = Thinning(self.settings.far_m, self.settings.turn_deg, self.settings.rest_s)
         self._now: OrderedDict[Thing, KeptFix] = OrderedDict()
         self._last_kept: dict[Thing, KeptFix] = {}
+        self._last_late: dict[Thing, KeptFix] = {}
         self._waiting: list[KeptFix] = []
         self._gone: list[str] = []
         self._unhear: Callable[[], None] | None = None
@@ -141,6 +142,7 @@ class Tracks:
                 for thing in [thing for thing in self._now if thing[0] == owner]:
                     self._now.pop(thing, None)
                     self._last_kept.pop(thing, None)
+                    self._last_late.pop(thing, None)
                     self._numbers.pop(thing, None)
                 self._waiting = [fix for fix in self._waiting if fix.owner != owner]
                 self._gone.append(owner)
@@ -173,14 +175,21 @@ class Tracks:
             if len(self._now) > MOST_THINGS:
                 oldest, _ = self._now.popitem(last=False)
                 self._last_kept.pop(oldest, None)
+                self._last_late.pop(oldest, None)
                 self._numbers.pop(oldest, None)
-        if not self._thinning.keeps(self._last_kept.get(thing), fix):
+        # What was gathered while a line was down comes late and in order: a way of its own.
+        line = self._last_kept
+        if thing in line and fix.at_ms < line[thing].at_ms:
+            line = self._last_late
+            if thing in line and fix.at_ms < line[thing].at_ms:
+                del line[thing]
+        if not self._thinning.keeps(line.get(thing), fix):
             return
         if len(self._waiting) >= MOST_WAITING:
             self._dropped += 1
             return
         self._kept += 1
-        self._last_kept[thing] = fix
+        line[thing] = fix
         self._waiting.append(fix)
 
     async def _write_for_ever(self) -> None:

@@ -50,6 +50,13 @@ class MapSettings:
             raise ValueError("longitude, latitude and zoom must lie on the Earth, zoom within 0 to 20")
 
     @property
+    def datum(self) -> Datum:
+        """In what everything is shown: as the tiles are, or the outline where there are none."""
+        if self.tiles:
+            return self.tiles_datum
+        return self.outline_datum if self.outline else Datum.WGS84
+
+    @property
     def origin(self) -> str:
         """Where tiles come from, "" when from ourselves or nowhere."""
         parts = urlsplit(self.tiles)

@@ -83,6 +83,18 @@ async def test_a_way_is_found_again_with_its_last_place_though_that_was_too_near
     await again.close()
 
 
+async def test_what_comes_late_in_order_is_a_part_of_the_way(directory: Directory):
+    tracks = Tracks(directory, clock=lambda: NOON + 1000)
+    await tracks.open()
+    report(directory, NOON + 900, 0)
+    for second in range(0, 300, 10):
+        report(directory, NOON + second, second * 2.0)
+    found = await tracks.track(CAR, CAR, NOON, NOON + 1000)
+    assert len(found) == 31 and [each.at_ms for each in found] == sorted(each.at_ms for each in found)
+    assert tracks.now_of(CAR, CAR) == found[-1] and found[-1].at_ms == (NOON + 900) * 1000
+    await tracks.close()
+
+
 async def test_only_what_was_heard_since_is_told_again(directory: Directory):
     tracks = Tracks(directory)
     await tracks.open()

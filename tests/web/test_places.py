@@ -83,7 +83,7 @@ async def test_cameras_of_a_branch_are_told_and_those_without_a_place_are_counte
 
 async def test_the_ground_is_what_the_settings_say_and_an_outline_must_be_geojson(house, tmp_path: Path):
     someone = await house.person("viewer")
-    assert (await someone.get("/map"))["tiles"] == ""
+    assert (await someone.get("/map"))["tiles"] == "" and (await someone.get("/map"))["datum"] == "wgs84"
     assert (await someone.ask("GET", "/api/v1/map/outline"))[0] == 404
     drawn = tmp_path / "outline.json"
     drawn.write_text(json.dumps({"type": "FeatureCollection", "features": []}), encoding="utf-8")
@@ -92,6 +92,13 @@ async def test_the_ground_is_what_the_settings_say_and_an_outline_must_be_geojso
     assert said["has_outline"] and said["datum"] == "gcj02"
     answer = await someone.raw("GET", "/api/v1/map/outline")
     assert answer.status == 200 and answer.content_type == "application/geo+json"
+    line = {"type": "MultiLineString", "coordinates": [[[118.37, 31.32], [118.38, 31.33, 5]]]}
+    drawn.write_text(
+        json.dumps({"type": "Feature", "properties": {"code": [1, 2]}, "geometry": line}), encoding="utf-8"
+    )
+    moved = json.loads(await (await someone.raw("GET", "/api/v1/map/outline")).text())
+    assert moved["geometry"]["coordinates"][0][0] == pytest.approx(to_gcj02(118.37, 31.32))
+    assert moved["geometry"]["coordinates"][0][1][2] == 5 and moved["properties"] == {"code": [1, 2]}
     drawn.write_text("root:x:0:0", encoding="utf-8")
     assert (await someone.ask("GET", "/api/v1/map/outline"))[0] == 404
     drawn.write_text('{"type": "something"}', encoding="utf-8")

@@ -32,13 +32,12 @@ Moment = Annotated[float, Meta(ge=0, le=1e11, description="UNIX seconds")]
 
 
 class MapView(msgspec.Struct, frozen=True):
-    """What the ground is drawn with. Without tiles and outline things stand on a plain grid."""
+    """What the ground is drawn with, all in `datum`. Without tiles and outline things stand on a plain grid."""
 
     tiles: str
     attribution: str
     datum: Datum
     has_outline: bool
-    outline_datum: Datum
     longitude: float
     latitude: float
     zoom: float
@@ -141,7 +140,7 @@ TRACK = TrackView(
     950.2,
     [FixView(1795222800.0, 118.37, 31.32, 38.5, 90.0)],
 )
-MAP = MapView("", "", Datum.WGS84, False, Datum.WGS84, 104.0, 35.5, 4.0)
+MAP = MapView("", "", Datum.WGS84, False, 104.0, 35.5, 4.0)
 
 
 @route("GET", "/map", role=Role.VIEWER, example=MAP)
@@ -151,9 +150,8 @@ async def ground(visit: Visit) -> MapView:
     return MapView(
         said.tiles,
         said.attribution,
-        said.tiles_datum,
+        said.datum,
         bool(said.outline),
-        said.outline_datum,
         said.longitude,
         said.latitude,
         said.zoom,
@@ -162,12 +160,13 @@ async def ground(visit: Visit) -> MapView:
 
 @route("GET", "/map/outline", role=Role.VIEWER, problems=(404,), media_type="application/geo+json")
 async def outline(visit: Visit) -> Reply[Any]:
-    """The outline that the settings name, as GeoJSON."""
-    path = visit.services.map.outline
+    """The outline that the settings name, as GeoJSON, in the datum of the map."""
+    said = visit.services.map
+    path = said.outline
     if not path:
         raise Problem(404, "no-outline", "No outline is set.")
     try:
-        drawn = await asyncio.to_thread(_read, path)
+        drawn = await asyncio.to_thread(_read, path, said.outline_datum, said.datum)
     except (OSError, ValueError) as error:
         raise Problem(404, "no-outline", f"The outline of the settings cannot be read: {error}.") from error
     headers = {"Content-Type": "application/geo+json", "Cache-Control": "private, max-age=3600"}
@@ -267,18 +266,30 @@ def _tracks(visit: Visit) -> Tracks:
     return tracks
 
 
-def _read(path: str) -> bytes:
+def _read(path: str, come: Datum, go: Datum) -> bytes:
     with open(path, "rb") as file:
         drawn = file.read(LARGEST_OUTLINE + 1)
     if len(drawn) > LARGEST_OUTLINE:
         raise ValueError(f"it is larger than {LARGEST_OUTLINE} bytes")
-    kind = msgspec.json.decode(drawn, type=_Outline).type
+    said = msgspec.json.decode(drawn)
+    kind = said.get("type") if isinstance(said, dict) else None
     if kind not in ("FeatureCollection", "Feature", "GeometryCollection", "MultiPolygon", "Polygon", "MultiLineString"):
-        raise ValueError(f"it is no GeoJSON: type {kind[:40]!r}")
-    return drawn
+        raise ValueError(f"it is no GeoJSON: type {str(kind)[:40]!r}")
+    if come is go:
+        return drawn
+    _move(said, come, go)
+    return msgspec.json.encode(said)
 
 
-class _Outline(msgspec.Struct):
-    """As much of GeoJSON as tells that it is."""
-
-    type: str
+def _move(drawn: Any, come: Datum, go: Datum) -> None:
+    """Every position of a GeoJSON into another datum, in its place."""
+    if isinstance(drawn, dict):
+        for name, inner in drawn.items():
+            if name not in ("properties", "bbox", "crs"):
+                _move(inner, come, go)
+    elif isinstance(drawn, list):
+        if len(drawn) >= 2 and all(isinstance(each, int | float) for each in drawn[:2]):
+            drawn[:2] = converted(float(drawn[0]), float(drawn[1]), come, go)
+        else:
+            for inner in drawn:
+                _move(inner, come, go)

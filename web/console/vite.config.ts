@@ -17,7 +17,7 @@ export default defineConfig(({ mode }) => ({
   },
   build: {
     target: 'es2022',
-    chunkSizeWarningLimit: 700,
+    chunkSizeWarningLimit: 1200,
     rolldownOptions: {
       output: {
         codeSplitting: {

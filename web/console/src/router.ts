@@ -15,6 +15,7 @@ export const router = createRouter({
         { path: 'watch', name: 'watch', component: { render: () => null } },
         { path: 'alarms', name: 'alarms', component: () => import('./views/AlarmsView.vue') },
         { path: 'playback', name: 'playback', component: () => import('./playback/PlaybackScreen.vue') },
+        { path: 'places', name: 'places', component: () => import('./views/PlacesView.vue') },
         { path: 'devices', name: 'devices', component: () => import('./views/DevicesView.vue') },
         { path: 'platforms', name: 'platforms', component: () => import('./views/PlatformsView.vue') },
         { path: 'streams', name: 'streams', component: () => import('./views/StreamsView.vue') },

@@ -27,7 +27,7 @@ const BUILT = [
   'platforms.subject.',
   'platforms.tab.',
   'sharing.arrangement.',
-  'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.', 'setting.', 'duty.', 'card.', 'week.', 'device.tab.']
+  'sharing.rule.','advice.', 'worker.state.', 'recording.state.', 'recording.trouble.', 'streams.kind.', 'error.', 'refusal.', 'verdict.', 'presence.', 'device-kind.', 'transport.', 'role.', 'stream.', 'reason.', 'hop.', 'player.', 'system.tab.', 'kind.', 'pane.format.', 'setting.', 'duty.', 'card.', 'week.', 'device.tab.', 'places.span.', 'places.datum.']
 
 const isCjk = (text: string) => [...text].some((letter) => letter >= '\u4e00' && letter <= '\u9fff')
 const places = (text: string) => text.split('{').slice(1).map((rest) => rest.split('}')[0]).sort()

@@ -1,6 +1,7 @@
 /** The same words in English. The type holds the two dictionaries to the same keys. */
 import { alarms } from './en.alarms'
 import { cascade } from './en.cascade'
+import { places } from './en.places'
 import { seals } from './en.seals'
 import { controls } from './en.controls'
 import { settings } from './en.settings'
@@ -15,6 +16,7 @@ import type { MessageKey } from './zh'
 export const en: Record<MessageKey, string> = {
   ...alarms,
   ...cascade,
+  ...places,
   ...seals,
   ...controls,
   ...settings,

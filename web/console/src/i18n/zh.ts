@@ -2,6 +2,7 @@
 
 import { alarms } from './zh.alarms'
 import { cascade } from './zh.cascade'
+import { places } from './zh.places'
 import { seals } from './zh.seals'
 import { controls } from './zh.controls'
 import { settings } from './zh.settings'
@@ -15,6 +16,7 @@ import { snapshots } from './zh.snapshots'
 export const zh = {
   ...alarms,
   ...cascade,
+  ...places,
   ...seals,
   ...controls,
   ...settings,

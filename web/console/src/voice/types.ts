@@ -53,7 +53,6 @@ export interface Target {
   legs: Leg[]
   holder: string
   held_since: number | null
-  name: string
 }
 
 export interface Talk {
