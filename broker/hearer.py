@@ -114,6 +114,8 @@ class Hearer:
         self._leg_tasks: set[asyncio.Task[None]] = set()
         self._rung = asyncio.Event()
         self._quiet = asyncio.Event()
+        """No call of the device is up, or being taken."""
+        self._ringing = 0
         self._trouble: Unheard | None = None
         self.answered = asyncio.Event()
         """It will listen, or will not: `stage` says which."""
@@ -177,6 +179,8 @@ class Hearer:
         """The device calls: for the voice it was told of, or for one more loudspeaker."""
         self._step("INVITE from device", reason=f"{ring.offer.transport} {ring.offer.host}:{ring.offer.port}")
         self._rung.set()
+        self._quiet.clear()
+        self._ringing += 1
         self._spawn(self._take(ring))
 
     # The styles.
@@ -213,8 +217,6 @@ class Hearer:
     async def _broadcast(self, peer: Peer, *, may_repeat: bool) -> bool:
         """Tell it and let it call. Comes back when it has hung up: whether to tell it once more. Raises Unheard."""
         self._now_style = Style.BROADCAST
-        self._rung.clear()
-        self._quiet.clear()
         self._step("MESSAGE Broadcast")
         began = self._clock()
         asking = asyncio.create_task(self._ask(peer), name=f"broadcast to {self.target}")
@@ -236,6 +238,8 @@ class Hearer:
                     ) from None
             self.answered.set()
             await self._quiet.wait()
+            while self._ringing:  # it called once more at this very moment
+                await self._quiet.wait()
         finally:
             for task in (asking, ringing):
                 task.cancel()
@@ -244,6 +248,7 @@ class Hearer:
             raise self._trouble
         if may_repeat and self._clock() - began < EARLY_S:
             self._step("told once more", reason="it hung up right after the start")
+            self._rung.clear()
             return True
         raise Unheard(Obstacle.HUNG_UP, "the device hung up", (Hop(self.whom.owner, "BYE", 0, "from the device"),))
 
@@ -324,7 +329,8 @@ class Hearer:
             self._trouble = Unheard(Obstacle.NO_CAPACITY, str(error))
             ring.refuse(486)
         finally:
-            if not self._legs and len(self._leg_tasks) <= 1:
+            self._ringing -= 1
+            if not self._ringing:
                 self._quiet.set()
 
     async def _answer(self, ring: Ring, taken: AsyncExitStack) -> None:
