@@ -175,7 +175,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     def web_port() -> int:
         return int(origin[0].rpartition(":")[2])
 
-    servings = Servings(broker, kitchen, lambda: origin[0], settings.kitchen.hls_idle_s)
+    servings = Servings(broker, kitchen, lambda: origin[0], settings.kitchen.hls_idle_s, settings.kitchen.transcodings)
     taken.push_async_callback(servings.close)
     snapshots = Snapshots(broker, kitchen, data / SNAPSHOTS, settings.snapshots)
     taken.push_async_callback(snapshots.close)

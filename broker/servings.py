@@ -9,13 +9,28 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from broker.watch import Lease, OutletKind, Watch
+from broker.watch import Lease, OutletKind, Peek, Watch
 from media.plane import FeedFacts, FeedOver, HlsPart, KeyFrameMissed, KitchenEvent, NoCapacity, SessionLeft
 
 log = logging.getLogger(__name__)
 
 LINGER_S = 5.0
 """A feed stays so long for whoever comes next."""
+
+
+Key = tuple[str, str, int, str]
+"""Owner, channel, stream number, and the codec that it is encoded anew as, "" for as it is."""
+
+H264 = "h264"
+
+
+class TranscodingFull(NoCapacity):
+    """So many streams are encoded anew that no further one is."""
+
+    def __init__(self, used: int, most: int) -> None:
+        super().__init__(f"all places for encoding anew on this machine are taken ({used}/{most})")
+        self.used = used
+        self.most = most
 
 
 class Serving(Protocol):
@@ -35,6 +50,8 @@ class Kitchen(Protocol):
 
     async def open_feed(self, feed: str, url: str) -> FeedFacts: ...
 
+    async def cook(self, feed: str, of: str) -> FeedFacts: ...
+
     async def close_feed(self, feed: str) -> None: ...
 
     async def webrtc(self, session: str, feed: str, offer: str, client: str, audio: bool) -> str: ...
@@ -53,7 +70,7 @@ class _Feed:
     """What one stream gives to the kitchen: a lease of its own, for as long as somebody takes of it."""
 
     name: str
-    key: tuple[str, str, int]
+    key: Key
     opening: asyncio.Task[FeedFacts] | None = None
     lease_id: str = ""
     users: set[str] = field(default_factory=set)
@@ -61,13 +78,17 @@ class _Feed:
 
 
 class Servings:
-    """`origin` is where our own doors are found from this machine. Call `close` before the broker closes."""
+    """`origin` is where our own doors are found from this machine, `most` how many streams are encoded anew. Call
+    `close` before the broker closes."""
 
-    def __init__(self, broker: Serving, kitchen: Kitchen, origin: Callable[[], str], hls_idle_s: float = 30.0) -> None:
+    def __init__(
+        self, broker: Serving, kitchen: Kitchen, origin: Callable[[], str], hls_idle_s: float = 30.0, most: int = 2
+    ) -> None:
+        self._most = most
         self._broker = broker
         self._kitchen = kitchen
         self._origin = origin
-        self._feeds: dict[tuple[str, str, int], _Feed] = {}
+        self._feeds: dict[Key, _Feed] = {}
         self._sessions: dict[str, _Feed] = {}
         """By the lease that is served."""
         self._tokens: dict[str, str] = {}
@@ -77,14 +98,14 @@ class Servings:
         self._leaving: set[asyncio.Task[None]] = set()
         kitchen.listen(self._happened)
 
-    async def webrtc(self, lease: Lease, offer: str, client: str) -> str:
+    async def webrtc(self, lease: Lease, offer: str, client: str, codec: str = "") -> str:
         """The answer to a browser's offer; the lease ends with the browser, and the browser with the lease.
 
         Raises NoCapacity, and ValueError for an offer or a stream with which nothing can be done.
         """
         if lease.id in self._sessions:
             raise ValueError("this place is taken")
-        feed = await self._take(lease)
+        feed = await self._take(lease, codec)
         try:
             answer = await self._kitchen.webrtc(lease.id, feed.name, offer, client, lease.watch.audio)
         except BaseException as error:
@@ -95,10 +116,10 @@ class Servings:
         self._broker.along(lease.id, lambda: self._lease_gone(lease.id))
         return answer
 
-    async def open_hls(self, lease: Lease) -> str:
+    async def open_hls(self, lease: Lease, codec: str = "") -> str:
         """A token by which whoever knows it gets the parts of this lease's HLS. The lease ends when nobody asked for
         any for `hls_idle_s`. Raises NoCapacity."""
-        feed = await self._take(lease)
+        feed = await self._take(lease, codec)
         try:
             await self._kitchen.open_hls(lease.id, feed.name)
         except BaseException as error:
@@ -138,9 +159,9 @@ class Servings:
             self._hls_idle_s, lambda: self._later(self._broker.release(lease_id), f"nobody asks for {lease_id}")
         )
 
-    async def facts(self, lease: Lease) -> FeedFacts:
-        """What the stream of a lease is for the kitchen. Raises NoCapacity."""
-        feed = await self._take(lease)
+    async def facts(self, lease: Lease, codec: str = "") -> FeedFacts:
+        """What the stream of a lease is for the kitchen, encoded anew if need be. Raises NoCapacity."""
+        feed = await self._take(lease, codec)
         self._give_back(lease.id)
         assert feed.opening is not None
         return feed.opening.result()
@@ -159,17 +180,22 @@ class Servings:
 
     # --- feeds -----------------------------------------------------------------------------------------------
 
-    async def _take(self, lease: Lease) -> _Feed:
+    async def _take(self, lease: Lease, codec: str = "") -> _Feed:
         """The stream's feed with this lease as a user of it. Raises NoCapacity, ValueError, WatchFailed."""
         watch = lease.watch
-        key = (watch.owner, watch.channel, watch.stream_number)
+        return await self._use((watch.owner, watch.channel, watch.stream_number, codec), lease.id)
+
+    async def _use(self, key: Key, user: str) -> _Feed:
         feed = self._feeds.get(key)
         if feed is None:
+            used = self.transcodings()
+            if key[3] and used >= self._most:
+                raise TranscodingFull(used, self._most)
             feed = self._feeds[key] = _Feed(secrets.token_hex(6), key)
-            feed.opening = asyncio.create_task(self._open(feed), name=f"feed of {watch.channel}")
+            feed.opening = asyncio.create_task(self._open(feed), name=f"feed of {key[1]}")
             feed.opening.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-        feed.users.add(lease.id)
-        self._sessions[lease.id] = feed
+        feed.users.add(user)
+        self._sessions[user] = feed
         if feed.closing is not None:
             feed.closing.cancel()
             feed.closing = None
@@ -177,15 +203,17 @@ class Servings:
         try:
             await asyncio.shield(feed.opening)
         except BaseException:
-            self._give_back(lease.id)
+            self._give_back(user)
             if feed.opening.cancelled():
                 raise NoCapacity("the stream ended at this moment") from None
             raise
         return feed
 
     async def _open(self, feed: _Feed) -> FeedFacts:
-        owner, channel, number = feed.key
+        owner, channel, number, codec = feed.key
         try:
+            if codec:
+                return await self._open_cooked(feed)
             watch = Watch(owner, channel, OutletKind.PS_HTTP, stream_number=number, viewer="kitchen")
             lease = await self._broker.watch(watch)
             feed.lease_id = lease.id
@@ -199,6 +227,24 @@ class Servings:
             feed.users.clear()
             self._drop(feed)
             raise
+
+    async def _open_cooked(self, feed: _Feed) -> FeedFacts:
+        """Of the stream's own feed, with a lease besides that shows in the list of streams what goes on."""
+        owner, channel, number, _ = feed.key
+        base = await self._use((owner, channel, number, ""), feed.name)
+        lease = await self._broker.watch(
+            Watch(owner, channel, Peek(), stream_number=number, audio=False, viewer="transcoding: H.264")
+        )
+        feed.lease_id = lease.id
+        self._broker.along(lease.id, lambda: self._drop(feed))
+        try:
+            return await self._kitchen.cook(feed.name, base.name)
+        except KeyError:
+            raise NoCapacity("the stream ended at this moment") from None
+
+    def transcodings(self) -> int:
+        """Streams that are encoded anew now."""
+        return sum(bool(key[3]) for key in self._feeds)
 
     def _give_back(self, lease_id: str) -> None:
         feed = self._sessions.pop(lease_id, None)
@@ -217,9 +263,14 @@ class Servings:
             feed.closing.cancel()
         if feed.opening is not None and not feed.opening.done() and feed.opening is not asyncio.current_task():
             feed.opening.cancel()
+        cooked = {each.name: each for each in self._feeds.values()}
         for lease_id in tuple(feed.users):
             self._sessions.pop(lease_id, None)
-            self._later(self._broker.release(lease_id), f"give back {lease_id}")
+            if lease_id in cooked:
+                self._drop(cooked[lease_id])
+            else:
+                self._later(self._broker.release(lease_id), f"give back {lease_id}")
+        self._give_back(feed.name)
         self._later(self._kitchen.close_feed(feed.name), f"close feed {feed.name}")
         if feed.lease_id:
             self._later(self._broker.release(feed.lease_id), f"give back {feed.lease_id}")

@@ -23,7 +23,8 @@ import msgspec
 from media.calls import write
 from media.channel import Channel
 from media.kitchen import still
-from media.kitchen.feed import Feed
+from media.kitchen.cooked import Cooked
+from media.kitchen.feed import Feed, Flow
 from media.kitchen.hls import Hls
 from media.kitchen.promise import ORDERS, KitchenSettings
 from media.kitchen.webrtc import Viewer, reason_against
@@ -59,7 +60,7 @@ class Cook:
         self._standing = Standing(
             settings.host, settings.webrtc_host, settings.webrtc_first_port, settings.webrtc_last_port
         )
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, Flow] = {}
         self._viewers: dict[str, tuple[str, Viewer]] = {}
         self._hls: dict[str, Hls] = {}
         self._hls_of: dict[str, str] = {}
@@ -78,7 +79,18 @@ class Cook:
     async def open_feed(self, feed: str, url: str) -> FeedFacts:
         if feed in self._feeds:
             raise ValueError(f"there is a feed {feed}")
-        opened = self._feeds[feed] = Feed(feed, url)
+        return await self._first_of(Feed(feed, url))
+
+    async def cook(self, feed: str, of: str) -> FeedFacts:
+        if feed in self._feeds:
+            raise ValueError(f"there is a feed {feed}")
+        if sum(isinstance(each, Cooked) for each in self._feeds.values()) >= self._settings.transcodings:
+            raise NoCapacity(f"all {self._settings.transcodings} places for encoding anew are taken")
+        return await self._first_of(Cooked(feed, self._feeds[of]))
+
+    async def _first_of(self, opened: Flow) -> FeedFacts:
+        feed = opened.name
+        self._feeds[feed] = opened
         opened.over.add_done_callback(lambda over: self._feed_over(opened, over.result()))
         try:
             async with asyncio.timeout(FEED_S):
@@ -97,7 +109,7 @@ class Cook:
         if found is not None:
             found.close()
 
-    def _feed_over(self, feed: Feed, why: str) -> None:
+    def _feed_over(self, feed: Flow, why: str) -> None:
         self._feeds.pop(feed.name, None)
         hls = self._hls.pop(feed.name, None)
         if hls is not None:

@@ -31,10 +31,11 @@ LOST_S = 20.0
 Taker = Callable[[Frame], None]
 
 
-class Feed:
-    """`ready` has the facts once the first pictures are here; `over` says why it ended. Takers must not block."""
+class Flow:
+    """Frames on their way through the kitchen. `ready` has the facts once the first pictures are here; `over` says why
+    it ended. Takers must not block."""
 
-    def __init__(self, name: str, url: str) -> None:
+    def __init__(self, name: str) -> None:
         loop = asyncio.get_running_loop()
         self.name = name
         self.ready: asyncio.Future[FeedFacts] = loop.create_future()
@@ -44,16 +45,12 @@ class Feed:
         """From the last key frame on; empty when that is too far away."""
         self._kept_bytes = 0
         self._cut: tuple[Frame, list[bytes]] | None = None
-        self._url = url
         self._takers: list[Taker] = []
-        self._demuxer = Demuxer()
         self._first_at: float | None = None
         self._pictures = 0
         self._last_pts = 0
         self._is_reordered = False
         self._audio: Codec | None = None
-        self._quiet: asyncio.TimerHandle | None = None
-        self._task = asyncio.create_task(self._run(), name=f"feed {name}")
 
     def add(self, taker: Taker) -> None:
         self._takers.append(taker)
@@ -71,47 +68,13 @@ class Feed:
         return self._cut[1]
 
     def close(self) -> None:
-        self._task.cancel()
         self._end("closed")
 
-    async def _run(self) -> None:
-        try:
-            limits = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=LOST_S)
-            async with (
-                aiohttp.ClientSession(timeout=limits, auto_decompress=False) as http,
-                http.get(self._url) as answer,
-            ):
-                if answer.status != 200:
-                    self._end(f"the stream was refused with {answer.status}")
-                    return
-                async for data in answer.content.iter_any():
-                    self._came(data)
-            self._end("the stream ended")
-        except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            self._end(f"the stream broke: {error or type(error).__name__}")
-        except Exception as error:
-            log.exception("feed %s failed in a way nobody foresaw", self.name)
-            self._end(f"the stream failed: {error}")
-
     def _end(self, why: str) -> None:
-        if self._quiet is not None:
-            self._quiet.cancel()
         if not self.over.done():
             self.over.set_result(why)
         if not self.ready.done():
             self.ready.cancel()
-
-    def _came(self, data: bytes) -> None:
-        for frame in self._demuxer.feed(data):
-            self._put(frame)
-        if self._quiet is not None:
-            self._quiet.cancel()
-        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._flush)
-
-    def _flush(self) -> None:
-        self._quiet = None
-        for frame in self._demuxer.flush():
-            self._put(frame)
 
     def _put(self, frame: Frame) -> None:
         if frame.codec.is_video:
@@ -150,3 +113,54 @@ class Feed:
                     found.codec, found.width, found.height, found.fps, found.mime, self._audio, self._is_reordered
                 )
             )
+
+
+class Feed(Flow):
+    """A flow that comes from a plane."""
+
+    def __init__(self, name: str, url: str) -> None:
+        super().__init__(name)
+        self._url = url
+        self._demuxer = Demuxer()
+        self._quiet: asyncio.TimerHandle | None = None
+        self._task = asyncio.create_task(self._run(), name=f"feed {name}")
+
+    def close(self) -> None:
+        self._task.cancel()
+        self._end("closed")
+
+    def _end(self, why: str) -> None:
+        if self._quiet is not None:
+            self._quiet.cancel()
+        super()._end(why)
+
+    async def _run(self) -> None:
+        try:
+            limits = aiohttp.ClientTimeout(total=None, sock_connect=5.0, sock_read=LOST_S)
+            async with (
+                aiohttp.ClientSession(timeout=limits, auto_decompress=False) as http,
+                http.get(self._url) as answer,
+            ):
+                if answer.status != 200:
+                    self._end(f"the stream was refused with {answer.status}")
+                    return
+                async for data in answer.content.iter_any():
+                    self._came(data)
+            self._end("the stream ended")
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._end(f"the stream broke: {error or type(error).__name__}")
+        except Exception as error:
+            log.exception("feed %s failed in a way nobody foresaw", self.name)
+            self._end(f"the stream failed: {error}")
+
+    def _came(self, data: bytes) -> None:
+        for frame in self._demuxer.feed(data):
+            self._put(frame)
+        if self._quiet is not None:
+            self._quiet.cancel()
+        self._quiet = asyncio.get_running_loop().call_later(QUIET_S, self._flush)
+
+    def _flush(self) -> None:
+        self._quiet = None
+        for frame in self._demuxer.flush():
+            self._put(frame)

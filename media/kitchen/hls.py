@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from media.aac import AacFormat, format_of
 from media.fmp4 import Fmp4Muxer
 from media.frame import Codec, Frame
-from media.kitchen.feed import Feed
+from media.kitchen.feed import Flow
 from media.plane import HlsPart
 from media.transcode import AAC_8K, AacFromG711, can_transcode
 
@@ -40,7 +40,7 @@ class _Segment:
 class Hls:
     """Takes from the feed until `close`."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Flow) -> None:
         self._feed = feed
         self._muxer: Fmp4Muxer | None = None
         self._transcoder: AacFromG711 | None = None

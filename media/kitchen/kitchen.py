@@ -83,6 +83,15 @@ class Kitchen:
             raise
         return facts
 
+    async def cook(self, feed: str, of: str) -> FeedFacts:
+        self._feeds.add(feed)
+        try:
+            facts: FeedFacts = await self._order("cook", FEED_S, feed, of)
+        except BaseException:
+            self._feeds.discard(feed)
+            raise
+        return facts
+
     async def close_feed(self, feed: str) -> None:
         if feed in self._feeds:
             await self._order_kindly("close_feed", feed)

@@ -25,6 +25,9 @@ class KitchenSettings:
     """First UDP port of WebRTC; 0 takes ports of the system's choice. Each browser takes one per address of ours."""
     webrtc_last_port: int = 0
     """And the last one."""
+    transcodings: int = 2
+    """Streams that are encoded anew at a time, for browsers that cannot decode H.265; each takes most of a core. 0 is
+    none."""
     hls_idle_s: float = 30.0
     """A phone that asks for no HLS so long has gone; one that plays asks every few seconds."""
     host: str = ""
@@ -49,6 +52,10 @@ class Cooking(Protocol):
     async def open_feed(self, feed: str, url: str) -> FeedFacts:
         """Take a program stream from there until `close_feed`, and say what it is. `FeedOver` tells of its end."""
 
+    async def cook(self, feed: str, of: str) -> FeedFacts:
+        """Encode another feed anew as H.264, and have that as a feed. Raises KeyError for one that is over, ValueError
+        for what cannot be decoded, NoCapacity when enough are."""
+
     async def close_feed(self, feed: str) -> None:
         """Harmless when it is over."""
 
@@ -68,6 +75,6 @@ class Cooking(Protocol):
 
 ORDERS = {
     name: call_of(Cooking, name)
-    for name in ("develop", "judge", "open_feed", "close_feed", "webrtc", "open_hls", "hls", "leave")
+    for name in ("develop", "judge", "open_feed", "cook", "close_feed", "webrtc", "open_hls", "hls", "leave")
 }
 EVENTS: dict[str, type[Any]] = {each.__name__: each for each in get_args(KitchenEvent)}

@@ -12,7 +12,7 @@ from aiortc import RTCPeerConnection, RTCRtpSender
 from aiortc.rtcrtpsender import RTCEncodedFrame
 
 from media.frame import Codec, Frame
-from media.kitchen.feed import Feed
+from media.kitchen.feed import Flow
 from media.kitchen.payload import sound_payloads
 from media.plane import FeedFacts
 from media.rtc import Silent, Standing, make_answer, take_offer
@@ -47,7 +47,7 @@ class Viewer:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: Flow,
         facts: FeedFacts,
         standing: Standing,
         *,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from broker import servings as module
-from broker.servings import Servings
+from broker.servings import H264, Servings, TranscodingFull
 from broker.watch import Lease, OutletKind, Watch
 from media.frame import Codec
 from media.plane import FeedFacts, FeedOver, KeyFrameMissed, NoCapacity, SessionLeft
@@ -61,6 +61,13 @@ class FakeKitchen:
             raise self.failure
         self.opened += 1
         self.feeds[feed] = url
+        return FACTS
+
+    async def cook(self, feed, of):
+        await asyncio.sleep(0)
+        if of not in self.feeds:
+            raise KeyError(of)
+        self.feeds[feed] = f"cooked of {of}"
         return FACTS
 
     async def close_feed(self, feed):
@@ -172,3 +179,39 @@ async def test_who_loses_patience_while_a_feed_opens_does_not_close_it_for_the_o
     first.cancel()
     assert await second == "answer to offer"
     assert kitchen.opened == 1 and list(kitchen.sessions) == [two.id]
+
+
+async def test_all_viewers_of_a_stream_that_is_encoded_anew_share_it_and_the_last_takes_all_along(hall):
+    servings, broker, kitchen = hall
+    one, two = await viewer(broker), await viewer(broker)
+    await asyncio.gather(*(servings.webrtc(each, "offer", "10.0.0.9", H264) for each in (one, two)))
+    assert kitchen.opened == 1 and servings.transcodings() == 1 and len(kitchen.feeds) == 2
+    assert "transcoding: H.264" in {watch.viewer for watch in broker.out.values()}
+    # Who takes it as it is shares the stream's own feed.
+    three = await viewer(broker)
+    await servings.webrtc(three, "offer", "10.0.0.9")
+    assert kitchen.opened == 1
+    for lease in (one, two, three):
+        await broker.release(lease.id)
+    await until(lambda: not kitchen.feeds and not broker.out)
+    assert servings.transcodings() == 0
+
+
+async def test_more_streams_than_there_are_places_are_refused_with_the_count(hall):
+    servings, broker, _ = hall
+    await servings.webrtc(await viewer(broker), "offer", "10.0.0.9", H264)
+    await servings.webrtc(await viewer(broker, stream_number=1), "offer", "10.0.0.9", H264)
+    other = await viewer(broker, stream_number=2)
+    with pytest.raises(TranscodingFull, match="2/2"):
+        await servings.webrtc(other, "offer", "10.0.0.9", H264)
+    assert await servings.webrtc(other, "offer", "10.0.0.9")
+
+
+async def test_a_stream_that_ends_ends_what_is_made_of_it(hall):
+    servings, broker, kitchen = hall
+    lease = await viewer(broker)
+    await servings.webrtc(lease, "offer", "10.0.0.9", H264)
+    base = next(name for name, url in kitchen.feeds.items() if url.startswith("http"))
+    kitchen.listener(FeedOver(base, "the stream ended"))
+    await until(lambda: not broker.out and not kitchen.feeds)
+    assert servings.transcodings() == 0

@@ -31,6 +31,7 @@ async def test_a_viewer_gets_an_address_and_what_to_expect_there(house):
         "audio": {"codec": "G.711A", "rate_hz": 8000, "channels": 1, "playable_as": "mp4a.40.2"},
         "owner": CAMERA,
         "path": [],
+        "recoded": "",
     }
     watch = house.broker.leases["lease-1"]
     assert (watch.owner, watch.channel, watch.outlet) == (CAMERA, CAMERA, OutletKind.FLV_HTTP)

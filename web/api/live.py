@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from broker.watch import Lease, NoCapacity, OutletKind, Watch, WatchKind
+from web.api.serving import full, wanted_codec
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -36,7 +37,8 @@ class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """`stream` 0 is the main stream, 1 the first sub stream. `audio` false spares the way the sound.
 
     Without `owner` the house chooses whom to ask, and asks a second one when the first fails. `via` are the platforms
-    to come by, from us down; they are a wish. Of a recording, `start` and `stop` are UNIX seconds.
+    to come by, from us down; they are a wish. `codec` h264 has pictures of another codec encoded anew, smaller, while
+    there is a place for it; with the formats webrtc and hls only. Of a recording, `start` and `stop` are UNIX seconds.
     """
 
     channel: Code
@@ -48,6 +50,7 @@ class LiveWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     format: OutletKind = OutletKind.FMP4_WS
     stream: StreamNumber = 0
     audio: bool = True
+    codec: Literal["", "h264"] = ""
 
 
 class LiveView(msgspec.Struct, frozen=True):
@@ -55,7 +58,8 @@ class LiveView(msgspec.Struct, frozen=True):
     whole address when a media host of another machine has the stream.
 
     `path` are the platforms the stream comes by, ours first; `owner` is whom we asked. Of the format webrtc, `url` is
-    where the player sends its offer (POST, application/sdp).
+    where the player sends its offer (POST, application/sdp). `recoded` is the codec that the camera sends, when it is
+    encoded anew for this player; `video` is what the player gets.
     """
 
     lease: str
@@ -66,6 +70,7 @@ class LiveView(msgspec.Struct, frozen=True):
     audio: Audio | None
     owner: str = ""
     path: tuple[str, ...] = ()
+    recoded: str = ""
 
 
 class StreamQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -165,35 +170,52 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
     if visit.has_left:
         await visit.desk.leases.release(visit.who, lease.id)
     _introduce(visit)
-    video = video_view(lease.video)
+    video, recoded = video_view(lease.video), ""
+    codec = wanted_codec(lease, body.codec) if body.format.is_made else ""
+    try:
+        if codec:
+            video, recoded = await _recoded(visit, lease, codec), str(lease.video.codec)
+        url = await _address_of(visit, lease, codec)
+    except BaseException as error:
+        await visit.desk.leases.release(visit.who, lease.id)
+        if isinstance(error, NoCapacity):
+            raise full(error) from None
+        raise
     return LiveView(
         lease=lease.id,
-        url=await _address_of(visit, lease),
+        url=url,
         format=body.format,
         call_id=lease.call_id,
         video=video,
         audio=audio_view(lease.audio),
         owner=lease.watch.owner,
         path=lease.path,
+        recoded=recoded,
     )
 
 
-async def _address_of(visit: Visit, lease: Lease) -> str:
-    """Where the player goes with its lease. Raises a Problem when what it wants cannot be made."""
+async def _recoded(visit: Visit, lease: Lease, codec: str) -> Video:
+    """What a player gets of a stream that is encoded anew. Raises NoCapacity, and a Problem where it cannot be."""
+    found = visit.services.servings
+    if found is None:
+        raise NoCapacity("this server encodes nothing anew")
+    try:
+        made = await found.facts(lease, codec)
+    except ValueError as error:
+        raise Problem(406, "not-for-webrtc", str(error)) from None
+    return Video(str(made.video), made.width, made.height, made.fps, made.mime)
+
+
+async def _address_of(visit: Visit, lease: Lease, codec: str) -> str:
+    """Where the player goes with its lease. Raises NoCapacity when what it wants cannot be made."""
     if lease.watch.outlet is OutletKind.WEBRTC:
-        return f"/api/v1/live/{lease.id}/whep"
+        return f"/api/v1/live/{lease.id}/whep" + (f"?codec={codec}" if codec else "")
     if lease.watch.outlet is not OutletKind.HLS:
         return lease.address
-    servings = visit.services.servings
-    try:
-        if servings is None:
-            raise NoCapacity("this server makes no HLS")
-        return f"/hls/{await servings.open_hls(lease)}/index.m3u8"
-    except BaseException as error:
-        await visit.desk.leases.release(visit.who, lease.id)
-        if isinstance(error, NoCapacity):
-            raise Problem(503, "no-capacity", str(error)) from None
-        raise
+    found = visit.services.servings
+    if found is None:
+        raise NoCapacity("this server makes no HLS")
+    return f"/hls/{await found.open_hls(lease, codec)}/index.m3u8"
 
 
 def _introduce(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import msgspec
 from aiohttp import web
@@ -10,6 +11,7 @@ from aiohttp import web
 from broker.servings import Servings
 from broker.watch import Lease, NoCapacity, OutletKind, Watch
 from web.api.live import StreamNumber
+from web.api.serving import full, wanted_codec
 from web.auth import Role
 from web.desk import Visit
 from web.errors import Problem
@@ -22,10 +24,16 @@ ANY = "-"
 
 
 class WhepQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`stream` 0 is the main stream, 1 the first sub stream."""
+    """`stream` 0 is the main stream, 1 the first sub stream. `codec` h264 has another codec encoded anew, smaller,
+    while there is a place for it."""
 
     stream: StreamNumber = 0
     audio: bool = True
+    codec: Literal["", "h264"] = ""
+
+
+class OfferQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    codec: Literal["", "h264"] = ""
 
 
 def servings(visit: Visit) -> Servings:
@@ -49,12 +57,12 @@ async def offer_of(visit: Visit) -> str:
         raise Problem(400, "not-sdp", "The offer is no text.") from None
 
 
-async def answer_to(visit: Visit, lease: Lease, offer: str) -> web.Response:
+async def answer_to(visit: Visit, lease: Lease, offer: str, codec: str = "") -> web.Response:
     """Raises a Problem when the stream or the offer is not for WebRTC; the lease is the caller's to give back."""
     try:
-        answer = await servings(visit).webrtc(lease, offer, visit.address)
+        answer = await servings(visit).webrtc(lease, offer, visit.address, codec)
     except NoCapacity as error:
-        raise Problem(503, "no-capacity", str(error), headers={"Retry-After": "5"}) from None
+        raise full(error) from None
     except ValueError as error:
         raise Problem(406, "not-for-webrtc", str(error)) from None
     headers = {"Location": f"/api/v1/live/{lease.id}", "Content-Type": SDP, "Cache-Control": "no-store"}
@@ -84,7 +92,7 @@ async def whep(visit: Visit, owner: Code, code: Code, query: WhepQuery) -> web.R
     )
     lease = await visit.desk.leases.watch(visit.who, wish)
     try:
-        return await answer_to(visit, lease, offer)
+        return await answer_to(visit, lease, offer, wanted_codec(lease, query.codec))
     except BaseException:
         await visit.desk.leases.release(visit.who, lease.id)
         raise
@@ -98,10 +106,10 @@ async def whep(visit: Visit, owner: Code, code: Code, query: WhepQuery) -> web.R
     problems=(400, 404, 406, 415, 503),
     media_type=SDP,
 )
-async def offer(visit: Visit, lease: Ident) -> web.Response:
+async def offer(visit: Visit, lease: Ident, query: OfferQuery) -> web.Response:
     """The offer (SDP) of a player that was given a place with the format webrtc; the answer comes with all its
     candidates."""
     held = visit.desk.leases.held(visit.who, lease)
     if held is None or held.watch.outlet is not OutletKind.WEBRTC:
         raise Problem(404, "unknown-lease", "You do not hold this picture.")
-    return await answer_to(visit, held, await offer_of(visit))
+    return await answer_to(visit, held, await offer_of(visit), wanted_codec(held, query.codec))

@@ -11,15 +11,15 @@ const live = (lease: string, codec = 'H.264', mime = 'avc1.42C01E'): Live => ({
 })
 
 /** A world that keeps its promises: leases are counted, engines remember what they were told. */
-function world(answers: (Live | Error)[]) {
+function world(answers: (Live | Error)[], recodings: Live['format'][] = []) {
   const held = new Set<string>()
   const views: SessionView[] = []
   const engines: EngineEvents[] = []
   const formats: string[] = []
   let asked = 0
   const session = new PlaySession({
-    open: async ({ format }) => {
-      formats.push(format)
+    open: async ({ format, codec }) => {
+      formats.push(codec ? `${format} ${codec}` : format)
       const answer = answers[Math.min(asked++, answers.length - 1)]
       if (!answer || answer instanceof Error) throw answer
       held.add(answer.lease)
@@ -31,6 +31,7 @@ function world(answers: (Live | Error)[]) {
       return { figures: () => ({ bytes: 0, bufferedS: 0 }), close: () => {} }
     },
     support: (video, format) => supportOf(video, (mime) => mime.includes('avc1'), format),
+    recodings: () => recodings,
     video: () => ({}) as HTMLVideoElement,
     hold: () => {},
     show: (view) => views.push(view),
@@ -139,6 +140,17 @@ describe('a pane’s play session', () => {
     await settle()
     expect(formats).toEqual(['ws-fmp4'])
     expect(views.at(-1)?.state).toBe('unsupported')
+  })
+
+  it('has the server encode anew what no way can show, once, and says when there is no place', async () => {
+    const full = new ApiError(503, 'transcode-full', 'full', { used: 2, most: 2 })
+    const { session, formats, views, held } = world([live('1', 'H.265', 'hvc1.1.6.L120.90'), full], ['webrtc', 'hls'])
+    session.play(WISH, ['ws-fmp4', 'webrtc'])
+    await settle()
+    expect(formats).toEqual(['ws-fmp4', 'webrtc h264'])
+    expect(views.at(-1)?.state).toBe('failed')
+    expect(views.at(-1)?.trouble?.values).toEqual({ used: 2, most: 2 })
+    expect([...held]).toEqual([])
   })
 
   it('holds no lease when it was stopped while the answer was on its way', async () => {

@@ -195,6 +195,8 @@ export interface LiveWish {
   stream: number
   audio: boolean
   via?: string[]
+  /** have another codec encoded anew */
+  codec?: 'h264'
 }
 
 export interface Live {
@@ -207,6 +209,8 @@ export interface Live {
   owner?: string
   /** the platforms it comes by, ours first */
   path?: string[]
+  /** the camera's codec, when it is encoded anew for us */
+  recoded?: string
 }
 
 /** A way to a channel that several neighbours have; the list of them is best first. */

@@ -38,6 +38,8 @@ export const snapshots: Record<keyof typeof chinese, string> = {
   'snapshots.plan.failed': 'The last one by the clock failed: {why}',
   'error.no-key-frame': 'No key frame came; try again in a moment',
   'error.undecodable': 'The picture cannot be decoded',
+  'fact.recoded': 'This browser cannot decode it: encoded anew by the server',
+  'error.transcode-full': 'All places for transcoding are taken ({used}/{most}): this browser cannot decode H.265; close a transcoded picture, or take the sub stream',
   'error.not-for-webrtc': 'This stream cannot be played by WebRTC',
   'error.unknown-snapshot': 'This snapshot is gone',
   'error.no-snapshots': 'This server takes no snapshots',

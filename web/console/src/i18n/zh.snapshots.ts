@@ -36,6 +36,8 @@ export const snapshots = {
   'snapshots.plan.failed': '上次定时抓拍失败：{why}',
   'error.no-key-frame': '没有等到关键帧，请稍后再试',
   'error.undecodable': '画面无法解码',
+  'fact.recoded': '此浏览器不能解码，服务器转码',
+  'error.transcode-full': '本机转码名额已满（{used}/{most}）：此浏览器不能解码 H.265，请关闭一路转码画面，或改用子码流',
   'error.not-for-webrtc': '这路流不能经 WebRTC 播放',
   'error.unknown-snapshot': '这张抓拍已不存在',
   'error.no-snapshots': '此服务器不抓拍',

@@ -12,6 +12,8 @@ export interface Trouble {
   code: string
   message: string
   failure: PlayFailure | null
+  /** numbers and words for the places of its sentence */
+  values: Record<string, string | number>
 }
 
 export interface SessionView {
@@ -29,6 +31,8 @@ export interface SessionWorld {
   close(lease: string): Promise<unknown>
   engineFor(format: Live['format']): EngineMaker
   support(video: VideoTrack, format: OutletFormat): Support
+  /** Ways by which the server gives H.264 of a codec that this browser cannot decode. */
+  recodings(): readonly OutletFormat[]
   video(): HTMLVideoElement | null
   /** The picture is about to go: keep its last frame for the eyes. */
   hold(): void
@@ -41,9 +45,15 @@ function isPlayFailure(details: Record<string, unknown>): details is Record<stri
 
 export function troubleOf(error: unknown): Trouble {
   if (!(error instanceof ApiError)) {
-    return { code: 'unknown', message: error instanceof Error ? error.message : String(error), failure: null }
+    return { code: 'unknown', message: error instanceof Error ? error.message : String(error), failure: null, values: {} }
   }
-  return { code: error.code, message: error.message, failure: isPlayFailure(error.details) ? error.details : null }
+  const values = Object.entries(error.details).filter((entry): entry is [string, string | number] => typeof entry[1] === 'number' || typeof entry[1] === 'string')
+  return {
+    code: error.code,
+    message: error.message,
+    failure: isPlayFailure(error.details) ? error.details : null,
+    values: Object.fromEntries(values),
+  }
 }
 
 /** Errors that another try will not mend by itself. */
@@ -57,6 +67,9 @@ export class PlaySession {
   /** ways to play, best first, and the one that is on */
   #chain: readonly OutletFormat[] = []
   #at = 0
+  /** what was wished, before the server was asked to encode anew */
+  #first: readonly OutletFormat[] = []
+  #recoding = false
   #engine: Engine | null = null
   #abort: AbortController | null = null
   #timer = 0
@@ -75,8 +88,8 @@ export class PlaySession {
   /** Play this wish from now on, whatever was before; by the next way of `chain` when one does not do. */
   play(wish: LiveWish, chain: readonly OutletFormat[] = [wish.format]): void {
     this.#wish = wish
-    this.#chain = chain
-    this.#at = 0
+    this.#first = chain
+    this.#begin()
     this.#losses = 0
     this.#failures = 0
     void this.#ask(true)
@@ -84,8 +97,14 @@ export class PlaySession {
 
   /** Try again now. */
   retry(): void {
-    this.#at = 0
+    this.#begin()
     if (this.#wish) void this.#ask(true)
+  }
+
+  #begin(): void {
+    this.#chain = this.#first
+    this.#at = 0
+    this.#recoding = false
   }
 
   stop(): void {
@@ -108,7 +127,7 @@ export class PlaySession {
     this.#show({ state: 'asking', live: null, trouble: null, unsupported: null, retryAt: null })
     let live: Live
     try {
-      live = await this.#world.open({ ...wish, format: this.#chain[this.#at] ?? wish.format }, abort.signal, urgent)
+      live = await this.#world.open(this.#asked(wish), abort.signal, urgent)
     } catch (error) {
       if (abort.signal.aborted) return
       this.#failed(error)
@@ -126,7 +145,7 @@ export class PlaySession {
     const support = this.#world.support(live.video, live.format)
     this.#view = { ...this.#view, live }
     if (!support.ok) {
-      if (this.#byAnother((format) => this.#world.support(live.video, format).ok)) return
+      if (this.#byAnother((format) => this.#world.support(live.video, format).ok) || this.#recode(live.video)) return
       this.#letGo()
       this.#show({ state: 'unsupported', live, trouble: null, unsupported: support, retryAt: null })
       return
@@ -148,11 +167,27 @@ export class PlaySession {
         if (!this.#byAnother()) this.#lost()
       },
       onUnsupported: () => {
-        if (this.#byAnother((format) => this.#world.support(live.video, format).ok)) return
+        if (this.#byAnother((format) => this.#world.support(live.video, format).ok) || this.#recode(live.video)) return
         this.#letGo()
         this.#show({ ...this.#view, state: 'unsupported', unsupported: unsupported(live.video) })
       },
     })
+  }
+
+  #asked(wish: LiveWish): LiveWish {
+    const format = this.#chain[this.#at] ?? wish.format
+    return this.#recoding ? { ...wish, format, codec: 'h264' } : { ...wish, format }
+  }
+
+  /** Have the server encode anew what this browser cannot decode; false when that is no help. */
+  #recode(video: VideoTrack): boolean {
+    const ways = this.#world.recodings()
+    if (this.#recoding || video.codec !== 'H.265' || ways.length === 0) return false
+    this.#recoding = true
+    this.#chain = ways
+    this.#at = 0
+    void this.#ask(true)
+    return true
   }
 
   /** Go on by the next way that may do, at once; false when there is none. */

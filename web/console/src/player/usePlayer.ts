@@ -2,6 +2,7 @@
 import { onBeforeUnmount, ref, shallowRef, type Ref } from 'vue'
 import { live as api } from '@/api'
 import type { Live, LiveWish, OutletFormat } from '@/api/types'
+import { abilities, canPlay } from './choice'
 import type { EngineMaker } from './engine'
 import { playFlv } from './flv'
 import { playFmp4 } from './fmp4'
@@ -41,6 +42,7 @@ export interface Player {
 export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCanvasElement | null>): Player {
   const view = shallowRef<SessionView>({ state: 'idle', live: null, trouble: null, unsupported: null, retryAt: null })
   const figures = ref<Figures | null>(null)
+  const can = abilities()
   let traffic = new Meter()
   let frames = new Meter()
   let lastBytes = 0
@@ -65,6 +67,7 @@ export function usePlayer(video: Ref<HTMLVideoElement | null>, still: Ref<HTMLCa
     close: (lease) => api.close(lease),
     engineFor: (format) => ENGINES[format],
     support: (video, format) => supportOf(video, undefined, format),
+    recodings: () => (['webrtc', 'hls'] as const).filter((format) => canPlay(format, can)),
     video: () => video.value,
     hold,
     show: (next) => {
