@@ -98,9 +98,8 @@ class Express:
         self.catch_up()
         self._stream = stream
         fell = self.fell if stream is None else self.fell_behind
-        hand_on = self._passage.hand_on
         is_stream = stream is not None
-        self._lane = lanes.Lane(room, number, fallback, fell, hand_on, self.gave, Run, Frame, is_stream)
+        self._lane = lanes.Lane(room, number, fallback, fell, self.hand_on, self.gave, Run, Frame, is_stream)
         return self._lane
 
     def close(self, stream: Stream | None) -> None:
@@ -261,6 +260,12 @@ class Express:
         if self._stream is not None and data:
             self._stream.feed(data, now)
             self.arm(now)
+
+    def hand_on(self, run: Run, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
+        """Packets for the senders that the lane does not send itself, or could not."""
+        self._passage.hand_on(run, now, is_key, first, error)
+        if self.is_ahead and self._passage.lend_ways():
+            self.catch_up()  # what had queued is gone: from here on the lane can
 
     def gave(self, frames: list[Frame], now: float) -> None:
         """Frames that are wanted as they come."""
