@@ -30,6 +30,23 @@ export interface SnapshotPlan {
   failure: string
 }
 
+/** What a device was told to photograph and send, and how far it has got. */
+export interface DeviceOrder {
+  session: string
+  owner: string
+  channel: string
+  by: string
+  wanted: number
+  interval_s: number
+  at: number
+  state: 'ordered' | 'done' | 'partial' | 'failed'
+  received: string[]
+  /** what it says it sent; null before it said anything */
+  listed: string[] | null
+  refused: number
+  note: string
+}
+
 const part = encodeURIComponent
 /** Whoever has the channel. */
 const ANY = '-'
@@ -42,6 +59,9 @@ export const snapshots = {
   plans: () => http.get<{ items: SnapshotPlan[] }>('/snapshot-plans'),
   plan: (owner: string, channel: string, everyMin: number) =>
     http.put<SnapshotPlan>(`/channels/${part(owner || ANY)}/${part(channel)}/snapshot-plan`, { every_min: everyMin }),
+  order: (owner: string, channel: string, number: number, intervalS: number) =>
+    http.post<DeviceOrder>(`/channels/${part(owner)}/${part(channel)}/device-snapshots`, { number, interval_s: intervalS }),
+  orders: (channel: string) => http.get<{ items: DeviceOrder[] }>('/device-snapshots', { channel }),
   unplan: (owner: string, channel: string) =>
     http.delete<null>(`/channels/${part(owner || ANY)}/${part(channel)}/snapshot-plan`),
 }
