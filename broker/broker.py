@@ -378,6 +378,7 @@ class Broker:
                 settings.domain,
                 _taking(watch),
                 watch.kept,
+                isinstance(watch.outlet, RecordTo),
             ),
             self._stream_changed,
             self._inlet_changed,

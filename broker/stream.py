@@ -94,6 +94,8 @@ class Errand:
     """Write it all to disk, from its first picture on."""
     kept: bool = False
     """It is one of our own recordings that is wanted."""
+    is_recorded: bool = False
+    """Who asks first writes it to our own disk, which only a media host of this machine can reach."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -482,7 +484,9 @@ class Stream:
         planes = await self._placement.planes_for(
             device,
             within_s=HOST_S,
-            is_on_disk=(source is not None and bool(source.file or source.clips)) or self._errand.taking is not None,
+            is_on_disk=(source is not None and bool(source.file or source.clips))
+            or self._errand.taking is not None
+            or self._errand.is_recorded,
         )
         refusal = "no media host is there"
         for plane in planes:

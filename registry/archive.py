@@ -10,8 +10,8 @@ from registry.record_plan import Gap, PlanKey, RecordPlan, gap_of, gap_row, plan
 from registry.spans import Span, length, union, within
 from registry.store.promise import Row, SegmentRow, SegmentSum, Shelf, Store
 
-MOST_FOUND = 20_000
-"""Files that one search looks at."""
+MOST_FOUND = 200_000
+"""Files that one search looks at: two streams of a channel for most of a year."""
 SEAM_MS = 2_000
 """Files so close to each other are one recording to whoever looks."""
 BEAT = "recordings.beat"

@@ -85,7 +85,7 @@ class Recorders:
 
     def _check(self, name: str) -> None:
         if not self._root:
-            raise NoCapacity("no folder for recordings is set here")
+            raise NoCapacity("no folder for recordings is set here; only workers of the server's own machine record")
         if len(self) >= self._most:
             raise NoCapacity(f"all {self._most} recordings are running")
         # Names come from outside and become a folder's: letters, digits, - and _, so that none leads out of ours.

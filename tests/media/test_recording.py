@@ -405,7 +405,8 @@ def test_what_holds_no_picture_is_taken_away(tmp_path):
 
 
 @pytest.mark.ffmpeg
-def test_a_process_that_is_killed_loses_no_more_than_its_last_second(tmp_path):
+@pytest.mark.parametrize("form", RecordingForm)
+def test_a_process_that_is_killed_loses_no_more_than_its_last_second(tmp_path, form):
     """A recording process, killed by signal 9 while it writes; it had said what it had been given, second by second."""
     script = f"""
 import asyncio, sys, time
@@ -414,12 +415,12 @@ sys.path.insert(0, {str(HOUSE)!r})
 from media.frame import Codec
 from media.outlets.recorders import Recorders
 from media.outlets.recording import Habits
-from media.plane import RecordingWish
+from media.plane import RecordingForm, RecordingWish
 from tests.media.conftest import copies, encode
 async def main():
     frames = encode(Codec.H264)
     recorders = Recorders({str(tmp_path)!r}, Habits(3.0, 1 << 30, 1 << 24, 0, 0), lambda event: None, time.time, 9)
-    recorders.attach("i1", RecordingWish("r1"), lambda: None)
+    recorders.attach("i1", RecordingWish("r1", RecordingForm({form.value!r})), lambda: None)
     given = 0
     for turn in range(1000):
         for frame in copies(frames, turn * 3600 * len(frames)):

@@ -29,7 +29,7 @@ export const plans: Record<keyof typeof zh, string> = {
   'plans.stream.1': 'sub',
   'plans.save': 'Save plan',
   'plans.saved': '{n} channels have this plan now',
-  'plans.placed': 'Recordings are written by media processes of this machine, to its disk; streams are brought here for it.',
+  'plans.placed': 'Only media processes of this machine record, to its disk; a stream that runs on another media host is recorded when it is taken anew.',
   'plans.delete.title': 'Drop the plan of {name}?',
   'plans.delete.text': 'Nothing more is recorded; what was stays for as long as recordings are kept.',
   'plans.col.channel': 'Channel',

@@ -27,7 +27,7 @@ export const plans = {
   'plans.stream.1': '子码流',
   'plans.save': '保存计划',
   'plans.saved': '已应用到 {n} 个通道',
-  'plans.placed': '录像由本机的媒体进程写入本机磁盘；其他媒体主机上的码流会先转到本机。',
+  'plans.placed': '录像只由本机的媒体进程写入本机磁盘；正在其他媒体主机上的码流，要等它重新取流时才转到本机录像。',
   'plans.delete.title': '取消 {name} 的录像计划？',
   'plans.delete.text': '不再录像；已录的内容按保存期限保留。',
   'plans.col.channel': '通道',
