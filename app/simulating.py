@@ -10,6 +10,7 @@ from gb28181.edition import Edition
 from gb28181.manscdp.catalog import Item
 from simulator.alarming import AlarmingSettings
 from simulator.camera import Camera, CameraSettings, ChannelSettings
+from simulator.hearing import HearingSettings
 from simulator.recorder import RecorderSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
@@ -123,6 +124,7 @@ def _cameras(post: Post, password: str) -> list[Camera]:
                     civil_code=division,
                     video=_VIDEO,
                     recorder=_RECORDER,
+                    hearing=HearingSettings(outputs=(f"{division}00001370{number:06d}",)),
                     # One of a town now and then has something to say.
                     alarming=AlarmingSettings(armed=True, every_s=ALARM_EVERY_S if not cameras else 0.0),
                 )

@@ -144,6 +144,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
             media.last_port,
             quarantine_s=media.quarantine_s,
             announce_host=media.announce_host,
+            webrtc_ports=(settings.kitchen.webrtc_first_port, settings.kitchen.webrtc_last_port),
         ),
         broker.live_numbers,
         settings.voice,

@@ -79,6 +79,7 @@ class Hearer:
         style: Style,
         source: str,
         *,
+        name: str = "",
         peer: Callable[[], Peer | None],
         device: Callable[[], Device | None],
         voice: Voice,
@@ -93,6 +94,7 @@ class Hearer:
         self.target = target
         self.stage = Stage.ASKING
         self.task: asyncio.Task[None] | None = None
+        self._name = name
         self._style = style
         self._now_style = Style.BROADCAST
         self._source = source
@@ -155,6 +157,7 @@ class Hearer:
             self._hops,
             tuple(self._steps),
             legs,
+            name=self._name,
         )
 
     async def run(self) -> None:
@@ -439,8 +442,8 @@ def address_of(host: str, peer_host: str) -> str:
         return peer_host
 
 
-def busy(whom: Whom, holder: str, since: float) -> HearerView:
+def busy(whom: Whom, holder: str, since: float, name: str = "") -> HearerView:
     """A device that somebody else talks to."""
     reason = f"{holder} talks to it"
     view = HearerView(whom.owner, whom.channel, "", Style.AUTO, Stage.FAILED, Obstacle.BUSY, reason, (), (), ())
-    return replace(view, holder=holder, held_since=since)
+    return replace(view, holder=holder, held_since=since, name=name)

@@ -112,6 +112,8 @@ class HearerView:
     holder: str = ""
     """Who talks to it instead, and since when (UNIX seconds)."""
     held_since: float | None = None
+    name: str = ""
+    """What we call it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,7 @@ def closed(before: SpeechView, after: SpeechView) -> SpeechView:
             view.legs or legs.get((view.owner, view.target), ()),
             view.holder,
             view.held_since,
+            view.name,
         )
         for view in after.hearers
     )
@@ -221,11 +222,12 @@ class Voices:
         are talked to by others, LookupError for one that is not known, ValueError for none or too many."""
         if not 1 <= len(wish.whom) <= self.settings.most_targets:
             raise ValueError(f"a voice goes to 1 to {self.settings.most_targets} devices, not to {len(wish.whom)}")
-        targets = [(whom, await self._target(whom)) for whom in dict.fromkeys(wish.whom)]
+        names = {whom: await self._name(whom) for whom in wish.whom}
+        targets = [(whom, await self._target(whom)) for whom in names]
         patience = {whom: await self._patience(whom) for whom, _ in targets}
         # No wait from here on: two who press at once must not both be let in.
         free = [(whom, target) for whom, target in targets if self._key(whom) not in self._taken]
-        refused = tuple(self._held(whom) for whom, _ in targets if self._key(whom) in self._taken)
+        refused = tuple(self._held(whom, names[whom]) for whom, _ in targets if self._key(whom) in self._taken)
         if not free:
             raise SomebodyTalks(refused)
         speech = Speech(secrets.token_hex(8), wish, source or self.source_code, self._plane.voice(), self.settings)
@@ -240,6 +242,7 @@ class Voices:
                 target,
                 wish.style,
                 speech.source,
+                name=names[whom],
                 peer=lambda whom=whom: self._peer(whom, wish.identity),  # type: ignore[misc]
                 device=lambda whom=whom: self._places.device(whom.owner),  # type: ignore[misc]
                 voice=speech.voice,
@@ -280,9 +283,10 @@ class Voices:
         await speech.close(reason)
         return True
 
-    async def microphone(self, speech: Speech, offer: str) -> str:
-        """A browser's microphone by WebRTC speaks: our answer to its offer. Raises ValueError, NoCapacity."""
-        microphone = await self._plane.microphone(offer, speech.voice.say)
+    async def microphone(self, speech: Speech, offer: str, client: str) -> str:
+        """The microphone of a browser at `client` speaks by WebRTC: our answer to its offer. Raises ValueError,
+        NoCapacity."""
+        microphone = await self._plane.microphone(offer, client, speech.voice.say)
         if speech.ended:
             await microphone.close()
             raise ValueError("the voice is over")
@@ -329,9 +333,16 @@ class Voices:
         tiers = 1 + (len(self._places.platforms_to(channel)) if channel is not None else 0)
         return Patience(self.settings.ask_s * tiers, self.settings.call_s * tiers)
 
-    def _held(self, whom: Whom) -> HearerView:
+    def _held(self, whom: Whom, name: str) -> HearerView:
         holder = self._taken[self._key(whom)]
-        return busy(whom, holder.wish.by, holder.since)
+        return busy(whom, holder.wish.by, holder.since, name)
+
+    async def _name(self, whom: Whom) -> str:
+        channel = await self._places.channel(whom.owner, whom.channel)
+        if channel is not None:
+            return channel.name
+        device = self._places.device(whom.owner)
+        return device.shown_name if device is not None else whom.channel
 
     async def _target(self, whom: Whom) -> str:
         """Which code is told: the loudspeaker of that camera, or of its device; else the camera itself, as many

@@ -39,8 +39,8 @@ class Said(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     offer: str = ""
 
 
-async def serve(request: web.Request, voices: Voices, speech: Speech) -> web.WebSocketResponse:
-    """Until either side ends; afterwards the voice is over."""
+async def serve(request: web.Request, voices: Voices, speech: Speech, client: str) -> web.WebSocketResponse:
+    """Until either side ends; afterwards the voice is over. `client` is the browser's address."""
     line = web.WebSocketResponse(max_msg_size=LONGEST_MESSAGE, compress=False, timeout=GOODBYE_S)
     reason = "speaker-gone"
     back: asyncio.Queue[bytes] = asyncio.Queue(MOST_BACK)
@@ -59,7 +59,7 @@ async def serve(request: web.Request, voices: Voices, speech: Speech) -> web.Web
             asyncio.create_task(_tell(line, speech, changed), name=f"news of voice {speech.id}"),
             asyncio.create_task(_tell_back(line, back), name=f"sound back to {speech.id}"),
         ]
-        reason = await _hear(line, voices, speech)
+        reason = await _hear(line, voices, speech, client)
     except ConnectionError:
         pass  # the browser was closed
     finally:
@@ -74,7 +74,7 @@ async def serve(request: web.Request, voices: Voices, speech: Speech) -> web.Web
     return line
 
 
-async def _hear(line: web.WebSocketResponse, voices: Voices, speech: Speech) -> str:
+async def _hear(line: web.WebSocketResponse, voices: Voices, speech: Speech, client: str) -> str:
     """What the browser says, until it ends; the reason why."""
     async for message in line:
         if speech.ended:
@@ -87,15 +87,17 @@ async def _hear(line: web.WebSocketResponse, voices: Voices, speech: Speech) -> 
             if said.end:
                 return "released"
             if said.offer:
-                await _take_microphone(line, voices, speech, said.offer)
+                await _take_microphone(line, voices, speech, said.offer, client)
         else:
             break
     return speech.ended or "speaker-gone"
 
 
-async def _take_microphone(line: web.WebSocketResponse, voices: Voices, speech: Speech, offer: str) -> None:
+async def _take_microphone(
+    line: web.WebSocketResponse, voices: Voices, speech: Speech, offer: str, client: str
+) -> None:
     try:
-        answer = await voices.microphone(speech, offer)
+        answer = await voices.microphone(speech, offer, client)
     except Exception as error:
         problem = translate(error)
         await line.send_json({"trouble": {"code": "no-webrtc", "message": problem.message}})

@@ -65,6 +65,7 @@ class TargetView(msgspec.Struct, frozen=True):
     legs: list[LegView]
     holder: str
     held_since: float | None
+    name: str = ""
 
 
 class VoiceView(msgspec.Struct, frozen=True):
@@ -125,6 +126,7 @@ def target_view(said: HearerView) -> TargetView:
         [_leg_view(leg) for leg in said.legs],
         said.holder,
         said.held_since,
+        said.name,
     )
 
 

@@ -137,6 +137,6 @@ class VoicePlane(Protocol):
     def voice(self) -> Voice:
         """A new voice that says nothing yet."""
 
-    async def microphone(self, offer: str, say: Callable[[bytes], None]) -> Microphone:
-        """Take a browser's microphone. Raises ValueError for an offer that cannot be used, NoCapacity without
-        WebRTC."""
+    async def microphone(self, offer: str, client: str, say: Callable[[bytes], None]) -> Microphone:
+        """Take the microphone of a browser at the address `client`. Raises ValueError for an offer that cannot be
+        used, NoCapacity without WebRTC."""

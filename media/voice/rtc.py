@@ -1,4 +1,4 @@
-"""A browser's microphone by WebRTC, by aiortc: whatever it sends is turned into A-law at 8 kHz.
+"""A browser's microphone by WebRTC: whatever it sends is turned into A-law at 8 kHz.
 
 Loaded when the first one comes: the library takes half a second and much memory that a house without talk has no use
 for.
@@ -7,24 +7,18 @@ for.
 from __future__ import annotations
 
 import asyncio
-import logging
-import re
 from collections.abc import Callable
 from typing import Any
 
-import aioice.ice
 import av
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc import RTCConfiguration, RTCPeerConnection
 from aiortc.mediastreams import MediaStreamError
 
 from media.g711 import linear_to_alaw
+from media.rtc import Standing, make_answer, settle, take_offer
 
-log = logging.getLogger(__name__)
-
-LONGEST_OFFER = 64 * 1024
 ANSWER_S = 5.0
 RATE_HZ = 8000
-_CANDIDATE = re.compile(r"^(a=candidate:\S+ \d+ \S+ \d+ )(\S+)( \d+ typ host)", re.MULTILINE)
 
 
 class RtcMicrophone:
@@ -53,44 +47,42 @@ class RtcMicrophone:
         await self._connection.close()
 
 
-async def take(offer: str, say: Callable[[bytes], None], host: str, announced: str) -> RtcMicrophone:
-    """Answer an offer with a microphone in it. Raises ValueError for one that cannot be used.
+class Booth:
+    """Where microphones are taken. One for the process."""
 
-    `host` is where we listen, "0.0.0.0" every address; `announced` is told in its place, "" the same.
-    """
-    if len(offer) > LONGEST_OFFER or not offer.startswith("v=0"):
-        raise ValueError("this is no offer of a session (SDP)")
-    # No server is asked for our address: who comes by WebRTC comes to where our page comes from.
-    connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
-    _stand(host)
-    tracks: list[Any] = []
-    connection.on("track", tracks.append)
-    try:
-        async with asyncio.timeout(ANSWER_S):
-            await connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
-            if not any(track.kind == "audio" for track in tracks):
-                raise ValueError("the offer brings no sound")
-            await connection.setLocalDescription(await connection.createAnswer())
-    except BaseException as error:
-        await connection.close()
-        if isinstance(error, ValueError) or not isinstance(error, Exception):
-            raise
-        # aiortc's reader raises whatever its lines bring about.
-        raise ValueError(f"the offer cannot be taken: {type(error).__name__} {error}") from None
-    answer = connection.localDescription.sdp
-    if announced:
-        answer = _CANDIDATE.sub(lambda found: f"{found[1]}{announced}{found[3]}", answer)
-    microphone = RtcMicrophone(connection, answer)
-    for track in tracks:
-        if track.kind == "audio":
-            microphone.hear(track, say)
-    return microphone
+    def __init__(self, standing: Standing) -> None:
+        self._standing = standing
+        settle(standing)
+
+    async def take(self, offer: str, client: str, say: Callable[[bytes], None]) -> RtcMicrophone:
+        """Answer an offer with a microphone in it; `client` is the address that it came from. Raises ValueError for
+        one that cannot be used."""
+        # No server is asked for our address: who comes by WebRTC comes to where our page comes from.
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        tracks: list[Any] = []
+        connection.on("track", tracks.append)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                await take_offer(connection, offer, client)
+                if not any(track.kind == "audio" for track in tracks):
+                    raise ValueError("the offer brings no sound")
+                answer = await make_answer(connection, self._standing)
+        except BaseException as error:
+            await connection.close()
+            if isinstance(error, ValueError) or not isinstance(error, Exception):
+                raise
+            # aiortc raises whatever an offer's lines bring about.
+            raise ValueError(f"the offer cannot be answered: {type(error).__name__} {error}") from None
+        microphone = RtcMicrophone(connection, answer)
+        for track in tracks:
+            if track.kind == "audio":
+                microphone.hear(track, say)
+        return microphone
 
 
-def _stand(host: str) -> None:
-    """aiortc binds every address of the machine and has no setting for it; the browser test would show a change."""
-    if host not in ("", "0.0.0.0", "::"):
-        aioice.ice.get_host_addresses = lambda use_ipv4, use_ipv6: [host]
+def booth(host: str, announced: str, first_port: int, last_port: int) -> Booth:
+    """See `media.rtc.Standing`."""
+    return Booth(Standing(host, announced, first_port, last_port))
 
 
 async def _pump(track: Any, say: Callable[[bytes], None]) -> None:

@@ -99,8 +99,12 @@ async def test_what_is_said_on_the_line_is_heard_by_the_camera_and_ends_with_it(
     steps = [step["what"] for step in after["targets"][0]["steps"]]
     assert {"MESSAGE Broadcast", "INVITE from device", "our answer to INVITE", "ACK"} <= set(steps)
     assert (await estate.get("/api/v1/voice/talks"))["items"] == []
-    audits = (await estate.get("/api/v1/audit"))["items"]
-    assert {"voice.speak", "voice.ended"} <= {entry["what"] for entry in audits}
+
+    async def is_written_down() -> bool:
+        audits = (await estate.get("/api/v1/audit"))["items"]
+        return {"voice.speak", "voice.ended"} <= {entry["what"] for entry in audits}
+
+    await until(is_written_down)
 
 
 async def test_a_browser_that_vanishes_is_silent_within_two_seconds(estate: Estate):
@@ -276,6 +280,30 @@ async def test_a_device_that_answers_and_does_not_call_says_so_on_the_picture(es
     await trouble.wait_for(timeout=30_000)
     assert "设备已应答但未发起呼叫" in await trouble.inner_text()
     await page.mouse.up()
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(180)
+async def test_a_broadcast_to_a_branch_shows_how_it_stands_with_each(estate: Estate, browser: Browser, tmp_path: Path):
+    camera = await camera_that_hears(estate)
+    mute = "34020000001320000002"
+    await estate.camera(mute, hearing=HearingSettings(outputs=("34020000001370000002",), calls=False))
+    page = await log_in(browser, estate)
+    await page.get_by_test_id("open-voice").click()
+    await page.get_by_test_id("tree").get_by_text("芜湖市").click()
+    await page.get_by_test_id("voice-add-branch").click()
+    await page.get_by_test_id("voice-hold").hover()
+    await page.mouse.down()
+    await until(lambda: beeps(camera), 30)
+    deaf = page.locator(f"[data-testid='voice-target-{mute}'][data-verdict='not-called']")
+    await deaf.wait_for(timeout=30_000)
+    assert "设备已应答但未发起呼叫" in await deaf.inner_text() and "北门" in await deaf.inner_text()
+    await page.wait_for_function(
+        "() => document.querySelector('[data-testid=voice-count]')?.textContent.includes('1 / 2')"
+    )
+    await page.screenshot(path=tmp_path / "many.png")
+    await page.mouse.up()
+    await until(lambda: camera.hearing.ends == ["BYE"])
 
 
 def tone_file() -> bytes:

@@ -132,7 +132,7 @@ async def line(visit: Visit, id: Ident) -> web.WebSocketResponse:
         raise Problem(409, "line-taken" if speech.has_line else "talk-ended", "This talk has a line, or is over.")
     speech.has_line = True
     try:
-        return await serve(visit.request, _voices(visit), speech)
+        return await serve(visit.request, _voices(visit), speech, visit.address)
     finally:
         said = speech.view()
         heard = sum(1 for hearer in said.hearers if hearer.legs)

@@ -98,7 +98,7 @@ describe('the verdict of the self-test', () => {
   }
   const target = (more: Partial<Target> = {}): Target => ({
     owner: 'a', channel: 'b', target: 'c', style: 'broadcast', stage: 'talking', obstacle: '', reason: '', hops: [], steps: [],
-    legs: [{ name: 'c', call_id: 'x', transport: 'udp', form: 'PCMA', sound }], holder: '', held_since: null, ...more,
+    legs: [{ name: 'c', call_id: 'x', transport: 'udp', form: 'PCMA', sound }], holder: '', held_since: null, name: '', ...more,
   })
   const talk = (heard = 16000, pieces = 90): Talk => ({
     id: '1', by: 'wang', since: 0, source: 's', ended: '', targets: [],

@@ -53,6 +53,7 @@ export interface Target {
   legs: Leg[]
   holder: string
   held_since: number | null
+  name: string
 }
 
 export interface Talk {
