@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.hearer import Hearer, Patience, busy
+from broker.hearer import ROAD_OF_OFFER, Hearer, Patience, busy
 from broker.speech import HearerView, SomebodyTalks, SpeechView, SpeechWish, Stage, Whom
 from broker.ssrc_pool import SsrcPool
 from gb28181.code import Kind
 from gb28181.peer import Neighbours, Peer, Ring
-from media.voice.plane import Microphone, Voice, VoicePlane
+from media.voice.plane import Microphone, Mouth, MouthWish, Voice, VoicePlane
 from registry.channel import Channel, type_code
 from registry.device import Device
 from registry.tree import Page
@@ -95,6 +95,12 @@ class Speech:
         """A-law at 8 kHz; also a sign of life."""
         self.touch()
         self.voice.say(sound)
+
+    async def open_ear(self, transport: str, *, peer_host: str, towards: str) -> Mouth:
+        """A port at which the voice itself comes in, from a platform above; `transport` as our offer says it. Raises
+        NoCapacity."""
+        wish = MouthWish(ROAD_OF_OFFER[transport], peer_host=peer_host, towards=towards, is_ear=True)
+        return await self.voice.open(wish)
 
     def touch(self) -> None:
         self._touched = time.monotonic()

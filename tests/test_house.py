@@ -17,7 +17,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "sipserver.sip": (),
     "sipserver.transport": ("sipserver.sip",),
     "sipserver.stack": ("sipserver.sip", "sipserver.transport"),
-    "sipserver": ("sipserver", "gb28181", "registry", "broker", "media.voice.plane"),
+    "sipserver": ("sipserver", "gb28181", "registry", "broker"),
     "media": (),
     "registry": ("gb28181",),
     "broker": ("gb28181", "registry", "media.plane", "media.voice.plane"),

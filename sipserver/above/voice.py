@@ -18,11 +18,10 @@ from gb28181.hops import read_warnings
 from gb28181.manscdp.broadcast import Broadcast
 from gb28181.manscdp.control import ControlResponse
 from gb28181.peer import Hop, PeerError, PeerRefused, PeerSilent
-from gb28181.sdp import TCP_ACTIVE, TCP_PASSIVE, UDP, parse_answer, serialise
+from gb28181.sdp import TCP_PASSIVE, UDP, parse_answer, serialise
 from gb28181.ssrc import Ssrc
 from gb28181.subject import Subject
 from gb28181.voice import listening_offer
-from media.voice.plane import MouthWish, Road
 from sipserver.above.liaison import Liaison
 from sipserver.above.settings import AboveSettings
 from sipserver.above.user_identity import extended
@@ -33,7 +32,6 @@ log = logging.getLogger(__name__)
 
 SDP = "application/sdp"
 BYE_PATIENCE_S = 5.0
-ROADS = {UDP: Road.UDP, TCP_PASSIVE: Road.LISTEN, TCP_ACTIVE: Road.CONNECT}
 MOST_VOICES = 256
 
 
@@ -175,9 +173,7 @@ class _Upward:
             raise PeerSilent(f"{liaison.upper.code} cannot be reached: {lost}") from None
         transport = liaison.upper.media_transport or (TCP_PASSIVE if way.is_tcp else UDP)
         local = way.stack.local_host_for(path.remote).removeprefix("::ffff:")
-        ear = await speech.voice.open(
-            MouthWish(ROADS[transport], peer_host=path.remote[0].removeprefix("::ffff:"), towards=local, is_ear=True)
-        )
+        ear = await speech.open_ear(transport, peer_host=path.remote[0].removeprefix("::ffff:"), towards=local)
         ssrc = self._numbers.enter_context(self._voices.numbers.lend())
         offer = listening_offer(way.us, ear.host or local, ear.port, ssrc, transport)
         invite = way.stack.new_request(
