@@ -219,7 +219,9 @@ async def sent(house: Any, camera: Any, transport: Transport, packets: Packets, 
     if transport is Transport.TCP_PASSIVE:
         await sender.connect(inlet.port)
     await house.plane.aim(inlet.id, Aim("127.0.0.1", sender.address[1], None, {96: "PS"}))
-    house.plane._sessions[inlet.id].look()  # somebody watches: it is unpacked from the first packet on
+    session = house.plane._sessions[inlet.id]
+    session.is_recorded = lambda: True  # every frame is wanted as it comes
+    session.look()  # somebody watches: it is unpacked from the first packet on
     if transport is Transport.UDP:
         await sender.send_packets(inlet.port, packets)
     else:
