@@ -13,6 +13,7 @@ from app.serving import serve
 from app.settings import PlatformSettings, Settings, joined
 from app.simulating import TOWNS, Post
 from app.wiring import House
+from sipserver.below.following import Whom
 from sipserver.below.settings import Admission
 
 _TOWNS = ("guangzhou", "tianhe")
@@ -27,7 +28,9 @@ async def demo(data: Path, *, console_port: int, sip_port: int, log_level: str) 
             defaults,
             platform=PlatformSettings(name="广州市视频监控中心（演示）", code="44010000002000000001"),
             sip=replace(defaults.sip, host="127.0.0.1", port=free_port(sip_port)),
-            below=replace(defaults.below, common_password=password, admission=Admission.OPEN),
+            below=replace(
+                defaults.below, common_password=password, admission=Admission.OPEN, follow_positions=Whom.ALL
+            ),
             media=replace(defaults.media, host="127.0.0.1"),
             web=replace(defaults.web, host="127.0.0.1", port=free_port(console_port)),
         )

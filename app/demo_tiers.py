@@ -153,7 +153,7 @@ class Office:
         return {
             "platform": {"name": self.name, "code": self.seat.code},
             "sip": {"host": "127.0.0.1", "port": self.sip_port},
-            "below": {"common_password": self._common, "admission": "open"},
+            "below": {"common_password": self._common, "admission": "open", "follow_positions": "all"},
             "above": {"retry_s": 3.0, "retry_longest_s": 10.0, "batch_s": 0.5},
             "media": {
                 "host": "127.0.0.1",

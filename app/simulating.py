@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from simulator.alarming import AlarmingSettings
 from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.hearing import HearingSettings
 from simulator.recorder import RecorderSettings
+from simulator.reporting import Round
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 
@@ -21,16 +23,23 @@ Beats = tuple[tuple[str, tuple[str, ...]], ...]
 
 @dataclass(frozen=True, slots=True)
 class Town:
-    """Cameras as (division, name, SIP transport), and perhaps a recorder as (division, name, its beats).
+    """Cameras as (division, name, SIP transport), perhaps a recorder as (division, name, its beats) and a car as
+    (division, name). All of it stands and drives around `centre`, in degrees WGS-84.
 
     The divisions are real ones (GB/T 2260), the points in them invented.
     """
 
     cameras: tuple[tuple[str, str, str], ...]
+    centre: tuple[float, float]
     recorder: tuple[str, str, Beats] | None = None
+    car: tuple[str, str] | None = None
 
     def __len__(self) -> int:
-        return len(self.cameras) + sum(len(names) for _, names in (self.recorder or ("", "", ()))[2])
+        return (
+            len(self.cameras)
+            + (self.car is not None)
+            + sum(len(names) for _, names in (self.recorder or ("", "", ()))[2])
+        )
 
 
 TOWNS: dict[str, Town] = {
@@ -40,7 +49,9 @@ TOWNS: dict[str, Town] = {
             ("440103", "上下九步行街 东口", "tcp"),
             ("440104", "北京路步行街 01", "udp"),
             ("440104", "中山纪念堂 东门", "tcp"),
-        )
+        ),
+        (113.2590, 23.1290),
+        car=("440104", "巡逻车 越秀 01"),
     ),
     "tianhe": Town(
         (
@@ -49,6 +60,7 @@ TOWNS: dict[str, Town] = {
             ("440106", "花城广场 西侧", "udp"),
             ("440106", "天河客运站 正门", "tcp"),
         ),
+        (113.3350, 23.1350),
         (
             "440106",
             "车陂派出所 录像机",
@@ -58,15 +70,21 @@ TOWNS: dict[str, Town] = {
                 ("黄村 片区", ("奥体中心 东门", "奥体中心 西门", "黄村小学", "黄村立交")),
             ),
         ),
+        ("440106", "巡逻车 天河 01"),
     ),
-    "shenzhen": Town((("440304", "市民中心 南广场", "udp"), ("440303", "东门步行街 北口", "tcp"))),
+    "shenzhen": Town(
+        (("440304", "市民中心 南广场", "udp"), ("440303", "东门步行街 北口", "tcp")),
+        (114.0600, 22.5430),
+    ),
     "nanshan": Town(
         (
             ("440305", "深圳湾公园 日出剧场", "udp"),
             ("440305", "科技园地铁站 A口", "tcp"),
             ("440305", "世界之窗 前广场", "udp"),
             ("440305", "蛇口码头 出发层", "tcp"),
-        )
+        ),
+        (113.9300, 22.5330),
+        car=("440305", "巡逻车 南山 01"),
     ),
 }
 ALARM_EVERY_S = 120.0
@@ -115,13 +133,15 @@ def _cameras(post: Post, password: str) -> list[Camera]:
     for division, name, transport in town.cameras:
         counts[division] = number = counts.get(division, 0) + 1
         code = f"{division}00001320{number:06d}"
+        place = _around(town.centre, len(cameras))
         cameras.append(
             Camera(
                 CameraSettings(
                     speaker=_speaker(code, post, password, transport),
                     name=name,
-                    channels=(ChannelSettings(code, name),),
+                    channels=(ChannelSettings(code, name, longitude=place[0], latitude=place[1]),),
                     civil_code=division,
+                    drives=Round(*place, period_s=0),
                     video=_VIDEO,
                     recorder=_RECORDER,
                     hearing=HearingSettings(outputs=(f"{division}00001370{number:06d}",)),
@@ -131,11 +151,33 @@ def _cameras(post: Post, password: str) -> list[Camera]:
             )
         )
     if town.recorder is not None:
-        cameras.append(Camera(_recorder(*town.recorder, post, password)))
+        cameras.append(Camera(_recorder(town, *town.recorder, post, password)))
+    if town.car is not None:
+        cameras.append(Camera(_car(town, *town.car, post, password)))
     return cameras
 
 
-def _recorder(division: str, name: str, beats: Beats, post: Post, password: str) -> CameraSettings:
+def _around(centre: tuple[float, float], number: int) -> tuple[float, float]:
+    """Where the `number`th camera of a town stands: on a spiral, so that no two share a spot."""
+    angle, away = number * 2.4, 0.006 * math.sqrt(number + 1)
+    return round(centre[0] + away * math.cos(angle), 6), round(centre[1] + away * math.sin(angle), 6)
+
+
+def _car(town: Town, division: str, name: str, post: Post, password: str) -> CameraSettings:
+    """A camera on wheels: half an hour for a round of the town."""
+    code = f"{division}00001320{900_001:06d}"
+    return CameraSettings(
+        speaker=_speaker(code, post, password, "tcp"),
+        name=name,
+        channels=(ChannelSettings(code, name, ptz=False),),
+        civil_code=division,
+        video=_VIDEO,
+        recorder=_RECORDER,
+        drives=Round(*town.centre, radius_m=1_800, period_s=1_800),
+    )
+
+
+def _recorder(town: Town, division: str, name: str, beats: Beats, post: Post, password: str) -> CameraSettings:
     code, group = f"{division}00001180000001", f"{division}00002150000001"
     others = [Item(code=group, name="治安视频", civil_code=division, parent_ids=(code,))]
     channels = []
@@ -143,7 +185,9 @@ def _recorder(division: str, name: str, beats: Beats, post: Post, password: str)
         organisation_code = f"{division}00002160{beat:06d}"
         others.append(Item(code=organisation_code, name=organisation, business_group=group))
         channels += [
-            ChannelSettings(f"{division}00001320{1000 + beat * 100 + number:06d}", camera, parents=(organisation_code,))
+            _standing(
+                town, f"{division}00001320{1000 + beat * 100 + number:06d}", camera, organisation_code, beat, number
+            )
             for number, camera in enumerate(names, 1)
         ]
     return CameraSettings(
@@ -155,6 +199,11 @@ def _recorder(division: str, name: str, beats: Beats, post: Post, password: str)
         recorder=_RECORDER,
         others=tuple(others),
     )
+
+
+def _standing(town: Town, code: str, name: str, organisation: str, beat: int, number: int) -> ChannelSettings:
+    longitude, latitude = _around(town.centre, len(town.cameras) + 4 * (beat - 1) + number)
+    return ChannelSettings(code, name, parents=(organisation,), longitude=longitude, latitude=latitude)
 
 
 def _speaker(code: str, post: Post, password: str, transport: str, edition: Edition = Edition.V2022) -> SpeakerSettings:
