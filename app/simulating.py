@@ -141,7 +141,7 @@ def _cameras(post: Post, password: str) -> list[Camera]:
                     name=name,
                     channels=(ChannelSettings(code, name, longitude=place[0], latitude=place[1]),),
                     civil_code=division,
-                    drives=Round(*place, period_s=0),
+                    drives=None,
                     video=_VIDEO,
                     recorder=_RECORDER,
                     hearing=HearingSettings(outputs=(f"{division}00001370{number:06d}",)),
@@ -198,6 +198,7 @@ def _recorder(town: Town, division: str, name: str, beats: Beats, post: Post, pa
         video=_VIDEO,
         recorder=_RECORDER,
         others=tuple(others),
+        drives=None,
     )
 
 

@@ -118,8 +118,8 @@ class CameraSettings:
     alarming: AlarmingSettings = field(default_factory=AlarmingSettings)
     snapshots: SnapshotSettings = field(default_factory=SnapshotSettings)
     """How it takes photographs by itself."""
-    drives: Round = field(default_factory=Round)
-    """Where it is, for those who follow its place."""
+    drives: Round | None = field(default_factory=Round)
+    """Where it is, for those who follow its place; None, and nobody can follow where it is."""
 
 
 MOST_OBEYED = 1_000
@@ -146,6 +146,8 @@ class Camera:
         self.duties = Duties(settings.speaker.code)
         edition = settings.speaker.edition
         subjects = frozenset(SUBJECTS.values()) - {"catalog"} - (set() if edition.is_2022 else {"ptz"})
+        if settings.drives is None:
+            subjects -= {"position"}
         self.followers = Followers(settings.speaker.code, lambda said: self.speaker.encode(said), subjects)
         self.alarming = Alarming(
             settings.alarming,
@@ -158,7 +160,7 @@ class Camera:
         self.reporting = Reporting(
             settings.speaker.code,
             edition,
-            settings.drives,
+            settings.drives or Round(period_s=0),
             self.heads,
             self.followers,
             next_sn=self.speaker.next_sn,
