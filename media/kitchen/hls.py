@@ -16,6 +16,8 @@ from media.transcode import AAC_8K, AacFromG711, can_transcode
 
 SHORTEST_90K = 90_000
 """A segment ends at the first key frame after a second."""
+SHORTEST_TARGET_S = 3
+"""A little above the segments to come, whose lengths are those between a camera's key frames."""
 LISTED, KEPT = 6, 10
 """Segments in the playlist; those before stay a little for whoever is slow."""
 MOST_BYTES = 96 * 1024 * 1024
@@ -51,6 +53,8 @@ class Hls:
         self._number = 0
         self._cuts = 0
         """Discontinuities that are no longer in the list."""
+        self._target_s = 0
+        """TARGETDURATION, once it was told: it must not change, and players refuse a list in which it does."""
         self._longest_s = 1.0
         self._open: list[bytes] = []
         self._open_bytes = 0
@@ -85,11 +89,13 @@ class Hls:
 
     def _playlist(self) -> str:
         listed = list(self._segments)[-LISTED:]
+        if round(self._longest_s) > self._target_s:
+            self._target_s = max(SHORTEST_TARGET_S, math.ceil(self._longest_s) + 1)
         gone = self._cuts + sum(segment.is_cut for segment in list(self._segments)[:-LISTED])
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
-            f"#EXT-X-TARGETDURATION:{math.ceil(self._longest_s)}",
+            f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{listed[0].number}",
             f"#EXT-X-DISCONTINUITY-SEQUENCE:{gone}",
             "#EXT-X-INDEPENDENT-SEGMENTS",

@@ -65,7 +65,7 @@ async def test_a_playlist_names_segments_that_each_begin_at_a_key_frame(h264):
     feed.put(stretched(h264, 41))
     lines = await playlist(hls)
     assert listed(lines) == ["seg-0.m4s", "seg-1.m4s", "seg-2.m4s", "seg-3.m4s"]
-    assert lines[:4] == ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:2", "#EXT-X-MEDIA-SEQUENCE:0"]
+    assert lines[:4] == ["#EXTM3U", "#EXT-X-VERSION:7", "#EXT-X-TARGETDURATION:3", "#EXT-X-MEDIA-SEQUENCE:0"]
     assert lines.count('#EXT-X-MAP:URI="init-1.mp4"') == 1 and lines.count("#EXTINF:1.200,") == 4
     assert (await hls.part("init-1.mp4")).body[4:8] == b"ftyp"
     for name in listed(lines):
@@ -142,3 +142,15 @@ async def test_ffmpeg_plays_the_segments_with_sound(codec, h264, h265, tmp_path)
     said = dict(line.split(",")[:2] for line in done.stdout.split() if line)
     assert done.returncode == 0 and int(said["h264" if codec is Codec.H264 else "hevc"]) == 40
     assert int(said["aac"]) > 30
+
+
+async def test_the_target_duration_stays_as_it_was_told_though_segments_differ_a_little(h264):
+    feed = FakeFeed()
+    hls = Hls(feed)
+    feed.put(stretched(h264, 11))
+    assert "#EXT-X-TARGETDURATION:3" in await playlist(hls)
+    at = 900_000 + 11 * 10_800
+    slower = [Frame(f.codec, f.data, at + 20_000 * n, at + 20_000 * n, f.key) for n, f in enumerate((h264 * 2)[10:41])]
+    feed.put(slower)
+    lines = await playlist(hls)
+    assert "#EXT-X-TARGETDURATION:3" in lines and any(line.startswith("#EXTINF:2.2") for line in lines)

@@ -129,6 +129,7 @@ describe('a pane’s play session', () => {
     engines[0]?.onEnd('decode')
     await settle()
     engines[1]?.onPicture()
+    await vi.advanceTimersByTimeAsync(5000)
     engines[1]?.onEnd('silence')
     await vi.advanceTimersByTimeAsync(2000)
     expect(formats).toEqual(['ws-fmp4', 'webrtc', 'webrtc'])

@@ -61,6 +61,9 @@ const FINAL = new Set([400, 401, 403, 404])
 /** Errors at which the whole wall should not ask again in step. */
 const SPREAD = 0.3
 
+/** A way that showed a picture for so long is a good one: it is tried again when it breaks. */
+const STEADY_MS = 4000
+
 export class PlaySession {
   #world: SessionWorld
   #wish: LiveWish | null = null
@@ -152,16 +155,17 @@ export class PlaySession {
     }
     if (!video) return
     this.#show({ state: 'buffering', live, trouble: null, unsupported: null, retryAt: null })
-    let showed = false
+    let showedAt = 0
     this.#engine = this.#world.engineFor(live.format)(live, video, {
       onPicture: () => {
-        showed = true
+        showedAt ||= Date.now()
         this.#losses = 0
         this.#failures = 0
         this.#show({ ...this.#view, state: 'playing' })
       },
       onEnd: () => {
-        if (showed || !this.#byAnother()) this.#lost()
+        const stood = showedAt > 0 && Date.now() - showedAt >= STEADY_MS
+        if (stood || !this.#byAnother()) this.#lost()
       },
       onUnfit: () => {
         if (!this.#byAnother()) this.#lost()
