@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
 from collections import deque
 from dataclasses import dataclass
@@ -16,15 +17,15 @@ from media.transcode import AAC_8K, AacFromG711, can_transcode
 
 SHORTEST_90K = 90_000
 """A segment ends at the first key frame after a second."""
-SHORTEST_TARGET_S = 3
-"""A little above the segments to come, whose lengths are those between a camera's key frames."""
+FIRST_SEGMENTS = 3
+"""Players want as many before they begin (RFC 8216 6.2.2)."""
 LISTED, KEPT = 6, 10
 """Segments in the playlist; those before stay a little for whoever is slow."""
 MOST_BYTES = 96 * 1024 * 1024
 SEGMENT_BYTES = 48 * 1024 * 1024
 """A segment that is longer, for want of a key frame, is given up."""
 FIRST_S = 10.0
-"""How long a playlist waits for its first segment: the time between two key frames."""
+"""How long a playlist waits for its first segments: each is the time between two key frames."""
 PLAYLIST = "application/vnd.apple.mpegurl"
 MP4 = "video/mp4"
 
@@ -74,10 +75,13 @@ class Hls:
     async def part(self, name: str) -> HlsPart:
         """A playlist, an init segment or a segment by its name. Raises KeyError for one that is not there."""
         if name == "index.m3u8":
-            async with asyncio.timeout(FIRST_S):
-                while not self._segments:
-                    self._came.clear()
-                    await self._came.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FIRST_S):
+                    while len(self._segments) < FIRST_SEGMENTS:
+                        self._came.clear()
+                        await self._came.wait()
+            if not self._segments:
+                raise TimeoutError
             return HlsPart(PLAYLIST, self._playlist().encode())
         kind, _, number = name.removesuffix(".m4s").removesuffix(".mp4").partition("-")
         if kind == "init" and number.isdecimal() and int(number) in self._inits:
@@ -90,14 +94,14 @@ class Hls:
     def _playlist(self) -> str:
         listed = list(self._segments)[-LISTED:]
         if round(self._longest_s) > self._target_s:
-            self._target_s = max(SHORTEST_TARGET_S, math.ceil(self._longest_s) + 1)
+            self._target_s = math.ceil(self._longest_s - 0.05)
         gone = self._cuts + sum(segment.is_cut for segment in list(self._segments)[:-LISTED])
         lines = [
             "#EXTM3U",
             "#EXT-X-VERSION:7",
             f"#EXT-X-TARGETDURATION:{self._target_s}",
             f"#EXT-X-MEDIA-SEQUENCE:{listed[0].number}",
-            f"#EXT-X-DISCONTINUITY-SEQUENCE:{gone}",
+            *([f"#EXT-X-DISCONTINUITY-SEQUENCE:{gone}"] if gone else []),
             "#EXT-X-INDEPENDENT-SEGMENTS",
         ]
         init = -1

@@ -195,3 +195,22 @@ async def enter(page: Page, estate: Estate) -> None:
     await page.get_by_test_id("login-password").locator("input").fill(estate.password)
     await page.get_by_test_id("login-submit").click()
     await page.get_by_test_id("tree").wait_for()
+
+
+async def test_a_browser_plays_hls_by_itself(estate: Estate, browser: Browser):
+    await estate.camera()
+    page = await log_in(browser, estate)
+    if not await page.evaluate("() => document.createElement('video').canPlayType('application/vnd.apple.mpegurl')"):
+        # Only browsers that play playlists by themselves are offered it.
+        await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+        await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+        return
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    pane = page.get_by_test_id("pane-0")
+    await pane.hover()
+    await pane.get_by_role("button", name="更多操作").click()
+    await page.get_by_text("HLS", exact=True).click()
+    playing = (
+        "document.querySelector('video')?.src.endsWith('.m3u8') && document.querySelector('video').currentTime > 3"
+    )
+    await page.wait_for_function(f"() => {playing}", timeout=60_000)
