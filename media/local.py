@@ -495,6 +495,8 @@ class LocalPlane:
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
         if inlet not in self._sessions:
             raise KeyError(inlet)
+        if kind.is_made:
+            raise ValueError(f"{kind} is made to order beside the plane, not by it")
         self._check_places()
         place = self._gallery.reserve(inlet, kind, audio, self.settings.address_life_s)
         until = math.ceil(place.expires_at)
