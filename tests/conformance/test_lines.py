@@ -20,6 +20,10 @@ TESTS = [
 CLAIMED = {line for name in TESTS for line in lines_of(name)}
 
 
+def test_every_line_of_the_list_has_a_test():
+    assert [line.id for line in LINES if line.id not in CLAIMED] == []
+
+
 def test_no_test_claims_a_line_that_is_not_in_the_list():
     assert sorted(CLAIMED - BY_ID.keys()) == []
     assert len(BY_ID) == len(LINES)
