@@ -54,7 +54,7 @@ class Levers:
         self._neighbours = neighbours
         self._again_s = again_s
         self._held: dict[_Lever, _Hand] = {}
-        self._stopping: set[asyncio.Task[None]] = set()
+        self._stopping: dict[_Lever, asyncio.Task[None]] = {}
 
     def __len__(self) -> int:
         return len(self._held)
@@ -76,12 +76,24 @@ class Levers:
         if type(command) in STOPS and not ends:
             # Before it is told: a camera may turn though its answer never comes.
             self._hold(lever, hold_s, identity)
+        if ends and (again := self._stopping.pop(lever, None)) is not None:
+            again.cancel()  # a second stop of ours must not end what is said now
         held = self._held.get(lever)
         said = await say()
         # Only now: had the stop failed, ours would still follow. And not if somebody moved the camera meanwhile.
         if ends and self._held.get(lever) is held:
             self._let_go(lever)
         return said
+
+    async def still(self, owner: str, code: str) -> None:
+        """Something else takes the camera over, which our stops must not follow: what moves is stopped before this
+        comes back, and nothing is said after it."""
+        for lever in [lever for lever in self._stopping if (lever.owner, lever.code) == (owner, code)]:
+            self._stopping.pop(lever).cancel()
+        for lever in [lever for lever in self._held if (lever.owner, lever.code) == (owner, code)]:
+            identity = self._held[lever].identity
+            self._let_go(lever)
+            await self._tell_stop(lever, identity, HASTY_S)
 
     def drop(self, owner: str, code: str) -> None:
         """A camera changed hands: what the former one set in motion ends now."""
@@ -91,7 +103,7 @@ class Levers:
 
     async def close(self) -> None:
         """Stop whatever still moves: when we are gone nobody will."""
-        for task in self._stopping:
+        for task in self._stopping.values():
             task.cancel()
         held = tuple(self._held.items())
         for lever, _ in held:
@@ -113,8 +125,12 @@ class Levers:
         log.info("nobody holds the lever of %s any more; it is told to stop", lever.code)
         stopping = self._stop_twice(lever, hand.identity)
         task = asyncio.get_running_loop().create_task(stopping, name=f"stop {lever.code}")
-        self._stopping.add(task)
-        task.add_done_callback(self._stopping.discard)
+        self._stopping[lever] = task
+        task.add_done_callback(lambda done: self._forget(lever, done))
+
+    def _forget(self, lever: _Lever, done: asyncio.Task[None]) -> None:
+        if self._stopping.get(lever) is done:
+            del self._stopping[lever]
 
     async def _stop_twice(self, lever: _Lever, identity: str) -> None:
         await self._tell_stop(lever, identity, PATIENCE_S)

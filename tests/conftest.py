@@ -68,7 +68,13 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
     return {"uvloop": both["uvloop"]} if item.path.parent.name == "journeys" else {"asyncio": both["asyncio"]}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out what cannot be run, and keep the tests that share a house of their module in one process."""
+    for item in items:
+        loop = item.get_closest_marker("asyncio")
+        if loop is not None and loop.kwargs.get("loop_scope") == "module":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
     missing = {name for name, is_there in NEEDS.items() if not is_there()}
     for item in items:
         for name in missing:

@@ -461,6 +461,8 @@ class Answers:
         with self._levers.arbitration.turn(owner, shared.code, self._steerer(wish), grip), ExitStack() as asking:
             if isinstance(value, AlarmQuery):
                 asking.enter_context(wish.liaison.asking_alarms(owner))
+            if command is None and tiers <= 1 and grip is Grip.TAKES:
+                await self._levers.still(owner, shared.code)
             if command is None or tiers > 1:
                 return await say()  # a platform below watches over its own cameras
             hold_s = self._settings.ptz_hold_s

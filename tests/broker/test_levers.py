@@ -167,3 +167,26 @@ async def test_the_last_hand_on_a_lever_says_how_long_it_holds(camera):
     await asyncio.sleep(0.2)
     assert (camera.heard, len(levers)) == ([MOVE, MOVE], 1)
     await levers.close()
+
+
+async def test_what_takes_the_camera_over_is_followed_by_no_stop_of_ours(camera: Camera):
+    levers = levers_of(camera, again_s=0.05)
+    await steer(levers, camera, MOVE)
+    await levers.still(CAMERA, CAMERA)
+    assert camera.heard == [MOVE, STOP] and len(levers) == 0
+    await asyncio.sleep(HOLD_S + 0.1)
+    assert camera.heard == [MOVE, STOP], "neither when its time would have been, nor a second time"
+    await steer(levers, camera, MOVE, hold_s=0.01)
+    await camera.until_heard(4)
+    await levers.still(CAMERA, CAMERA)
+    await asyncio.sleep(0.1)
+    assert camera.heard == [MOVE, STOP, MOVE, STOP], "the second word of a stop that ran out is not said, either"
+
+
+async def test_a_preset_that_is_called_is_not_ended_by_the_second_word_of_a_stop(camera: Camera):
+    levers = levers_of(camera, again_s=0.05)
+    await steer(levers, camera, MOVE, hold_s=0.01)
+    await camera.until_heard(2)
+    await steer(levers, camera, CALL)
+    await asyncio.sleep(0.1)
+    assert camera.heard == [MOVE, STOP, CALL]

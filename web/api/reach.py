@@ -90,7 +90,7 @@ async def order(visit: Visit, owner: str, code: str, control: DeviceControl) -> 
     levers, steerer, grip = visit.desk.levers, steerer_of(visit), grip_of(control)
     with levers.arbitration.turn(owner, code, steerer, grip):
         if grip is Grip.TAKES:
-            levers.drop(owner, code)
+            await levers.still(owner, code)
         if not control.wants_answer:
             await peer.tell(control)
             return False
