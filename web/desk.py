@@ -40,7 +40,8 @@ class Desk:
     leases: Leases
     levers: Levers
     lobby: Lobby
-    openapi: bytes
+    openapi: Callable[[], bytes]
+    """The book of routes, made when it is first asked for; that takes a moment."""
     catalogs: Catalogs
     previews: Previews
     scrape: Scrape

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from typing import TypeVar
 
 from argon2 import PasswordHasher
@@ -49,16 +50,23 @@ class Passwords:
         self._hasher = hasher or PasswordHasher()
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="argon2")
         self._waiting = 0
-        # Compared when there is no such user, so that names cannot be told by the time an answer takes.
-        self._nobody = self._hasher.hash(secrets.token_hex(16))
+
+    @cached_property
+    def _nobody(self) -> str:
+        """Compared when there is no such user, so that names cannot be told by the time an answer takes."""
+        return self._hasher.hash(secrets.token_hex(16))
 
     async def hash(self, password: str) -> str:
         return await self._in_thread(lambda: self._hasher.hash(password))
 
     async def fits(self, password: str, stored: str | None) -> bool:
         """Whether `password` is the stored one; as slow for nobody's as for somebody's."""
-        right = await self._in_thread(lambda: self._verify(password, stored or self._nobody))
-        return right and stored is not None
+
+        def compare() -> bool:
+            nobody = self._nobody  # made by the first comparison, whoever that is for
+            return self._verify(password, stored or nobody)
+
+        return await self._in_thread(compare) and stored is not None
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)

@@ -7,6 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import AsyncIterator, Iterable
+from functools import cache
 
 import msgspec
 from aiohttp import web
@@ -94,7 +95,7 @@ def make_app(
         leases=leases,
         levers=_levers(services),
         lobby=lobby,
-        openapi=msgspec.json.encode(document(services.system().version)),
+        openapi=cache(lambda: msgspec.json.encode(document(services.system().version))),
         catalogs=catalogs,
         previews=Previews(services.bus),
         scrape=Scrape(services, own_statistics, settings.most_stream_series),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -89,4 +90,4 @@ async def system(visit: Visit) -> SystemView:
 @route("GET", "/openapi.json", role=Role.VIEWER)
 async def openapi(visit: Visit) -> Reply[dict[str, Any]]:
     """This book of routes, OpenAPI 3.1."""
-    return Reply(encoded=visit.desk.openapi)
+    return Reply(encoded=await asyncio.to_thread(visit.desk.openapi))
