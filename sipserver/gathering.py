@@ -78,10 +78,11 @@ class Gathering:
             self._damaged += damaged
             if self._keeps:
                 self._parts.append(part)
+            # Who says the same for ever is waited for no longer than who says nothing.
+            self.deadline = now + self._patience.between_s
         self._heard = True
         # SumNum that changes between parts is taken at its highest: waiting too long costs less than too short.
         self._expected = max(self._expected, sum_num)
-        self.deadline = now + self._patience.between_s
         if len(self._seen) >= self._limit:
             self.progress = Progress.STOPPED
         elif len(self._seen) + self._damaged >= self._expected and not (self._expected == 0 and self._seen):
