@@ -99,7 +99,7 @@ async def test_an_operator_records_with_the_red_dot_and_takes_the_file(browser: 
         await until(has_file, 30.0)
         await dot.click()
         await page.get_by_role("link", name="码流").click()
-        await page.locator(".page-bar .n-tabs-tab", has_text="录像").click()
+        await page.locator(".page-bar .n-tabs-tab[data-name=recordings]").click()
         row = page.get_by_test_id(f"recording-{CAMERA}")
         await row.wait_for()
         await page.wait_for_function(
