@@ -91,9 +91,10 @@ class Levers:
         for lever in [lever for lever in self._stopping if (lever.owner, lever.code) == (owner, code)]:
             self._stopping.pop(lever).cancel()
         for lever in [lever for lever in self._held if (lever.owner, lever.code) == (owner, code)]:
-            identity = self._held[lever].identity
-            self._let_go(lever)
-            await self._tell_stop(lever, identity, HASTY_S)
+            hand = self._held.get(lever)
+            if hand is not None:  # its time may run out while we speak of another
+                self._let_go(lever)
+                await self._tell_stop(lever, hand.identity, HASTY_S)
 
     def drop(self, owner: str, code: str) -> None:
         """A camera changed hands: what the former one set in motion ends now."""
