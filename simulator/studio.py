@@ -217,9 +217,7 @@ class Studio:
         """How a stream is encoded: the main one as the whole thing is, the other smaller, unless it was set."""
         video = self._settings.video
         if number:
-            video = replace(
-                video, width=video.width // 2 // 16 * 16, height=video.height // 4 * 2, kbps=video.kbps // 3
-            )
+            video = video.smaller()
         return self._encoders.get((channel, number), video)
 
     def still(self, channel: str, name: str) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from fractions import Fraction
 from functools import lru_cache
@@ -18,6 +18,7 @@ from simulator.scene import Picture, Town
 from simulator.screen import Screen
 
 BEIJING = timezone(timedelta(hours=8))
+SMALLEST = (64, 36)
 _ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265"}
 
 
@@ -32,10 +33,20 @@ class VideoSettings:
     kbps: int = 1500
     gop_s: float = 2.0
 
+    def smaller(self) -> VideoSettings:
+        """Those of the second stream that cameras send beside it: half the size, a third of the bits."""
+        wide, high = max(SMALLEST[0], self.width // 2 // 16 * 16), max(SMALLEST[1], self.height // 4 * 2)
+        return replace(self, width=wide, height=high, kbps=self.kbps // 3)
+
     def __post_init__(self) -> None:
         if self.codec not in _ENCODERS:
             raise ValueError(f"a simulated camera encodes H.264 or H.265, not {self.codec}")
-        if self.width % 16 or self.height % 2 or not 64 <= self.width <= 3840 or not 36 <= self.height <= 2160:
+        if (
+            self.width % 16
+            or self.height % 2
+            or not SMALLEST[0] <= self.width <= 3840
+            or not SMALLEST[1] <= self.height <= 2160
+        ):
             raise ValueError(
                 f"a picture is 64 to 3840 wide by sixteens and 36 to 2160 high, not {self.width}x{self.height}"
             )

@@ -51,6 +51,9 @@ class Home:
         channel = await self.directory.channel(self.sources.owner, GATE)
         return channel is not None and channel.online
 
+    async def channel_is_gone(self) -> bool:
+        return not await self.channel_is_online()
+
     async def until(self, is_so: Callable[[], Any]) -> None:
         async with asyncio.timeout(10):
             while True:
@@ -185,7 +188,8 @@ async def test_what_broke_off_is_gone_when_it_cannot_be_had_again(home: Any) -> 
     here.plane.silent = [Seen(Verdict.CANNOT_CONNECT, note="10.0.0.9: Connection refused")] * 30
     here.plane.lose("the server closed the connection")
     await here.until(lambda: here.sources.state(GATE).online is False)
-    assert "Connection refused" in here.sources.state(GATE).note and not await here.channel_is_online()
+    assert "Connection refused" in here.sources.state(GATE).note
+    await here.until(here.channel_is_gone)
     here.plane.silent = []
     await here.until(lambda: here.sources.state(GATE).online)
     # The stream found it out by itself: a camera that serves one at a time was not asked beside it.

@@ -215,7 +215,8 @@ async def test_CTL_14_drag_zoom_has_all_six_integers(old: Pair, direction: str):
 async def test_CTL_15_tracking_by_hand_names_dome_panorama_and_area(new: Pair):
     panorama = "34020000001320000099"
     await control(new, "track", {"mode": "manual", "panorama": panorama, "box": DRAWN})
-    seen = await new.ours.see(DeviceControl, out=True)
+    # What moved before may be stopped first: the order itself is the one that names tracking.
+    seen = await new.ours.see(lambda seen: not seen.status and "<TargetTrack>" in seen.text, out=True)
     said = {element.tag: element.text for element in seen.xml}
     assert (said["DeviceID"], said["TargetTrack"], said["DeviceID2"]) == (new.code, "Manual", panorama)
     area = seen.xml.find("TargetArea")

@@ -57,8 +57,8 @@ async def test_a_stream_that_loses_packets_is_switched_to_tcp_with_a_click(estat
     await estate.camera()
     async with estate.http.patch(f"/api/v1/devices/{CAMERA}", json={"media_transport": "udp"}) as response:
         assert response.status == 200
+    await plays(await log_in(browser, estate))  # and goes on, on a screen of its own
     page = await log_in(browser, estate)
-    await plays(page)
     await page.route("**/api/v1/streams*", with_loss)
     await page.get_by_role("link", name="码流").click()
     row = page.get_by_test_id(f"stream-{CAMERA}")

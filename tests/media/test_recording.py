@@ -290,7 +290,8 @@ def test_a_disk_that_fails_is_told_once_and_tried_again(tmp_path, h264, monkeypa
 
 
 def test_what_was_whole_before_the_disk_was_full_stays(tmp_path, h264, monkeypatch):
-    desk = Desk(tmp_path, Habits(60.0, 1 << 30, 1 << 20, 0, 0))
+    folder = tmp_path / "recordings" / "camera"
+    desk = Desk(folder, Habits(60.0, 1 << 30, 1 << 20, 0, 0))
     desk.feed(copies(h264))
     whole = desk.recorder.bytes
     assert whole > 0
@@ -305,10 +306,10 @@ def test_what_was_whole_before_the_disk_was_full_stays(tmp_path, h264, monkeypat
         patched.setattr(os, "write", half)
         desk.feed(copies(h264, 40 * 3600), start_s=101.6)
         desk.recorder.cut()
-    (path,) = tmp_path.glob("*.mp4")
+    (path,) = folder.glob("*.mp4")
     assert path.stat().st_size == whole, "half a piece is cut off"
-    assert recover(tmp_path.parent) == 1, "its line could not be written on the full disk"
-    (mended,) = read_index(tmp_path)
+    assert recover(folder.parent) == 1, "its line could not be written on the full disk"
+    (mended,) = read_index(folder)
     assert (mended.bytes, mended.start_ms) == (whole, AT_MS)
 
 

@@ -41,6 +41,13 @@ def test_what_an_encoder_cannot_do_is_refused():
             VideoSettings(**wrong)
 
 
+def test_the_second_stream_is_half_as_large_but_never_too_small_for_an_encoder():
+    half = VideoSettings(width=640, height=360, kbps=600).smaller()
+    assert (half.width, half.height, half.kbps) == (320, 180, 200)
+    least = VideoSettings(width=64, height=48, kbps=60).smaller()
+    assert (least.width, least.height) == (64, 36)
+
+
 def test_a_chinese_name_is_written_in_pinyin():
     assert title("广州东站 01") == "GUANG ZHOU DONG ZHAN 01"
 
