@@ -149,6 +149,8 @@ class PlaneSettings:
     """And no larger than this, to the next key frame."""
     recording_queue_bytes: int = 16 * 1024 * 1024
     """What of one recording may wait for a slow disk before it skips to a later key frame."""
+    recording_write_s: float = 0.5
+    """What is gathered of a recording goes to its file so often: a process that is killed loses so much of it."""
     recording_fsync_s: float = 10.0
     """How often a file that is being written is made safe against a power cut; 0 is only at its end."""
     recording_keep_free_bytes: int = 1024 * 1024 * 1024
@@ -253,6 +255,7 @@ class LocalPlane:
                 settings.recording_queue_bytes,
                 settings.recording_fsync_s,
                 settings.recording_keep_free_bytes,
+                settings.recording_write_s,
             ),
             self._tell,
             wall,

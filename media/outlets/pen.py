@@ -1,4 +1,4 @@
-"""The one thread that writes recordings: work goes in without waiting, and what came of it is told on the loop."""
+"""A thread for the disk: work goes in without waiting, and what came of it is told on the loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ class Pen:
     The thread begins at the first piece of work, and is a daemon: a disk that hangs for ever holds up nobody's end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, name: str = "recordings") -> None:
+        self._name = name
         # A piece of work and who hears of its end; only they know its type.
         self._work: queue.SimpleQueue[tuple[Callable[[], Any], Callable[[Any, OSError | None], None]] | None]
         self._work = queue.SimpleQueue()
@@ -31,7 +32,7 @@ class Pen:
         """Do `work` when its turn comes; `then` hears on the loop what it gave, or why it failed."""
         if self._thread is None:
             self._loop = asyncio.get_running_loop()
-            self._thread = threading.Thread(target=self._write_for_ever, name="recordings", daemon=True)
+            self._thread = threading.Thread(target=self._write_for_ever, name=self._name, daemon=True)
             self._thread.start()
         self._work.put((work, then))
 

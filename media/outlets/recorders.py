@@ -11,7 +11,7 @@ from pathlib import Path
 from media.frame import Frame
 from media.outlets.pen import Pen
 from media.outlets.recording import Habits, Recorder, Sound
-from media.outlets.segment import recover_folder
+from media.outlets.segment import mend, without_line
 from media.outlets.taking import Taker
 from media.plane import NoCapacity, OutletClosed, PlaneEvent, RecorderStatistics, RecordingWish, TakingWish
 from media.plane import Recorder as Place
@@ -41,6 +41,8 @@ class Recorders:
         self._wall = wall
         self._most = most
         self._pen = Pen()
+        self._keeper = Pen("recordings made safe")
+        self._porter = Pen("recordings taken")
         self._of: dict[str, dict[str, Recorder | Taker]] = {}
 
     def __len__(self) -> int:
@@ -59,7 +61,7 @@ class Recorders:
         self._check(wish.recording)
         folder = Path(self._root) / wish.recording
         # A process before us may have died over it.
-        self._pen.give(lambda: recover_folder(folder), lambda mended, failure: None)
+        self._pen.give(lambda: without_line(folder), lambda names, _: self._mend(folder, names or []))
         recorder = Recorder(
             secrets.token_hex(8),
             inlet,
@@ -67,6 +69,7 @@ class Recorders:
             folder,
             habits=self._habits,
             pen=self._pen,
+            keeper=self._keeper,
             sound=sound,
             tell=self._tell,
             wall=self._wall,
@@ -79,9 +82,15 @@ class Recorders:
         """The same for a recording of a device, which is written whole."""
         self._check(wish.name)
         name, folder = secrets.token_hex(8), Path(self._root) / wish.name
-        taker = Taker(name, inlet, wish, folder, habits=self._habits, pen=self._pen, sound=sound, tell=self._tell)
+        # With a thread of its own: a download makes a large file safe at its end, and recordings do not wait for that.
+        taker = Taker(name, inlet, wish, folder, habits=self._habits, pen=self._porter, sound=sound, tell=self._tell)
         self._of.setdefault(inlet, {})[name] = taker
         return Place(name, wish.name)
+
+    def _mend(self, folder: Path, names: list[str]) -> None:
+        """Those that had no line before we began here; it takes long where they are large."""
+        if names:
+            self._keeper.give(lambda: mend(folder, names), lambda mended, failure: None)
 
     def _check(self, name: str) -> None:
         if not self._root:
@@ -141,8 +150,9 @@ class Recorders:
 
     async def stop(self) -> None:
         """Wait for the writer; every recording has been ended."""
-        if not await self._pen.stop(LET_GO_S):
-            log.warning("recordings are not all on disk after %g s; what is there is whole", LET_GO_S)
+        for pen in (self._pen, self._keeper, self._porter):  # what is written is then made safe
+            if not await pen.stop(LET_GO_S):
+                log.warning("recordings are not all on disk after %g s; what is there is whole", LET_GO_S)
 
 
 def _name(recorder: Recorder | Taker) -> str:

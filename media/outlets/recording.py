@@ -14,7 +14,7 @@ from media.annexb import VideoParameters, video_parameters
 from media.fmp4 import Fmp4Muxer
 from media.frame import Codec, Frame
 from media.outlets.pen import Pen
-from media.outlets.segment import DiskFull, SegmentFile
+from media.outlets.segment import DiskFull, SegmentFile, write_line
 from media.plane import (
     PlaneEvent,
     RecorderStatistics,
@@ -30,12 +30,12 @@ from media.ps.mux import Muxer
 from media.ps.stream_map import STREAM_TYPES
 from media.transcode import AAC_8K, AacFromG711, can_transcode
 
-HAND_OVER_S = 0.8
-"""What is gathered goes to the writer so often: a crash loses no more than this and what the writer has not got to."""
 HAND_OVER_BYTES = 256 * 1024
 RETRY_S = 5.0
 """After a failure of the disk a new segment is tried so much later."""
 LOST_CLOCK_90K = 10 * 90_000
+MOST_ENDING = 8
+"""Segments that may wait for the disk to make them safe before no other is begun."""
 
 
 class State(StrEnum):
@@ -56,6 +56,9 @@ class Habits:
     queue_bytes: int
     fsync_s: float
     keep_free_bytes: int
+    write_s: float = 0.5
+    """What is gathered goes to the writer so often: a process that is killed loses no more than this, and what the
+    writer has not got to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Recorder:
 
     Begins at a key frame, and every segment does. Memory is bounded: when the disk is slower than the stream, all up
     to the next key frame is left out and counted. A disk that fails is told, and tried again with a new segment.
+    `pen` writes; `keeper` makes what is written safe against a power cut, so that a disk which takes long over that
+    holds up nobody's writing.
     """
 
     def __init__(
@@ -90,6 +95,7 @@ class Recorder:
         *,
         habits: Habits,
         pen: Pen,
+        keeper: Pen,
         sound: Callable[[], Sound | None],
         tell: Callable[[PlaneEvent], None],
         wall: Callable[[], float],
@@ -106,6 +112,7 @@ class Recorder:
         self._folder = folder
         self._habits = habits
         self._pen = pen
+        self._keeper = keeper
         self._sound = sound
         self._tell = tell
         self._wall = wall
@@ -122,6 +129,8 @@ class Recorder:
         self._gathered_since = 0.0
         self._waiting_bytes = 0
         self._ending = 0
+        self._owed: list[Segment] = []
+        """Whole segments for whose lines there was no room."""
         self._trouble: Trouble | None = None
         self._retry_at = float("-inf")
         self._last_start_ms = 0
@@ -167,7 +176,7 @@ class Recorder:
 
     def tick(self, now: float) -> None:
         """A few times a second: what has been gathered for long goes to the writer."""
-        if self._gathered and now - self._gathered_since >= HAND_OVER_S:
+        if self._gathered and now - self._gathered_since >= self._habits.write_s:
             self._hand_over()
 
     def cut(self) -> None:
@@ -179,6 +188,7 @@ class Recorder:
         """Write what is there and no more; harmless when closed."""
         if self.state is not State.CLOSED:
             self.cut()
+            self._pay_all()
             self.state = State.CLOSED
 
     @property
@@ -221,6 +231,9 @@ class Recorder:
             if not (is_long or is_other or has_jumped):
                 return
             self.cut()
+        if self._ending > MOST_ENDING:
+            self._be_troubled(Trouble.TOO_SLOW, f"{self._ending} files wait for a disk that is slow to make them safe")
+            return
         if now < self._retry_at or self._waiting_bytes > self._habits.queue_bytes // 2:
             return
         self._begin_segment(frame, video, heard, now)
@@ -258,8 +271,15 @@ class Recorder:
         if self.state is State.RECORDING:
             self.state = State.AWAITING_KEY
         if file is not None:
-            self._ending += 1
-            self._pen.give(file.close, self._closed)
+            self._let_go(file)
+
+    def _let_go(self, file: SegmentFile) -> None:
+        """Close it when all that was given of it is written."""
+        self._ending += 1
+        self._pen.give(file.end, lambda *_: self._close(file))
+
+    def _close(self, file: SegmentFile) -> None:
+        self._keeper.give(file.close, lambda segment, _: self._closed(file, segment))
 
     # --- to the writer ---------------------------------------------------------------------------------------
 
@@ -270,7 +290,7 @@ class Recorder:
         self._gathered_bytes += len(body)
         if self._waiting_bytes + self._gathered_bytes > self._habits.queue_bytes:
             self._overflow()
-        elif self._gathered_bytes >= HAND_OVER_BYTES or now - self._gathered_since >= HAND_OVER_S:
+        elif self._gathered_bytes >= HAND_OVER_BYTES or now - self._gathered_since >= self._habits.write_s:
             self._hand_over()
 
     def _hand_over(self) -> None:
@@ -303,15 +323,20 @@ class Recorder:
         if was_written:
             self.bytes += size
             self._open_ms = (file.start_ms, end_ms)
+            self._keep_safe(file)
             if self._trouble is Trouble.TOO_SLOW and self._waiting_bytes > self._habits.queue_bytes // 2:
                 return  # it is still behind
             self._be_well()
             return
         self.dropped += frames
         self.frames -= frames
-        if failure is None:
-            return  # its segment had failed before
+        if failure is not None:
+            self._failed(file, failure)
+
+    def _failed(self, file: SegmentFile, failure: OSError) -> None:
+        """The disk did not take it; what of its segment is whole stays."""
         if self._file is file:
+            self._let_go(file)
             self._file = self._container = None
             self.dropped += self._gathered_frames
             self.frames -= self._gathered_frames
@@ -320,8 +345,29 @@ class Recorder:
         self.failures += 1
         self._be_troubled(trouble_of(failure), failure.strerror or str(failure))
 
-    def _closed(self, segment: Segment | None, failure: OSError | None) -> None:
+    def _keep_safe(self, file: SegmentFile) -> None:
+        """After a piece was written: what is due with the disk, on the other thread."""
+        if file.wants_safety:
+            self._keeper.give(
+                file.make_safe, lambda _, failure: None if failure is None else self._failed(file, failure)
+            )
+        self._pay_all()
+
+    def _pay_all(self) -> None:
+        owed, self._owed = self._owed, []
+        for segment in owed:
+            self._pay(segment)
+
+    def _pay(self, segment: Segment) -> None:
+        self._keeper.give(
+            lambda: write_line(self._folder, segment),
+            lambda _, failure: None if failure is None else self._owed.append(segment),
+        )
+
+    def _closed(self, file: SegmentFile, segment: Segment | None) -> None:
         self._ending -= 1
+        if file.owes is not None:
+            self._owed.append(file.owes)
         if segment is not None:
             self.segments += 1
             if self._open_ms[0] == segment.start_ms:

@@ -1,6 +1,6 @@
 """Segments of a recording on disk: names that sort, a line in the index for each whole one, and mending after a crash.
 
-Everything here blocks and runs on the writer's thread, or before the server starts.
+Everything here blocks and runs on a thread for the disk, or before the server starts.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from media.plane import RecordingForm, Segment
+from media.ps.mux import SCR_LEAD_90K
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ INDEX = "index.jsonl"
 ABOUT = "about.json"
 WHOLE = "whole"
 PACK_CODE, PICTURE_CODE = b"\x00\x00\x01\xba", b"\x00\x00\x01\xe0"
+PACK_BYTES, LONGEST_PES = 14, 65_535
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 
 
@@ -38,7 +40,10 @@ def name_of(start_ms: int, form: RecordingForm) -> str:
 
 
 class SegmentFile:
-    """One segment that is being written. What is not whole is cut off when writing fails."""
+    """One segment that is being written. What is not whole is cut off when writing fails.
+
+    `write` and `end` are for one thread, `make_safe` and `close` for another, for they may wait long for the disk.
+    """
 
     def __init__(self, folder: Path, form: RecordingForm, start_ms: int, *, fsync_s: float, keep_free: int) -> None:
         self.start_ms = start_ms
@@ -50,11 +55,22 @@ class SegmentFile:
         self._bytes = 0
         self._frames = 0
         self._end_ms = start_ms
-        self._synced_at = 0.0
+        self._safe_at = 0.0
         self._is_over = False
+        self.owes: Segment | None = None
+        """The line that the index should have and could not be written; `write_line` it when the disk is well."""
+
+    @property
+    def wants_safety(self) -> bool:
+        """Whether it is time to `make_safe`; asking is taken for doing."""
+        now = time.monotonic()
+        if not self._fsync_s or self._fd < 0 or now - self._safe_at < self._fsync_s:
+            return False
+        self._safe_at = now
+        return True
 
     def write(self, parts: Sequence[bytes], frames: int, end_ms: int) -> bool:
-        """Whole pieces, all of them or none; false when the file is closed. Raises OSError; the file is then closed,
+        """Whole pieces, all of them or none; false when the file is closed. Raises OSError; the file is then over,
         and whole up to the piece before."""
         if self._is_over:
             return False
@@ -72,20 +88,29 @@ class SegmentFile:
             self._bytes += size
             self._frames += frames
             self._end_ms = end_ms
-            self._sync_now_and_then()
         except OSError:
-            self.close()
+            self._is_over = True
+            # First of all on a disk that is full: others may need the room.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._fd, self._bytes)
             raise
         return True
 
-    def close(self) -> Segment | None:
-        """End it with its line in the index; None when there is nothing in it. Never raises."""
+    def end(self) -> None:
+        """Nothing more is written."""
         self._is_over = True
+
+    def make_safe(self) -> None:
+        """What is written outlives a power cut from now on. Raises OSError."""
+        if self._fd >= 0:
+            os.fdatasync(self._fd)
+
+    def close(self) -> Segment | None:
+        """Give one that is over its line in the index; None when there is nothing in it. Never raises."""
         if self._fd < 0:
             return None
         fd, self._fd = self._fd, -1
         try:
-            os.ftruncate(fd, self._bytes)
             os.fsync(fd)
         except OSError as error:
             log.warning("%s/%s could not be made safe: %s", self._folder.name, self._name, error)
@@ -100,7 +125,8 @@ class SegmentFile:
         try:
             write_line(self._folder, segment)
         except OSError as error:
-            # The next start finds the file without its line and writes it.
+            # Whoever has it tries again; else the next start finds the file without its line and writes it.
+            self.owes = segment
             log.warning("%s/%s has no line in the index yet: %s", self._folder.name, self._name, error)
         return segment
 
@@ -111,20 +137,14 @@ class SegmentFile:
             raise DiskFull(28, f"{free} bytes are free and {self._keep_free} must stay so")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         self._fd = os.open(self._folder / self._name, flags, FILE_MODE)
-        self._synced_at = time.monotonic()
-
-    def _sync_now_and_then(self) -> None:
-        now = time.monotonic()
-        if self._fsync_s and now - self._synced_at >= self._fsync_s:
-            self._synced_at = now
-            os.fdatasync(self._fd)
+        self._safe_at = time.monotonic()
 
 
 # ---- the index
 
 
 def write_line(folder: Path, segment: Segment) -> None:
-    """Append a segment to the index of its folder. Raises OSError."""
+    """Append a segment to the index of its folder, all of the line or nothing. Raises OSError."""
     line = {
         "name": segment.name,
         "start_ms": segment.start_ms,
@@ -132,9 +152,13 @@ def write_line(folder: Path, segment: Segment) -> None:
         "bytes": segment.bytes,
         "frames": segment.frames,
     }
+    data = json.dumps(line, separators=(",", ":")).encode() + b"\n"
     fd = os.open(folder / INDEX, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, FILE_MODE)
     try:
-        os.write(fd, json.dumps(line, separators=(",", ":")).encode() + b"\n")
+        written = os.write(fd, data)
+        if written < len(data):
+            os.ftruncate(fd, os.fstat(fd).st_size - written)
+            raise DiskFull(28, f"only {written} bytes of a line had room")
         os.fsync(fd)
     finally:
         os.close(fd)
@@ -185,14 +209,27 @@ def _has_ended(folder: Path) -> bool:
 
 def recover_folder(folder: Path) -> int:
     """The same for one recording, into which nobody writes now."""
-    mended = 0
+    return mend(folder, without_line(folder))
+
+
+def without_line(folder: Path) -> list[str]:
+    """Names of segments that the index of a folder does not have."""
     known = {segment.name for segment in read_index(folder)}
-    for path in sorted(_entries(folder)):
-        if path.suffix in (".mp4", ".ps") and path.name not in known and not path.is_symlink():
-            try:
-                mended += _mend(path)
-            except (OSError, ValueError) as error:
-                log.warning("%s cannot be mended: %s", path, error)
+    return sorted(
+        path.name
+        for path in _entries(folder)
+        if path.suffix in (".mp4", ".ps") and path.name not in known and not path.is_symlink()
+    )
+
+
+def mend(folder: Path, names: Sequence[str]) -> int:
+    """Give these their lines if they still have none, cut to what is whole; how many were mended. Never raises."""
+    mended = 0
+    for name in sorted({*names}.intersection(without_line(folder)) if names else ()):
+        try:
+            mended += _mend(folder / name)
+        except (OSError, ValueError) as error:
+            log.warning("%s cannot be mended: %s", folder / name, error)
     return mended
 
 
@@ -262,18 +299,33 @@ def _boxes(data: mmap.mmap) -> Iterator[tuple[bytes, int, int]]:
 
 
 def _whole_ps(data: mmap.mmap) -> tuple[int, int, int]:
-    """Of a program stream as we write it, a pack a picture: up to the last pack, which may be torn."""
-    size = data.rfind(PACK_CODE)
-    if size <= 0:
+    """Of a program stream as we write it, a pack a picture: with its last pack, or up to it when that is torn."""
+    last_pack = data.rfind(PACK_CODE)
+    if last_pack < 0:
         return 0, 0, 0
-    frames, at = 0, data.find(PICTURE_CODE, 0, size)
+    size = len(data) if _is_whole_pack(data, last_pack) else last_pack
+    frames = last = 0
+    at = data.find(PICTURE_CODE, 0, size)
     while at >= 0:
-        frames += 1
+        frames, last = frames + 1, at
         # A large picture is cut into several PES; only the first of each pack counts.
         at = data.find(PACK_CODE, at + 4, size)
         at = data.find(PICTURE_CODE, at, size) if at >= 0 else -1
-    first, last = _scr(data, 0), _scr(data, data.rfind(PACK_CODE, 0, size))
-    return size, frames, max(0, last - first) // 90
+    if not frames:
+        return 0, 0, 0
+    # Files begin at 0, where the clock cannot be ahead of the picture.
+    last_90k = _scr(data, data.rfind(PACK_CODE, 0, last))
+    return size, frames, (last_90k + SCR_LEAD_90K) // 90 if last_90k else 0
+
+
+def _is_whole_pack(data: mmap.mmap, at: int) -> bool:
+    """Whether the packets of the last pack reach the end of the file, and no other is to come."""
+    at, length = at + PACK_BYTES, 0
+    while at + 6 <= len(data) and data[at : at + 3] == b"\x00\x00\x01":
+        length = int.from_bytes(data[at + 4 : at + 6], "big")
+        at += 6 + length
+    # A picture is cut into packets of this length; after the last of them comes a shorter one.
+    return at == len(data) and 0 < length < LONGEST_PES
 
 
 def _scr(data: mmap.mmap, at: int) -> int:
