@@ -13,3 +13,6 @@ class Ahead(Protocol):
 
     def catch_up(self) -> None:
         """Everything is where it belongs now. Harmless when it is."""
+
+    def publish_reception(self) -> None:
+        """What a report says is of now; he goes on."""

@@ -10,7 +10,7 @@ from media.ahead import Ahead
 from media.annexb import VideoParameters, video_parameters
 from media.clock import OutputClock, Pacer
 from media.frame import Codec, Frame
-from media.laid import Laid
+from media.laid import Laid, elsewhere
 from media.outlets.rendition import Rendition, RenditionKey, Tracks
 from media.outlets.tide import Pace
 from media.outlets.viewer import Viewer
@@ -318,6 +318,10 @@ class Fanout:
         self._kept_bytes += size
         self._clock.take_back(latest)
         self._sound_at = max(self._sound_at, sound_at)
+
+    def let_go(self) -> None:
+        """Whoever keeps in our place has begun anew: what we kept is not needed any more."""
+        self._kept = [elsewhere()]
 
     def _catch_up(self) -> None:
         if self.ahead is not None:

@@ -169,6 +169,8 @@ class PlaneSettings:
 TICK_S = 0.05
 WATCH_EVERY_TICKS = 5
 """Waits are looked at every fifth tick: four times a second."""
+CALM_EVERY_TICKS = 20
+"""And every twentieth where all is as it should be. Inlets take turns: not all are looked at in one tick."""
 GALLERY_EVERY_TICKS = 20
 """Viewers' places every twentieth."""
 
@@ -629,17 +631,19 @@ class LocalPlane:
             now = self._clock()
             self._late_ticks += now - due > 4 * TICK_S
             ticks += 1
-            is_watch = ticks % WATCH_EVERY_TICKS == 0
-            for session in tuple(self._sessions.values()):
-                if session.express.is_ahead and not is_watch:
-                    continue  # nothing of it waits for anything
+            for number, session in enumerate(tuple(self._sessions.values()), ticks):
                 try:
-                    session.tick(now)
-                    if is_watch:
+                    if not session.express.is_ahead:
+                        session.tick(now)
+                        if number % WATCH_EVERY_TICKS == 0:
+                            session.watch(now)
+                    elif number % CALM_EVERY_TICKS == 0:
                         session.watch(now)
+                    elif number % WATCH_EVERY_TICKS == 0:
+                        session.express.watch(now)
                 except Exception:
                     log.exception("%r failed at its tick; it is tried again at the next one", session)
-            if is_watch:
+            if ticks % WATCH_EVERY_TICKS == 0:
                 self._load.sample(now)
                 self._recorders.tick(now)
                 self._sweep(now)

@@ -13,7 +13,7 @@ from typing import Protocol
 
 from media.ahead import Ahead
 from media.frame import Codec, Frame
-from media.laid import Laid
+from media.laid import Laid, elsewhere
 from media.ps.mux import Muxer
 from media.ps.pack import PACK_CODE, Begins, begins
 from media.ps.stream_map import STREAM_TYPES
@@ -199,6 +199,10 @@ class Passage:
         self._kept.append(laid)
         self._kept_size += size
         self._kept_packets += packets
+
+    def let_go(self) -> None:
+        """Whoever keeps in our place has begun anew: what we kept is not needed any more."""
+        self._kept = [elsewhere()]
 
     def hand_on(self, run: Run, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
         """To the senders what is kept elsewhere: to all, or from that one on who was sent for; that met `error`."""

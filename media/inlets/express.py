@@ -88,6 +88,8 @@ class Express:
         self._is_awake = False
         self._is_followed_now = False
         self._has_sound = False
+        self._keeps_pictures = False
+        self._has_let_go = False
         self._pause = self._wait = 0
         receiver.ahead = fanout.ahead = passage.ahead = self
 
@@ -150,6 +152,8 @@ class Express:
             self._source, self._name = source, name
         self._first, self._payload_type = following, payload_type
         self._is_awake = unpacking is not None
+        self._keeps_pictures = self._is_awake and not self._is_followed_now
+        self._has_let_go = False
         self._lane.arm(
             (self._name, payload_type, ssrc, following, timestamp),
             keeping,
@@ -201,12 +205,27 @@ class Express:
             self._receiver.count(packets, size, frames, seen[1], packet_at, frame_at)
             self._gauge.pass_by(seen)
 
+    def publish_reception(self) -> None:
+        """What a report says is of now."""
+        if not self.is_ahead or self._lane is None:
+            return
+        self.publish()
+        number, *reception = self._lane.reception()
+        self._receiver.note_reception(number, *reception)
+
     def watch(self, now: float) -> None:
         """A few times a second."""
-        if self.is_ahead and self._lane is not None:
+        lane = self._lane
+        if not self.is_ahead or lane is None:
+            return
+        if now - lane.packet_at >= QUIET_S:
             self.publish()
-            if now - self._lane.packet_at >= QUIET_S:
-                self.catch_up()
+            self.catch_up()
+        elif not self._has_let_go and lane.has_restarted and (lane.has_begun_anew or not self._keeps_pictures):
+            self._has_let_go = True
+            self._passage.let_go()
+            if self._keeps_pictures:
+                self._fanout.let_go()
 
     def catch_up(self) -> None:
         """Everything is where it belongs now. Harmless when it is."""

@@ -110,19 +110,28 @@ class Rounds:
     def _round(self) -> None:
         if self._poll is None:
             return
-        served, now, taken = self._served, self._clock(), 0
-        for number, _ in self._poll.poll(0, len(served) or 1):
-            serve = served.get(number)
-            if serve is None:
-                continue  # closed by one that was served before it
-            try:
-                taken += serve(now)
-            except Exception:
-                log.exception("reading socket %d failed; it is read again in the next round", number)
+        now = self._clock()
+        if self._lane_room is not None:
+            taken = self._lane_room.round(self._poll.fileno(), self._served, now, _failed)
+        else:
+            taken = self._serve_ready(self._poll, now)
         self.rounds += 1
         self._bytes += taken
         if now - self._looked_at >= LOOK_S:
             self._look(now)
+
+    def _serve_ready(self, poll: select.epoll, now: float) -> int:
+        """What the room of the lanes does where there are such."""
+        taken = 0
+        for number, _ in poll.poll(0, len(self._served) or 1):
+            serve = self._served.get(number)
+            if serve is None:
+                continue  # closed by one that was served before it
+            try:
+                taken += serve(now)
+            except Exception as error:
+                _failed(number, error)
+        return taken
 
     def _nap_over(self) -> None:
         self._round()
@@ -142,3 +151,7 @@ class Rounds:
         else:
             self._timer = None
             self._loop.add_reader(self._poll.fileno(), self._round)
+
+
+def _failed(number: int, error: Exception) -> None:
+    log.error("reading socket %d failed; it is read again in the next round", number, exc_info=error)

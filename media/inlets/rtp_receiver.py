@@ -222,6 +222,11 @@ class RtpReceiver:
         if frame_at > (self.frame_at or 0.0):
             self.frame_at = frame_at
 
+    def note_reception(self, sequence: int, highest: int, last: int, transit: float, jitter: float) -> None:
+        """Where whoever takes packets in our place has come to."""
+        self._sequence = sequence
+        self.reports.take_back(highest, last, transit, jitter)
+
     def take_back(self, sequence: int, packets: int, timestamp: int) -> None:
         """So many packets followed on that number."""
         self._order.go_on(self._payload_type, sequence, packets)
@@ -304,7 +309,8 @@ class RtpReceiver:
 
     def report(self, now: float) -> bytes:
         """A receiver report with our name, for the sender's RTCP port (media.md 3.4)."""
-        self._catch_up()
+        if self.ahead is not None:
+            self.ahead.publish_reception()
         block = self.reports.block(self._sequence, self.witness.packets, self.lost, now)
         return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
 

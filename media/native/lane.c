@@ -17,6 +17,7 @@
 #include <netinet/in.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 
@@ -34,6 +35,8 @@
 #define WHOLE (65536 + 2048 + 64) /* a datagram, and no power of two: slots would fall on the same lines of the cache */
 #define SCOOPS 16 /* calls for one socket in a round */
 #define TRIES 4
+#define READY 128 /* sockets that are asked for at once */
+#define ASKS 64 /* times they are asked for in a round */
 #define SEGMENTS (SLOTS * 68) /* packets one call can bring: the kernel puts 64 together at most */
 #define HEADER 12
 #define COUNT_LIMIT 256 /* packets of a run */
@@ -630,6 +633,15 @@ static PyObject *lane_counts(Lane *self, PyObject *none) {
         seen->group_frames, seen->group_90k, seen->key_at, seen->key_dts, seen->since_key);
     if (counts) self->packets = self->bytes = self->timestamps = self->frames = self->pictures = self->keys = 0;
     return counts;
+}
+
+/* What a report of now says: the number of the last packet, then what `settle` says of the reception. */
+static PyObject *lane_reception(Lane *self, PyObject *none) {
+    (void)none;
+    uint16_t last = (uint16_t)(self->next - 1);
+    self->sequence = unwrapped(self->sequence, last, 16);
+    if (self->sequence > self->highest) self->highest = self->sequence;
+    return Py_BuildValue("(iLLdd)", (int)last, self->highest, self->sequence, self->transit, self->jitter);
 }
 
 static PyObject *lane_settle(Lane *self, PyObject *none) {
@@ -1306,22 +1318,26 @@ static int serve_stream(Lane *self, Room *room, double at, PyObject *now, long l
     return 1;
 }
 
-static PyObject *lane_serve(Lane *self, PyObject *now) {
+/* What waits is taken, and its bytes are counted; -1 with an exception. */
+static int serve(Lane *self, PyObject *now, double at, long long *total) {
     Room *room = self->room;
-    if (!room) Py_RETURN_NONE;
-    if (!self->is_armed || room->is_taken) return PyObject_CallOneArg(self->fallback, now);
-    double at = PyFloat_AsDouble(now);
-    if (at == -1.0 && PyErr_Occurred()) return NULL;
-    long long total = 0;
+    if (!room) return 0;
+    if (!self->is_armed || room->is_taken) {
+        PyObject *took = PyObject_CallOneArg(self->fallback, now);
+        if (!took) return -1;
+        *total += PyLong_AsLongLong(took);
+        Py_DECREF(took);
+        return PyErr_Occurred() ? -1 : 0;
+    }
     int went = 1;
     Py_INCREF(self);
     Py_INCREF(room);
     room->is_taken = 1;
-    if (self->is_stream) went = serve_stream(self, room, at, now, &total);
+    if (self->is_stream) went = serve_stream(self, room, at, now, total);
     for (int scoops = 0; !self->is_stream && scoops < SCOOPS && self->is_armed && !self->is_closed; scoops++) {
         int got = scoop(room, self->number);
         size_t done = 0;
-        for (size_t n = 0; n < room->packet_count; n++) total += room->packets[n].length;
+        for (size_t n = 0; n < room->packet_count; n++) *total += room->packets[n].length;
         while (done < room->packet_count && went > 0) went = take_run(self, room, &done, at, now);
         if (!went) went = told(self, self->fell, pieces_from(self, room, done), now, NULL) < 0 ? -1 : 1;
         if (went < 0 || got < SLOTS) break;
@@ -1329,8 +1345,72 @@ static PyObject *lane_serve(Lane *self, PyObject *now) {
     room->is_taken = 0;
     Py_DECREF(room);
     Py_DECREF(self);
-    return went < 0 ? NULL : PyLong_FromLongLong(total);
+    return went < 0 ? -1 : 0;
 }
+
+static PyObject *lane_serve(Lane *self, PyObject *now) {
+    double at = PyFloat_AsDouble(now);
+    long long total = 0;
+    if ((at == -1.0 && PyErr_Occurred()) || serve(self, now, at, &total) < 0) return NULL;
+    return PyLong_FromLongLong(total);
+}
+
+/* One socket of a round: by its lane without a detour, by whoever else serves it otherwise. */
+static int serve_one(PyObject *whom, PyObject *now, double at, long long *total) {
+    if (PyCFunction_Check(whom) && PyCFunction_GET_FUNCTION(whom) == (PyCFunction)lane_serve)
+        return serve((Lane *)PyCFunction_GET_SELF(whom), now, at, total);
+    PyObject *took = PyObject_CallOneArg(whom, now);
+    if (!took) return -1;
+    *total += PyLong_AsLongLong(took);
+    Py_DECREF(took);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
+/* Every socket of an epoll that is ready, as media/inlets/rounds.py does it. One that fails is told and does not keep
+   the others waiting. */
+static PyObject *room_round(Room *self, PyObject *args) {
+    struct epoll_event ready[READY];
+    PyObject *served, *now, *failed;
+    int poll, count = READY;
+    long long total = 0;
+    (void)self;
+    if (!PyArg_ParseTuple(args, "iO!O!O", &poll, &PyDict_Type, &served, &PyFloat_Type, &now, &failed)) return NULL;
+    double at = PyFloat_AS_DOUBLE(now);
+    for (int asks = 0; count == READY && asks < ASKS; asks++) {
+        count = epoll_wait(poll, ready, READY, 0);
+        for (int n = 0; n < count; n++) {
+            PyObject *number = PyLong_FromLong(ready[n].data.fd);
+            PyObject *whom = number ? PyDict_GetItemWithError(served, number) : NULL;
+            int went = whom ? 0 : PyErr_Occurred() ? -1 : 0; /* closed by one that was served before it */
+            if (whom) {
+                Py_INCREF(whom);
+                went = serve_one(whom, now, at, &total);
+                Py_DECREF(whom);
+            }
+            if (went < 0 && number && PyErr_ExceptionMatches(PyExc_Exception)) {
+                PyObject *type, *value, *trace;
+                PyErr_Fetch(&type, &value, &trace);
+                PyErr_NormalizeException(&type, &value, &trace);
+                if (trace) PyException_SetTraceback(value, trace);
+                PyObject *done = PyObject_CallFunctionObjArgs(failed, number, value, NULL);
+                went = done ? 0 : -1;
+                Py_XDECREF(done);
+                Py_XDECREF(type);
+                Py_XDECREF(value);
+                Py_XDECREF(trace);
+            }
+            Py_XDECREF(number);
+            if (went < 0) return NULL;
+        }
+    }
+    return PyLong_FromLongLong(total);
+}
+
+static PyMethodDef room_methods[] = {
+    {"round", (PyCFunction)room_round, METH_VARARGS,
+     "round(epoll, served, now, failed): serve every socket that is ready; how many bytes came."},
+    {NULL, NULL, 0, NULL},
+};
 
 static PyObject *lane_close(Lane *self, PyObject *none) {
     (void)none;
@@ -1342,6 +1422,7 @@ static PyMethodDef lane_methods[] = {
     {"serve", (PyCFunction)lane_serve, METH_O, "serve(now): take what waits; how many bytes it was."},
     {"arm", (PyCFunction)lane_arm, METH_VARARGS, "arm(whose, keep, reception, hands, unpacking): take over."},
     {"counts", (PyCFunction)lane_counts, METH_NOARGS, "What was counted since it was last asked for."},
+    {"reception", (PyCFunction)lane_reception, METH_NOARGS, "What a report of now says of the packets."},
     {"settle", (PyCFunction)lane_settle, METH_NOARGS, "Give back what was lent, and what was kept."},
     {"close", (PyCFunction)lane_close, METH_NOARGS, "The socket is about to be closed: read no more."},
     {NULL, NULL, 0, NULL},
@@ -1350,6 +1431,8 @@ static PyMethodDef lane_methods[] = {
 static PyMemberDef lane_members[] = {
     {"is_armed", T_BOOL, offsetof(Lane, is_armed), READONLY, "Whether it goes by itself."},
     {"packet_at", T_DOUBLE, offsetof(Lane, packet_at), READONLY, "When the last packet came."},
+    {"has_restarted", T_INT, offsetof(Lane, has_restarted), READONLY, "Whether packets are kept anew, from a key frame on."},
+    {"has_begun_anew", T_INT, offsetof(Lane, unpacking.began), READONLY, "Whether pictures are, too."},
     {NULL, 0, 0, 0, NULL},
 };
 
@@ -1372,6 +1455,7 @@ static struct PyModuleDef module = {
 };
 
 PyMODINIT_FUNC PyInit_lianwang_lane(void) {
+    RoomType.tp_methods = room_methods;
     PyObject *made = PyModule_Create(&module);
     if (!made || PyModule_AddType(made, &RoomType) < 0 || PyModule_AddType(made, &LaneType) < 0 ||
         PyModule_AddType(made, &StretchType) < 0) {

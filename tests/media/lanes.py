@@ -12,6 +12,7 @@ import argparse
 import asyncio
 import contextlib
 import random
+import select
 import socket
 import sys
 from collections.abc import Callable, Iterator
@@ -51,14 +52,27 @@ class HandRounds:
     def __init__(self, has_lanes: bool) -> None:
         self.room = Room()
         self.scoop = best_scoop(self.room)
-        self.served: Callable[[float], int] = int
+        self._served: dict[int, Callable[[float], int]] = {}
         self._room = LANES.Room() if has_lanes else None
+        self._poll = select.epoll()
 
     def add(self, number: int, serve: Callable[[float], int]) -> None:
-        self.served = serve
+        self._served[number] = serve
+        self._poll.register(number, select.EPOLLIN)
 
     def remove(self, number: int) -> None:
-        pass
+        if self._served.pop(number, None) is not None:
+            self._poll.unregister(number)
+
+    def serve(self, now: float) -> int:
+        """A round, as `Rounds` has it with a lane and without; how many bytes came."""
+        if self._room is not None:
+            taken: int = self._room.round(self._poll.fileno(), self._served, now, failed)
+            return taken
+        return sum(self._served[number](now) for number, _ in self._poll.poll(0) if number in self._served)
+
+    def close(self) -> None:
+        self._poll.close()
 
     def lane(
         self, express: Any, number: int, fallback: Callable[[float], int], stream: Any = None
@@ -67,6 +81,10 @@ class HandRounds:
             return fallback
         serve: Callable[[float], int] = express.lane(LANES, self._room, number, fallback, stream).serve
         return serve
+
+
+def failed(number: int, error: Exception) -> None:
+    raise error
 
 
 class Taker:
@@ -165,6 +183,7 @@ class Side:
         for connection in tuple(self.session._connections):
             connection.close()
         self.door.close()
+        self.rounds.close()
 
     def send(self, packets: list[bytes], sending: socket.socket, dice: random.Random) -> None:
         """As they are, or framed and cut anywhere."""
@@ -189,7 +208,7 @@ class Side:
             self.followed.append(said(frame))
 
     def serve(self) -> None:
-        while self.rounds.served(self.now):
+        while self.rounds.serve(self.now):
             pass
 
     def report(self) -> list[object]:
@@ -371,6 +390,7 @@ def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
                 session.seek()
             case 7:
                 session.express.publish()
+                side.events.append(side.receiver.report(side.now).hex())
             case 9 if side.sender is None and not side.session._connections:
                 side.send_on()
             case 8:

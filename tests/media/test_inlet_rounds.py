@@ -138,3 +138,51 @@ async def test_a_door_takes_no_more_than_its_share_in_a_round(pair):
     assert door._serve(0.0) == 20 * 64 * SCOOPS
     await until(lambda: sum(map(len, got)) == 20 * count)
     door.close()
+
+
+async def test_one_that_fails_does_not_keep_others_waiting_and_is_read_again(pair, caplog):
+    receiving, sending = pair
+    rounds, reading = Rounds(), Reading(receiving)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.setblocking(False)
+        broken: list[bytes] = []
+
+        def serve(now: float) -> int:
+            broken.append(other.recv(2048))
+            raise ValueError("not this one")
+
+        rounds.add(other.fileno(), serve)
+        rounds.add(receiving.fileno(), reading.serve)
+        for data in (b"one", b"two"):
+            sending.sendto(data, other.getsockname())
+            sending.send(data)
+        await until(lambda: (broken, reading.got) == ([b"one", b"two"], [b"one", b"two"]))
+        rounds.close()
+    told = [record for record in caplog.records if "failed" in record.message]
+    assert len(told) == 2 and told[0].exc_info is not None and "not this one" in str(told[0].exc_info[1])
+
+
+async def test_what_was_closed_by_another_in_the_same_round_is_not_read(pair):
+    receiving, sending = pair
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", 0))
+        other.setblocking(False)
+        rounds, read = Rounds(), []
+
+        def serve(mine: socket.socket, theirs: socket.socket) -> Callable[[float], int]:
+            def it(now: float) -> int:
+                read.append(mine.recv(2048))
+                rounds.remove(theirs.fileno())
+                return 0
+
+            return it
+
+        rounds.add(receiving.fileno(), serve(receiving, other))
+        rounds.add(other.fileno(), serve(other, receiving))
+        sending.sendto(b"to the other", other.getsockname())
+        sending.send(b"to the first")
+        await until(lambda: bool(read))
+        await asyncio.sleep(0.02)
+        assert len(read) == 1
+        rounds.close()
