@@ -306,7 +306,10 @@ class SqlStore:
     async def _read_mappings(self, statement: Select[Any]) -> list[Mapping[str, object]]:
         async def read() -> list[Mapping[str, object]]:
             async with self._ready.connect() as connection:
-                return [dict(row) for row in (await connection.execute(statement)).mappings()]
+                found = await connection.execute(statement)
+                # SQLAlchemy's names of columns are a kind of str that strict readers refuse.
+                names = [str(name) for name in found.keys()]  # noqa: SIM118  # it is no dict
+                return [dict(zip(names, row, strict=True)) for row in found]
 
         return await self._thread.run(read())
 
