@@ -144,7 +144,10 @@ class Reconciler:
         down = length(within([self._down], *span))
         if down * 2 > span[1] - span[0]:
             return Reason.DOWN
-        return self._reasons.between(key.owner, key.channel, span)
+        reason = self._reasons.between(key.owner, key.channel, span)
+        # When we are up again recordings must begin anew first.
+        is_after = self._down[0] < self._down[1] == span[0]
+        return Reason.DOWN if is_after and reason is Reason.UNKNOWN else reason
 
 
 def _is_open(gap: Gap) -> bool:

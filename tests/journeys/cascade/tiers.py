@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -58,6 +60,8 @@ class Tier:
     folder: Path
     edition: str = "3.0"
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
+    leads_group: bool = False
+    """Whether its processes are a group of their own, so that `kill` takes all of them at once."""
     process: subprocess.Popen[bytes] | None = None
     sip_port: int = 0
     web_port: int = 0
@@ -94,11 +98,15 @@ class Tier:
                 cwd=HOUSE,
                 stdout=out,
                 stderr=log,
+                process_group=0 if self.leads_group else None,
             )
 
     def kill(self) -> None:
         """As when the power fails."""
-        if self.process is not None:
+        if self.process is not None and self.leads_group:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+        elif self.process is not None:
             self.process.kill()
             self.process.wait()
 
