@@ -1,6 +1,6 @@
 # Two words for a newcomer: `make demo` and `make test`. The rest are for those who live here.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve compiled test check journeys conformance bench bench-page console python packages clean
+.PHONY: help demo serve compiled test check journeys clicks conformance bench bench-page console python packages clean
 
 PY := .venv/bin/python
 
@@ -11,6 +11,7 @@ help:
 	@echo "make compiled  the format modules as machine code, if there is a C compiler; optional"
 	@echo "make check     format, types and the fast tests, for before a commit"
 	@echo "make journeys  the stories on real sockets, and the one in a browser"
+	@echo "make clicks    the journeys in a browser, and what the operator's tasks cost into docs/clicks.md"
 	@echo "make conformance  the conformance list, line by line, into docs/conformance.md"
 	@echo "make bench     the yardsticks of the media engine in one table, then the other measures in tests/bench"
 	@echo "make bench-page  the table again, into docs/bench.md and the README"
@@ -47,6 +48,9 @@ check: python
 
 journeys: packages python console
 	@$(PY) -m pytest -q tests/journeys
+
+clicks: packages python console
+	@$(PY) -m pytest -q -n 2 --dist loadgroup tests/journeys -m browser --clicks-page docs/clicks.md
 
 conformance: packages python
 	@$(PY) -m pytest -q -n 2 --dist loadgroup tests/conformance --conformance-page docs/conformance.md

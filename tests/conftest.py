@@ -16,6 +16,7 @@ from hypothesis import settings
 
 from media import compiled
 from tests.conformance.page import Page
+from tests.journeys.clicks_page import ClicksPage
 
 # Before anybody imports them: the same tests hold the compiled form of the format modules.
 FORM = compiled.use() if "LIANWANG_COMPILED" in os.environ else None
@@ -51,14 +52,17 @@ ON_BOTH_LOOPS = ("test_transport_", "test_stack", "test_below", "test_inlet_", "
 
 _left_out: dict[str, int] = {}
 _page = Page()
+_clicks = ClicksPage()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--conformance-page", type=Path, help="write there which lines of the conformance list hold")
+    parser.addoption("--clicks-page", type=Path, help="write there what the operator's tasks cost")
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     _page.note(report)
+    _clicks.note(report)
 
 
 def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> Mapping[str, Callable[[], Any]]:
@@ -91,6 +95,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     written = terminalreporter.config.getoption("--conformance-page")
     if written is not None:
         _page.write(written)
+    clicks = terminalreporter.config.getoption("--clicks-page")
+    if clicks is not None:
+        _clicks.write(clicks)
     for name, count in sorted(_left_out.items()):
         terminalreporter.write_line(f"LEFT OUT: {count} tests that need {name}", red=STRICT, yellow=not STRICT)
 

@@ -19,6 +19,7 @@ from media.seal import read_key
 from simulator.camera import ChannelSettings
 from simulator.video import VideoSettings
 from tests.journeys.cascade.tiers import free_port
+from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate, opened, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -77,13 +78,14 @@ def pixels(png: bytes) -> bytes:
 
 
 async def test_an_operator_logs_in_clicks_a_camera_and_sees_a_moving_picture(
-    estate: Estate, browser: Browser, tmp_path: Path
+    estate: Estate, browser: Browser, done: Counting, tmp_path: Path
 ):
     await estate.camera(video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0))
     page = await log_in(browser, estate)
-    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
     video = page.get_by_test_id("pane-0").locator("video")
-    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 1", timeout=20_000)
+    async with done(page, "by-tree"):
+        await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+        await page.wait_for_function("() => document.querySelector('video')?.currentTime > 1", timeout=20_000)
     first = await video.screenshot(path=tmp_path / "first.png")
     await page.wait_for_timeout(1500)
     second = await video.screenshot(path=tmp_path / "second.png")
@@ -91,24 +93,34 @@ async def test_an_operator_logs_in_clicks_a_camera_and_sees_a_moving_picture(
     assert pixels(first) != pixels(second), "the picture stands still"
 
 
-async def test_a_name_and_enter_plays_a_camera_without_the_mouse(estate: Estate, browser: Browser):
+async def test_a_name_and_enter_plays_a_camera_without_the_mouse(estate: Estate, browser: Browser, done: Counting):
     channels = tuple(ChannelSettings(f"3402000000132000{n:04d}", name) for n, name in ((11, "东门"), (12, "西门广场")))
     await estate.camera("34020000001180000001", channels=channels)
     page = await log_in(browser, estate)
-    await page.keyboard.press("/")
-    await page.keyboard.type("xmgc", delay=30)
-    await page.get_by_test_id("search-hit-0").wait_for()
-    await page.keyboard.press("Enter")
-    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=20_000)
+    async with done(page, "by-name"):
+        await page.keyboard.press("/")
+        await page.keyboard.type("xmgc", delay=30)
+        await page.get_by_test_id("search-hit-0").wait_for()
+        await page.keyboard.press("Enter")
+        await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=20_000)
     assert "西门广场" in await page.get_by_test_id("pane-0").inner_text()
+    # Both at once: the branch they stand under, carried onto the wall.
+    async with done(page, "branch"):
+        branch = page.get_by_test_id("tree").get_by_role("treeitem").first
+        await branch.drag_to(page.get_by_test_id("pane-1"))
+        both = "() => [...document.querySelectorAll('video')].filter((one) => one.currentTime > 0.5).length === 2"
+        await page.wait_for_function(both, timeout=30_000)
 
 
-async def test_a_camera_that_sends_nothing_tells_the_operator_what_was_seen(estate: Estate, browser: Browser):
+async def test_a_camera_that_sends_nothing_tells_the_operator_what_was_seen(
+    estate: Estate, browser: Browser, done: Counting
+):
     await estate.camera(silent_media=True)
     page = await log_in(browser, estate)
-    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
     failure = page.get_by_test_id("pane-failure")
-    await failure.wait_for(timeout=30_000)
+    async with done(page, "why-not"):
+        await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+        await failure.wait_for(timeout=30_000)
     told = await failure.inner_text()
     assert "一个包也没有收到" in told
     assert "北门" in told

@@ -14,6 +14,7 @@ from gb28181.manscdp.control import HomePosition
 from simulator.camera import Camera, ChannelSettings, Hardware
 from simulator.firmware import make_package
 from simulator.video import VideoSettings
+from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import FLAGS, log_in
 
@@ -30,6 +31,20 @@ async def browser() -> AsyncIterator[Browser]:
 
 async def watching(estate: Estate, browser: Browser, **changes: Any) -> tuple[Camera, Page]:
     """A camera with two presets, its picture on the wall, the steering panel open."""
+    camera, page = await at_the_wall(estate, browser, **changes)
+    await go_live(page)
+    await page.keyboard.press("p")
+    await page.locator(".lever.armed").wait_for()
+    return camera, page
+
+
+async def go_live(page: Page) -> None:
+    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+
+
+async def at_the_wall(estate: Estate, browser: Browser, **changes: Any) -> tuple[Camera, Page]:
+    """A camera with two presets, and an operator before an empty wall."""
     camera = await estate.camera(
         channels=(ChannelSettings(CAMERA, "北门"),),
         video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0),
@@ -41,12 +56,69 @@ async def watching(estate: Estate, browser: Browser, **changes: Any) -> tuple[Ca
     head.stop(time.monotonic())
     head.set_preset(2, time.monotonic(), "岗亭")
     head.call_preset(1, time.monotonic())
-    page = await log_in(browser, estate)
-    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
-    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
-    await page.keyboard.press("p")
-    await page.locator(".lever").wait_for()
-    return camera, page
+    return camera, await log_in(browser, estate)
+
+
+async def test_a_drag_and_a_preset_are_one_act_each_beside_the_picture_itself(
+    estate: Estate, browser: Browser, done: Counting, tmp_path: Path
+):
+    camera, page = await at_the_wall(estate, browser)
+    head = camera.heads[CAMERA]
+    at = lambda: head.at(time.monotonic())  # noqa: E731
+    began = at()
+    lever = page.locator(".lever")
+    async with done(page, "turn"):
+        await go_live(page)
+        picture = await lever.bounding_box()
+        assert picture is not None
+        middle = picture["x"] + picture["width"] / 2, picture["y"] + picture["height"] / 2
+        await page.mouse.move(*middle)
+        await page.mouse.down()
+        await page.mouse.move(middle[0] + 150, middle[1], steps=5)
+        await until(lambda: at().pan > began.pan + 0.05)
+        await page.mouse.up()
+        await until(lambda: head.at(1e12) == at())
+
+    # A hand that only clicks or that shakes a little turns nothing, and the wheel is the page's.
+    stood = at()
+    await page.mouse.move(*middle)
+    await page.mouse.down()
+    await page.mouse.move(middle[0] + 6, middle[1] + 2, steps=3)
+    await page.mouse.up()
+    await page.mouse.wheel(0, -240)
+    await page.wait_for_timeout(600)
+    assert at() == stood
+
+    pane = page.get_by_test_id("pane-0")
+    await close(page)
+    async with done(page, "preset"):
+        await go_live(page)
+        await pane.get_by_test_id("pane-ptz").hover()
+        await page.get_by_test_id("preset-menu").get_by_role("button", name="岗亭").click()
+        await until(lambda: at() == head.presets[2][1])
+    await page.screenshot(path=tmp_path / "presets.png")
+
+    await close(page)
+    async with done(page, "store-preset"):
+        await go_live(page)
+        await pane.get_by_test_id("pane-ptz").hover()
+        await page.get_by_test_id("preset-store").click()
+        await until(lambda: 3 in head.presets)
+    assert head.presets[3][1] == head.presets[2][1]
+
+    await close(page)
+    async with done(page, "snapshot"):
+        await go_live(page)
+        async with page.expect_download() as kept:
+            await pane.get_by_role("button", name="截图").click()
+    assert (await kept.value).suggested_filename.startswith("北门")
+
+
+async def close(page: Page) -> None:
+    pane = page.get_by_test_id("pane-0")
+    await pane.hover()
+    await pane.get_by_role("button", name="关闭画面").click()
+    await pane.locator("video").wait_for(state="detached")
 
 
 async def test_an_operator_turns_a_camera_by_the_picture_and_by_one_click(estate: Estate, browser: Browser):

@@ -14,6 +14,7 @@ from simulator.camera import ChannelSettings
 from simulator.reporting import Round
 from sipserver.below.following import Whom
 from tests.estate import CAMERA, opened, until
+from tests.journeys.clicks import Counting
 from tests.journeys.test_browser import FLAGS, log_in
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 GL = [flag for flag in FLAGS if flag != "--disable-gpu"] + ["--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 
 
-async def test_a_vehicle_is_on_the_map_and_its_way_is_two_clicks_away(tmp_path: Path):
+async def test_a_vehicle_is_on_the_map_and_its_way_is_two_clicks_away(tmp_path: Path, done: Counting):
     below = {"follow_positions": Whom.ALL, "position_interval_s": 1}
     async with opened(tmp_path, below=below) as estate, async_playwright() as playwright:
         channels = (ChannelSettings(CAMERA, "巡逻车 01", longitude=113.3245, latitude=23.1065),)
@@ -49,11 +50,12 @@ async def test_a_vehicle_is_on_the_map_and_its_way_is_two_clicks_away(tmp_path: 
             page = await log_in(browser, estate)
             wrong: list[str] = []
             page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
-            await page.locator("nav a[href='/places']").click()  # the first click
-            await page.locator("[data-testid=map][data-ready=true]").wait_for(timeout=30_000)
-            await page.get_by_test_id(f"thing-{CAMERA}").click()  # the second
             told = page.get_by_test_id("track-sum")
-            await told.wait_for()
+            async with done(page, "vehicle"):
+                await page.locator("nav a[href='/places']").click()
+                await page.locator("[data-testid=map][data-ready=true]").wait_for(timeout=30_000)
+                await page.get_by_test_id(f"thing-{CAMERA}").click()
+                await told.wait_for()
             text = await told.inner_text()
             assert "km" in text and int(text.split("·")[1].split()[0]) >= 25, text
             canvas = page.locator("[data-testid=map] canvas")

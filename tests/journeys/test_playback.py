@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from simulator.recording import Recording
 from simulator.video import VideoSettings
+from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate
 from tests.journeys.test_browser import FLAGS, log_in, pixels, shades
 
@@ -44,19 +45,18 @@ async def window_of(line: Locator) -> tuple[float, float]:
 
 
 async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
-    estate: Estate, browser: Browser, tmp_path: Path
+    estate: Estate, browser: Browser, done: Counting, tmp_path: Path
 ):
     now = int(time.time())
     kept = (Recording(CAMERA, now - 7200, now + 600), Recording(CAMERA, now - 1500, now - 1440, "alarm"))
     await estate.camera(video=VideoSettings(width=320, height=180, fps=10, gop_s=1.0), recordings=kept)
     page = await log_in(browser, estate)
-    await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
-    await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
-
-    # One click on the live picture.
-    await page.get_by_test_id("pane-0").hover()
-    await page.get_by_test_id("pane-0").get_by_test_id("ago").click()
-    await page.wait_for_url("**/playback?**")
+    async with done(page, "ago"):
+        await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+        await page.wait_for_function("() => document.querySelector('video')?.currentTime > 0.5", timeout=30_000)
+        await page.get_by_test_id("pane-0").hover()
+        await page.get_by_test_id("pane-0").get_by_test_id("ago").click()
+        await page.wait_for_url("**/playback?**")
     clicked = time.time()
     cell = page.get_by_test_id(f"play-{CAMERA}")
     await page.wait_for_function(
@@ -88,8 +88,10 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
 
     # A click on the timeline, 40 seconds before where it stands.
     wanted = await position(page) - 40
-    await page.mouse.click(box["x"] + (wanted - start) / (end - start) * box["width"], box["y"] + box["height"] / 2)
-    await wait_position(page, wanted - 4, wanted + 12)
+    async with done(page, "seek"):
+        across = (wanted - start) / (end - start) * box["width"]
+        await page.mouse.click(box["x"] + across, box["y"] + box["height"] / 2)
+        await wait_position(page, wanted - 4, wanted + 12)
     before = await position(page)
     await wait_position(page, before + 2, before + 20)
 
@@ -115,29 +117,48 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
     await page.keyboard.press("1")
     await page.get_by_test_id("speed").filter(has_text="1×").wait_for()
 
-    # A span dragged and taken home: two gestures, then the file.
+    # A span dragged and taken home: two gestures, then the file is saved by itself.
     start, end = await window_of(line)
     pixel_s = (end - start) / box["width"]
     left, middle = box["x"] + 100, box["y"] + box["height"] / 2
-    await page.mouse.move(left, middle)
-    await page.mouse.down()
-    await page.mouse.move(left + 6 / pixel_s / 2, middle)
-    await page.mouse.move(left + 6 / pixel_s, middle)
-    await page.mouse.up()
-    await page.get_by_test_id("take").click()
     job = page.get_by_test_id(f"download-{CAMERA}")
-    await job.wait_for()
-    await page.wait_for_function(
-        f"() => document.querySelector('[data-testid=download-{CAMERA}]')?.dataset.state === 'done'", timeout=60_000
-    )
+    film = tmp_path / "taken.mp4"
+    async with done(page, "span"), page.expect_download(timeout=60_000) as coming:
+        await page.mouse.move(left, middle)
+        await page.mouse.down()
+        await page.mouse.move(left + 6 / pixel_s / 2, middle)
+        await page.mouse.move(left + 6 / pixel_s, middle)
+        await page.mouse.up()
+        await page.get_by_test_id("take").click()
+    await (await coming.value).save_as(film)
+    assert await job.get_attribute("data-state") == "done"
     await page.screenshot(path=tmp_path / "playback.png")
     told = await job.inner_text()
     assert "已核对" in told
-    url = await job.get_by_test_id("file-mp4").get_attribute("href")
-    film = tmp_path / "taken.mp4"
-    film.write_bytes(await (await page.request.get(f"{estate.house.console_url}{url}")).body())
     seconds = length_of(film)
     assert 5.5 <= seconds <= 8.5, "six seconds, in the whole seconds of a call"
+
+
+async def test_ten_minutes_are_three_clicks_away_and_what_is_saved_is_all_that_the_device_has(
+    estate: Estate, browser: Browser, done: Counting, tmp_path: Path
+):
+    now = int(time.time())
+    # It was switched off nine and a half minutes ago: so much of the ten minutes there is.
+    kept = (Recording(CAMERA, now - 7200, now - 565),)
+    await estate.camera(video=VideoSettings(width=320, height=180, fps=10, gop_s=1.0), recordings=kept)
+    page = await log_in(browser, estate)
+    film = tmp_path / "taken.mp4"
+    async with done(page, "download"), page.expect_download(timeout=90_000) as coming:
+        await page.get_by_test_id(f"channel:{CAMERA}/{CAMERA}").click()
+        await page.get_by_test_id("pane-0").hover()
+        await page.get_by_test_id("pane-0").get_by_test_id("ago").click()
+        await page.wait_for_url("**/playback?**")
+        await page.get_by_test_id("take-ahead").click()
+        taken_at = await position(page)
+    await (await coming.value).save_as(film)
+    assert "已核对" in await page.get_by_test_id(f"download-{CAMERA}").inner_text()
+    there_is = now - 565 - taken_at
+    assert there_is - 3 <= length_of(film) <= there_is + 3
 
 
 async def lag_of(page: Page) -> float:

@@ -24,6 +24,7 @@ from simulator.camera import Camera
 from simulator.hearing import HearingSettings
 from simulator.tone import Tone
 from tests.estate import CAMERA, Estate, until
+from tests.journeys.clicks import Counting
 from tests.journeys.test_browser import FLAGS, log_in, log_in_at
 
 OUTPUT = "34020000001370000001"
@@ -225,17 +226,17 @@ async def at_the_camera(page: Page) -> None:
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("way", ["webrtc", "websocket"])
 async def test_an_operator_holds_the_button_and_the_camera_hears_the_microphone(
-    estate: Estate, browser: Browser, way: str, tmp_path: Path
+    estate: Estate, browser: Browser, way: str, done: Counting, tmp_path: Path
 ):
     camera = await camera_that_hears(estate)
     page = await log_in(browser, estate)
     await page.evaluate(f"localStorage.setItem('lianwang.voice.way', JSON.stringify('{way}'))")
     await page.reload()
-    await at_the_camera(page)
-    button = page.get_by_test_id("pane-0").get_by_test_id("talk")
-    await button.hover()
-    await page.mouse.down()
-    await until(lambda: beeps(camera), 30)
+    async with done(page, "talk"):
+        await at_the_camera(page)
+        await page.get_by_test_id("pane-0").get_by_test_id("talk").hover()
+        await page.mouse.down()
+        await until(lambda: beeps(camera), 30)
     state = page.get_by_test_id("talk-state")
     assert "正在说话" in await state.inner_text()
     await page.screenshot(path=tmp_path / "talking.png")

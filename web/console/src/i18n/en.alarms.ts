@@ -72,6 +72,7 @@ export const alarms: Record<keyof typeof zh, string> = {
   'alarms.house': 'system',
   'alarms.sound.on': 'Alarm sound: on',
   'alarms.sound.off': 'Alarm sound: off',
+  'alarms.peek.more': '{n} more wait',
   'alarms.strip.more': '{n} more of level 1',
   'alarms.choose': 'Choose an alarm at the left, or move with J / K',
   'alarms.wished': '{name} raised an alarm; its picture is on the wall',

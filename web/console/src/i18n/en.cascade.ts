@@ -96,6 +96,7 @@ export const cascade: Record<keyof typeof zh, string> = {
   'sharing.empty': 'It will see nothing',
   'diff.text': 'It was last told {sent} items, now there are {total}',
   'diff.none': 'It sees the catalog as it is now',
+  'diff.short': 'Not told yet: +{added} ~{changed} −{removed}',
   'diff.added': 'To be added',
   'diff.changed': 'To be changed',
   'diff.removed': 'To be removed',

@@ -43,6 +43,8 @@ export const playback: Record<keyof typeof zh, string> = {
   'download.title': 'Downloads',
   'download.running': '{n} running',
   'download.none': 'Nothing yet. Drag a span on the timeline, then “Download this span”.',
+  'download.ahead': 'Download 10 min',
+  'download.ahead.title': 'Ten minutes from where it plays; saved by itself when verified whole',
   'download.take': 'Download this span',
   'download.ordered': 'The download has begun',
   'download.interrupt': 'Interrupt',

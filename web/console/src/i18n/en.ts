@@ -185,6 +185,7 @@ export const en: Record<MessageKey, string> = {
   'failure.ladder': 'Open ladder',
   'failure.no-answer': 'No answer',
 
+  'ptz.panel': 'open the panel',
   'ptz.title': 'PTZ',
   'ptz.speed': 'Speed',
   'ptz.zoom.in': 'Zoom in',
@@ -197,6 +198,7 @@ export const en: Record<MessageKey, string> = {
   'ptz.iris.close': 'Close',
   'ptz.presets': 'Presets',
   'ptz.preset.call': 'Go to preset {n}',
+  'ptz.preset.store': 'Store this position as {n}',
   'ptz.preset.set': 'Keep this position as a preset',
   'ptz.preset.edit': 'Add or delete presets',
   'ptz.preset.number': 'Number',
@@ -243,6 +245,7 @@ export const en: Record<MessageKey, string> = {
   'keys.snapshot': 'Snapshot',
   'keys.ptz': 'PTZ control on or off',
   'keys.ptz.group': 'While PTZ control is on',
+  'keys.ptz.drag': 'Drag the picture of a camera that turns (no panel needed)',
   'keys.ptz.move': 'Turn; stops on release',
   'keys.ptz.zoom': 'Zoom',
   'keys.ptz.preset': 'Go to preset 1 to 9',

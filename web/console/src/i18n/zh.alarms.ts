@@ -70,6 +70,7 @@ export const alarms = {
   'alarms.house': '系统',
   'alarms.sound.on': '报警提示音：开',
   'alarms.sound.off': '报警提示音：关',
+  'alarms.peek.more': '另有 {n} 条待处理',
   'alarms.strip.more': '另有 {n} 条一级警情',
   'alarms.choose': '在左侧选一条报警，或按 J / K 上下移动',
   'alarms.wished': '{name} 有报警，画面已调出',

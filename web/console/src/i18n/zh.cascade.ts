@@ -94,6 +94,7 @@ export const cascade = {
   'sharing.empty': '上级什么也看不到',
   'diff.text': '上级最后收到 {sent} 项，现在应为 {total} 项',
   'diff.none': '上级看到的就是最新的目录',
+  'diff.short': '未送达：增 {added} 改 {changed} 删 {removed}',
   'diff.added': '将新增',
   'diff.changed': '将更新',
   'diff.removed': '将删除',

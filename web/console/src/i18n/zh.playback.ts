@@ -41,6 +41,8 @@ export const playback = {
   'download.title': '下载',
   'download.running': '{n} 个进行中',
   'download.none': '还没有下载。在时间轴上拖出一段，再点“下载这一段”。',
+  'download.ahead': '下载 10 分钟',
+  'download.ahead.title': '从播放位置起下载 10 分钟，核对无缺后自动保存',
   'download.take': '下载这一段',
   'download.ordered': '已开始下载',
   'download.interrupt': '暂停下载',

@@ -185,6 +185,7 @@ export const zh = {
   'failure.ladder': '打开信令',
   'failure.no-answer': '无应答',
 
+  'ptz.panel': '打开面板',
   'ptz.title': '云台',
   'ptz.speed': '速度',
   'ptz.zoom.in': '放大',
@@ -197,6 +198,7 @@ export const zh = {
   'ptz.iris.close': '关小',
   'ptz.presets': '预置位',
   'ptz.preset.call': '转到预置位 {n}',
+  'ptz.preset.store': '把当前位置存为 {n} 号',
   'ptz.preset.set': '把当前位置存为预置位',
   'ptz.preset.edit': '增删预置位',
   'ptz.preset.number': '编号',
@@ -243,6 +245,7 @@ export const zh = {
   'keys.snapshot': '截图',
   'keys.ptz': '打开或关闭云台控制',
   'keys.ptz.group': '云台控制打开时',
+  'keys.ptz.drag': '在会转动的摄像机画面上拖动：转动（不必打开面板）',
   'keys.ptz.move': '转动，松开即停',
   'keys.ptz.zoom': '变倍',
   'keys.ptz.preset': '转到预置位 1 到 9',

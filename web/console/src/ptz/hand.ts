@@ -128,3 +128,7 @@ export function dragVector(dx: number, dy: number, width: number, height: number
   }
   return { pan: scale(dx, width), tilt: -scale(dy, height), zoom: 0 }
 }
+
+/** A hand that only meant to click moves a little too. */
+const SLIP_PX = 10
+export const isSlip = (dx: number, dy: number) => Math.hypot(dx, dy) < SLIP_PX
