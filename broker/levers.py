@@ -123,6 +123,8 @@ class Levers:
 
     def _expire(self, lever: _Lever) -> None:
         hand = self._held.pop(lever)
+        if (earlier := self._stopping.pop(lever, None)) is not None:
+            earlier.cancel()  # it was of a motion before this one
         log.info("nobody holds the lever of %s any more; it is told to stop", lever.code)
         stopping = self._stop_twice(lever, hand.identity)
         task = asyncio.get_running_loop().create_task(stopping, name=f"stop {lever.code}")

@@ -14,6 +14,10 @@ from gb28181.peer import Gathered
 from gb28181.slim_set import SlimSet
 
 
+DAMAGED_BEYOND = 100
+"""So many more damaged items than whole ones and a sender is not waited for on their account."""
+
+
 class Progress(StrEnum):
     WAITING = "waiting"
     COMPLETE = "complete"
@@ -74,7 +78,8 @@ class Gathering:
             self._seen.update(str(self._key(item)) for item in items)
         else:
             self._seen.update(map(self._key, items))
-        if len(self._seen) > before or damaged or not self._heard:
+        is_bearable = self._damaged < len(self._seen) + DAMAGED_BEYOND
+        if len(self._seen) > before or (damaged and is_bearable) or not self._heard:
             self._damaged += damaged
             if self._keeps:
                 self._parts.append(part)

@@ -190,3 +190,14 @@ async def test_a_preset_that_is_called_is_not_ended_by_the_second_word_of_a_stop
     await steer(levers, camera, CALL)
     await asyncio.sleep(0.1)
     assert camera.heard == [MOVE, STOP, CALL]
+
+
+async def test_a_stop_of_a_motion_before_is_not_said_beside_that_of_the_next(camera: Camera):
+    levers = levers_of(camera, again_s=0.2)
+    await steer(levers, camera, MOVE, hold_s=0.01)
+    await camera.until_heard(2)
+    await steer(levers, camera, MOVE, hold_s=0.01)
+    await camera.until_heard(5)
+    await asyncio.sleep(0.3)
+    assert camera.heard == [MOVE, STOP, MOVE, STOP, STOP], "twice for the last, and once for the one it replaced"
+    await levers.close()

@@ -81,6 +81,17 @@ def test_a_sum_that_changes_is_taken_at_its_highest():
     assert basket.add(part(2, 3)) is Progress.COMPLETE
 
 
+def test_who_sends_damaged_items_for_ever_is_not_waited_for():
+    basket = Basket()
+    damaged = Catalog(1, CODE, 1_000_000, items(1), damaged=1)
+    now = 0.0
+    while not basket.gathering.give_up(now) and now < 10_000:
+        now += 9.0
+        assert basket.add(damaged, now) is not Progress.COMPLETE
+    assert now < 1000 + 20, "a hundred times a part in time, and then silence"
+    assert len(basket.gathering.result().parts) <= 102
+
+
 def test_damaged_items_are_not_waited_for_but_are_told():
     basket = Basket()
     assert basket.add(Catalog(1, CODE, 3, items(1, 2), damaged=1)) is Progress.COMPLETE
