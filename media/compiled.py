@@ -1,7 +1,8 @@
 """Which form of the modules on the packet path runs: plain Python as it stands, or the same files compiled by mypyc.
 
 The compiled files stand apart from the sources, in a folder with a stamp of the sources they were made from. A stamp
-that does not fit is not used: what runs is always what one reads.
+that does not fit is not used: what runs is always what one reads. The lane, which is in C and soon made, has a folder
+of its own beside them, for those who have not compiled the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import importlib
 import os
 import sys
 import sysconfig
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 
@@ -63,7 +64,9 @@ HOUSE = Path(__file__).resolve().parent.parent
 LANE_SOURCE = HOUSE / "media" / "native" / "lane.c"
 """The one part in C, an extension beside them: the way of ordinary packets, of which they are the twin."""
 FOLDER = HOUSE / "build" / "compiled"
+LANE_FOLDER = HOUSE / "build" / "lane"
 STAMP = "made-from"
+IN_C = "the lane in C"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +75,12 @@ class Form:
 
     is_compiled: bool
     reason: str
+    has_lane: bool = False
+    """Whether ordinary packets go by the lane."""
 
     def __str__(self) -> str:
-        return f"compiled ({self.reason})" if self.is_compiled else f"plain Python ({self.reason})"
+        said = f"compiled ({self.reason})" if self.is_compiled else f"plain Python ({self.reason})"
+        return f"{said}, {IN_C}" if self.has_lane else said
 
 
 _form = Form(False, "compiled files were not asked for")
@@ -94,6 +100,12 @@ def stamp() -> str:
     return digest.hexdigest()
 
 
+def lane_stamp() -> str:
+    """The same of the lane by itself."""
+    said = f"{sysconfig.get_platform()} {sys.version}".encode() + MAGIC_NUMBER
+    return hashlib.sha256(said + LANE_SOURCE.read_bytes()).hexdigest()
+
+
 def use(folder: Path | None = None) -> Form:
     """Have the format modules imported in their compiled form when it is there and fits. Call before they are.
 
@@ -101,7 +113,11 @@ def use(folder: Path | None = None) -> Form:
     `LIANWANG_COMPILED` names another folder than ours; processes that we start have both from us.
     """
     global _form
-    _form = _choose(folder or Path(os.environ.get("LIANWANG_COMPILED", FOLDER)))
+    where = folder or Path(os.environ.get("LIANWANG_COMPILED", FOLDER))
+    _form = _choose(where)
+    if not _form.is_compiled and where == FOLDER and _has_lane():
+        sys.path.append(str(LANE_FOLDER))
+        _form = replace(_form, has_lane=True)
     return _form
 
 
@@ -125,4 +141,12 @@ def _choose(folder: Path) -> Form:
     sys.path.append(str(folder))
     for package in sorted({module.rpartition(".")[0] for module in MODULES}):
         importlib.import_module(package).__path__.insert(0, str(folder.joinpath(*package.split("."))))
-    return Form(True, f"{len(MODULES)} modules by mypyc, the lane in C")
+    return Form(True, f"{len(MODULES)} modules by mypyc", has_lane=True)
+
+
+def _has_lane() -> bool:
+    try:
+        made_from = (LANE_FOLDER / STAMP).read_text(encoding="ascii")
+    except OSError:
+        return False
+    return made_from == lane_stamp() and os.environ.get("LIANWANG_PLAIN") != "1"

@@ -13,7 +13,6 @@ from enum import StrEnum
 from gb28181.peer import Gathered
 from gb28181.slim_set import SlimSet
 
-
 DAMAGED_BEYOND = 100
 """So many more damaged items than whole ones and a sender is not waited for on their account."""
 

@@ -44,12 +44,15 @@ python_step() {
     fi
     stamp=.venv/.set-up-from
     want=$(cksum pyproject.toml)
-    if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then return; fi
-    say "Python: virtual environment and dependencies (about a minute the first time)"
-    [ -x .venv/bin/python ] || "$python" -m venv .venv
-    quietly "the Python packages could not be installed; pip's last words are above." \
-        .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
-    printf '%s' "$want" >"$stamp"
+    if [ "$(cat "$stamp" 2>/dev/null)" != "$want" ]; then
+        say "Python: virtual environment and dependencies (about a minute the first time)"
+        [ -x .venv/bin/python ] || "$python" -m venv .venv
+        quietly "the Python packages could not be installed; pip's last words are above." \
+            .venv/bin/python -m pip install --quiet --disable-pip-version-check -e '.[test]'
+        printf '%s' "$want" >"$stamp"
+    fi
+    lane=$(.venv/bin/python tools/compile_lane.py)
+    [ -z "$lane" ] || say "Packet path: $lane"
 }
 
 console_step() {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,7 @@ def run(*words: str, **environment: str) -> str:
 def test_the_tests_of_formats_and_packet_path_pass_on_the_compiled_ones(folder: Path) -> None:
     files = [f"tests/media/test_{name}.py" for name in f"{FORMATS} {PATH}".split()]
     shown = run("-m", "pytest", "-q", "-p", "no:cacheprovider", *files, LIANWANG_COMPILED=str(folder))
-    assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc, the lane in C)" in shown
+    assert f"format modules: compiled ({len(compiled.MODULES)} modules by mypyc), the lane in C" in shown
 
 
 def test_damaged_streams_get_the_same_answers_from_both(folder: Path) -> None:
@@ -87,3 +88,35 @@ def test_compiled_files_of_other_sources_are_not_used(folder: Path, tmp_path: Pa
     assert said.startswith("plain Python (the compiled files are of other sources")
     said = run("-c", "from media import compiled, rtp; print(compiled.use(), rtp.__file__)")
     assert said.startswith("plain Python") and said.rstrip().endswith("rtp.py")
+
+
+def test_the_lane_is_used_by_itself_where_only_it_is_made(tmp_path: Path) -> None:
+    copy = tmp_path / "house"
+    for each in ("media", "tools"):
+        shutil.copytree(HOUSE / each, copy / each, ignore=shutil.ignore_patterns("__pycache__"))
+    show = "from media import compiled; print(compiled.use()); import lianwang_lane; print(lianwang_lane.__file__)"
+    assert "ModuleNotFoundError" in said(copy, "-c", show)
+    assert said(copy, "tools/compile_lane.py").startswith("the lane is made")
+    assert said(copy, "tools/compile_lane.py") == "", "it is made once"
+    first, second = said(copy, "-c", show).splitlines()
+    assert first == "plain Python (nothing is compiled here; `make compiled` does it), the lane in C"
+    assert Path(second).parent == copy / "build" / "lane"
+    assert "ModuleNotFoundError" in said(copy, "-c", show, LIANWANG_PLAIN="1")
+    with (copy / "media" / "native" / "lane.c").open("a") as source:
+        source.write("\n/* another */\n")
+    assert "ModuleNotFoundError" in said(copy, "-c", show), "what runs is what one reads"
+
+
+def test_without_a_compiler_the_lane_is_left_and_that_is_no_failure(tmp_path: Path) -> None:
+    copy = tmp_path / "house"
+    for each in ("media", "tools"):
+        shutil.copytree(HOUSE / each, copy / each, ignore=shutil.ignore_patterns("__pycache__"))
+    assert "packets go their way in Python" in said(copy, "tools/compile_lane.py", PATH=str(tmp_path))
+    assert not (copy / "build" / "lane").exists()
+
+
+def said(house: Path, *words: str, **environment: str) -> str:
+    """What a process says that finds this house only."""
+    given = {"PYTHONPATH": str(house), "PATH": os.environ["PATH"], **environment}
+    done = subprocess.run([sys.executable, *words], cwd=house, env=given, capture_output=True, text=True, timeout=120)
+    return done.stdout + done.stderr
