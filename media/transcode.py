@@ -18,7 +18,11 @@ except ImportError:  # a build without FFmpeg: everything works but there is no 
 log = logging.getLogger(__name__)
 
 RATE_HZ = 8000
+TIME_BASE = Fraction(1, RATE_HZ)
 BIT_RATE = 24_000
+BLOCK = 1024
+"""Samples of a frame of AAC."""
+BLOCK_BYTES = 4 * BLOCK
 DRIFT_90K = 18_000
 """Sound whose stamps leave the count of its samples by 0.2 s is put back on its stamps."""
 
@@ -44,32 +48,45 @@ class AacFromG711:
         context.layout = "mono"
         context.format = "fltp"
         context.bit_rate = BIT_RATE
-        context.time_base = Fraction(1, RATE_HZ)
+        context.time_base = TIME_BASE
+        context.options = {"aac_coder": "fast"}  # less than half the work, and no worse on a telephone's band
         context.open()
         self._context = context
-        self._resampler: Any = av.AudioResampler(format="fltp", layout="mono", rate=RATE_HZ, frame_size=1024)
+        self._gathered = bytearray()
         self._samples_in = 0
+        self._samples_out = 0
         self._start_90k: int | None = None
         self.failures = 0
 
     def feed(self, frame: Frame) -> list[Frame]:
         """AAC frames that are ready now; their clock follows the samples, anchored at the stamps."""
-        to_linear = g711.alaw_to_linear if frame.codec is Codec.G711A else g711.ulaw_to_linear
-        linear = to_linear(frame.data)
-        samples = len(linear) // 2
+        samples = len(frame.data)
         if not samples:
             return []
         expected = None if self._start_90k is None else self._start_90k + self._samples_in * 45 // 4
         if expected is None or abs(frame.pts_90k - expected) > DRIFT_90K:
             self._start_90k = frame.pts_90k - self._samples_in * 45 // 4
-        sound = av.AudioFrame(format="s16", layout="mono", samples=samples)
-        sound.sample_rate = RATE_HZ
-        sound.pts = self._samples_in
-        sound.time_base = Fraction(1, RATE_HZ)
-        sound.planes[0].update(linear.ljust(sound.planes[0].buffer_size, b"\0"))
         self._samples_in += samples
+        to_floats = g711.alaw_to_floats if frame.codec is Codec.G711A else g711.ulaw_to_floats
+        self._gathered += to_floats(frame.data)
+        made: list[Frame] = []
+        while len(self._gathered) >= BLOCK_BYTES:
+            block = bytes(self._gathered[:BLOCK_BYTES])
+            del self._gathered[:BLOCK_BYTES]
+            made += self._encoded(block)
+        return made
+
+    def _encoded(self, block: bytes) -> list[Frame]:
+        """What becomes of the next 1024 samples."""
+        sound = av.AudioFrame(format="fltp", layout="mono", samples=BLOCK)
+        sound.sample_rate = RATE_HZ
+        sound.pts = self._samples_out
+        sound.time_base = TIME_BASE
+        plane = sound.planes[0]
+        plane.update(block.ljust(plane.buffer_size, b"\0"))
+        self._samples_out += BLOCK
         try:
-            packets = [packet for part in self._resampler.resample(sound) for packet in self._context.encode(part)]
+            packets = self._context.encode(sound)
         except av.FFmpegError:
             # Nothing a camera sends should bring this about; the sound is left out, the picture goes on.
             self.failures += 1

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from media.g711 import alaw_to_linear, linear_to_alaw, linear_to_ulaw, ulaw_to_linear
+from media.g711 import (
+    alaw_to_floats,
+    alaw_to_linear,
+    linear_to_alaw,
+    linear_to_ulaw,
+    ulaw_to_floats,
+    ulaw_to_linear,
+)
 
 
 def samples(data: bytes) -> list[int]:
@@ -49,3 +56,11 @@ def test_the_error_is_small_beside_the_sample(values: list[int]) -> None:
 def test_an_odd_last_byte_is_left_out() -> None:
     assert len(linear_to_alaw(b"\0\0\0")) == 1
     assert math.isclose(len(alaw_to_linear(b"123")), 6)
+
+
+@pytest.mark.parametrize(
+    ("to_floats", "to_linear"), [(alaw_to_floats, alaw_to_linear), (ulaw_to_floats, ulaw_to_linear)]
+)
+@given(st.binary(max_size=600))
+def test_floating_samples_are_the_linear_ones_scaled(to_floats, to_linear, data: bytes) -> None:
+    assert list(array("f", to_floats(data))) == [sample / 32768 for sample in samples(to_linear(data))]

@@ -52,6 +52,18 @@ def test_the_tone_is_still_the_tone_when_decoded():
     assert 0.2 < max(settled) < 0.3
 
 
+def test_how_the_sound_is_cut_into_frames_changes_nothing_of_it():
+    whole, cut = AacFromG711(), AacFromG711()
+    law = b"".join(frame.data for frame in tone(linear_to_alaw, Codec.G711A, 20))
+    made = [out for frame in tone(linear_to_alaw, Codec.G711A, 20) for out in whole.feed(frame)]
+    ends = [0, 1, 1, 200, 1224, 1225, 5000, len(law)]
+    again = []
+    for start, end in pairwise(ends):
+        at = 900_000 + start * 45 // 4
+        again += cut.feed(Frame(Codec.G711A, law[start:end], at, at))
+    assert made == again and len(made) >= 5
+
+
 def test_a_jump_of_the_stamps_is_followed():
     encoder = AacFromG711()
     first = [out for frame in tone(linear_to_alaw, Codec.G711A, 20) for out in encoder.feed(frame)]
