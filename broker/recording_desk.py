@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from broker.clerk import Clerk
+from broker.disk_trouble import DiskTrouble
 from broker.filler import Filler
 from broker.gaps import Reconciler
 from broker.reasons import CHINESE, Reason, Reasons
@@ -31,7 +32,7 @@ MOST_ALARMS = 1_000
 """Alarms that wait for the next turn."""
 OTHER_ALARM = 7
 """GB/T 28181-2022 A.2.5 c: an alarm that is none of the named kinds. Ours are of it, and start no recording."""
-GAP_PRIORITY = 3
+GAP_PRIORITY, DISK_PRIORITY = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ class RecordingDesk:
         )
         self.sweeper = Sweeper(archive, folder, self.settings, self._is_running, disk)
         self._alarms: deque[AlarmRaised] = deque(maxlen=MOST_ALARMS)
+        self._disk_trouble = DiskTrouble()
         self._ended: deque[str] = deque()
         """Recordings that have just ended: their last files are to be written down."""
         self._settle_at = 0.0
@@ -196,6 +198,8 @@ class RecordingDesk:
         async with self._writes:
             await self._answer_alarms()
             await self.schedule.turn()
+            for owner, channel, reason in self._disk_trouble.news():
+                self._alarm(owner, channel, DISK_PRIORITY, f"录像受阻：{CHINESE[reason]}")
             while self._ended:
                 await self.clerk.close(self._ended.popleft())
             now = self._wall()
@@ -214,8 +218,10 @@ class RecordingDesk:
     def _tell(self, gap: Gap) -> None:
         start, end = gap.start_ms / 1000, gap.end_ms / 1000
         self._bus.tell(RecordingMissed(gap.owner, gap.channel, gap.stream, start, end, gap.reason))
-        said = f"录像缺失：{CHINESE[Reason(gap.reason)]}"
-        self._bus.tell(AlarmRaised(gap.owner, gap.channel, GAP_PRIORITY, OTHER_ALARM, "", self._wall(), said))
+        self._alarm(gap.owner, gap.channel, GAP_PRIORITY, f"录像缺失：{CHINESE[Reason(gap.reason)]}")
+
+    def _alarm(self, owner: str, channel: str, priority: int, said: str) -> None:
+        self._bus.tell(AlarmRaised(owner, channel, priority, OTHER_ALARM, "", self._wall(), said))
 
     async def _turn_for_ever(self) -> None:
         while True:
@@ -241,6 +247,8 @@ class RecordingDesk:
 
     def _heard(self, event: Event) -> None:
         self.reasons.heard(event)
+        if isinstance(event, RecordingChanged):
+            self._disk_trouble.heard(event)
         if isinstance(event, AlarmRaised) and event.method != OTHER_ALARM:
             self._alarms.append(event)
         elif isinstance(event, RecordingChanged) and event.told_by_us and event.state == "ended":

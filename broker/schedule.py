@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -89,8 +90,7 @@ class Schedule:
                 )
             except (TooMany, OSError) as error:
                 log.warning("the plan of %s cannot be carried out now: %s", plan.channel, error)
-                is_full = isinstance(error, TooMany)
-                self._reasons.note(plan.owner, plan.channel, Reason.CAPACITY if is_full else Reason.DISK_FAILED)
+                self._reasons.note(plan.owner, plan.channel, _why(error))
                 return now_ms + AGAIN_MS
             before = run.recording if run is not None else ""
             self._runs[key] = _Run(begun.about.id, _end_of_day(now_ms), before, now_ms + HAND_OVER_MS)
@@ -111,6 +111,12 @@ class Schedule:
         for recording in (run.before, run.recording):
             if recording:
                 await self._recordings.stop(recording)
+
+
+def _why(error: TooMany | OSError) -> Reason:
+    if isinstance(error, TooMany):
+        return Reason.CAPACITY
+    return Reason.DISK_FULL if error.errno in (errno.ENOSPC, errno.EDQUOT) else Reason.DISK_FAILED
 
 
 def _end_of_day(now_ms: int) -> int:

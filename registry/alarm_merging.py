@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from enum import StrEnum
 
+from registry.alarm import KeptAlarm
 from registry.events import AlarmRaised
 
 MOST_REMEMBERED = 20_000
@@ -14,8 +15,10 @@ LONGEST_S = 3600.0
 HISTORY_S = 300.0
 """An alarm that answers a question of ours and is older is history, and nobody need look up for it."""
 
+OTHER_METHOD = 7
+"""Alarms that are none of the named kinds (GB/T 28181-2022 A.2.5 c); what they are is said by their words alone."""
 Thing = tuple[str, str, int, str]
-"""Neighbour, channel, method, type."""
+"""Neighbour, channel, method, and `sort_of` it."""
 
 
 class Sort(StrEnum):
@@ -76,12 +79,17 @@ class Merging:
 def mark_of(said: AlarmRaised) -> tuple[object, ...]:
     """By what a message is known again: its time, whoever handed it on; without one, its number and its sender."""
     if said.time_said:
-        return said.channel, said.method, said.alarm_type, said.event_type, said.at
-    return said.owner, said.channel, said.method, said.alarm_type, f"SN {said.sn}"
+        return said.channel, said.method, sort_of(said), said.event_type, said.at
+    return said.owner, said.channel, said.method, sort_of(said), f"SN {said.sn}"
 
 
-def thing_of(said: AlarmRaised) -> Thing:
-    return said.owner, said.channel, said.method, said.alarm_type
+def thing_of(said: AlarmRaised | KeptAlarm) -> Thing:
+    return said.owner, said.channel, said.method, sort_of(said)
+
+
+def sort_of(said: AlarmRaised | KeptAlarm) -> str:
+    """Its type; of one that can have none, its words."""
+    return said.alarm_type or (said.description if said.method == OTHER_METHOD else "")
 
 
 def _shorten(kept: OrderedDict[tuple[object, ...], float] | OrderedDict[Thing, tuple[int, float, float]]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.alarm import AlarmState, AlarmStep, AlarmWanted, Deed, KeptAlarm, Verdict, next_state
-from registry.alarm_merging import Merging, Sort
+from registry.alarm_merging import Merging, Sort, thing_of
 from registry.directory import Directory
 from registry.events import AlarmChanged, AlarmCountsChanged, AlarmRaised, Event
 from registry.store.alarm_promise import AlarmShelf
@@ -105,7 +105,7 @@ class Alarms:
         lasting = AlarmWanted(states=_UNCLOSED, since=now - self.settings.merge_s)
         for alarm in reversed(await self._shelf.find(lasting, None, 1000)):
             self._current[alarm.id] = alarm
-            self._merging.recall(_thing(alarm), alarm.id, alarm.heard_at, alarm.last_at)
+            self._merging.recall(thing_of(alarm), alarm.id, alarm.heard_at, alarm.last_at)
         self._deafen = self._directory.bus.listen(self.hear)
         self._tasks = [
             asyncio.create_task(self._write_now_and_then(), name="alarms to write"),
@@ -254,7 +254,7 @@ class Alarms:
             self._standing[alarm.state, alarm.priority] -= 1
             self._standing[known.state, known.priority] += 1
             if known.state is AlarmState.CLOSED:
-                self._merging.end(_thing(known), known.id)
+                self._merging.end(thing_of(known), known.id)
                 self._current.pop(known.id, None)
             after.append(known)
         for known in after:
@@ -426,10 +426,6 @@ class Alarms:
 
 
 _UNCLOSED = tuple(str(state) for state in AlarmState if state is not AlarmState.CLOSED)
-
-
-def _thing(alarm: KeptAlarm) -> tuple[str, str, int, str]:
-    return alarm.owner, alarm.channel, alarm.method, alarm.alarm_type
 
 
 def _with_names(alarm: KeptAlarm, named: KeptAlarm) -> KeptAlarm:

@@ -17,6 +17,7 @@ from hypothesis import settings
 from media import compiled
 from tests.conformance.page import Page
 from tests.journeys.clicks_page import ClicksPage
+from tests.small_disk import may_be_had
 
 # Before anybody imports them: the same tests hold the compiled form of the format modules.
 FORM = compiled.use() if "LIANWANG_COMPILED" in os.environ else None
@@ -44,6 +45,7 @@ NEEDS = {
     ),
     "postgres": lambda: _program("initdb") and _program("postgres"),
     "compiler": lambda: _program("cc"),
+    "small_disk": may_be_had,
     "atheris": lambda: importlib.util.find_spec("atheris") is not None,
 }
 

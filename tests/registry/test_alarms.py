@@ -79,6 +79,17 @@ async def test_an_alarm_that_goes_on_is_one_with_a_count_and_a_first_and_last_ti
     assert len(await shelf.all()) == 4
 
 
+async def test_of_alarms_of_no_named_kind_only_those_with_the_same_words_are_one(shelf: Shelf) -> None:
+    """A disk that is full is not hidden by a camera that was away a minute before."""
+    for words in ("录像缺失：设备离线", "录像受阻：磁盘已满", "录像缺失：设备离线"):
+        shelf.hear(method=7, alarm_type="", description=words)
+        shelf.now += 1
+    assert {(alarm.description, alarm.count) for alarm in await shelf.all()} == {
+        ("录像缺失：设备离线", 2),
+        ("录像受阻：磁盘已满", 1),
+    }
+
+
 async def test_the_same_message_over_two_paths_counts_once(shelf: Shelf) -> None:
     shelf.hear(sn=7)
     shelf.hear(sn=7)
