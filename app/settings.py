@@ -23,7 +23,7 @@ from media.gatehouse import MediaHostsSettings
 from media.kitchen.promise import KitchenSettings
 from media.local import PlaneSettings
 from registry.alarms import AlarmSettings
-from registry.store.migrate import driver_url
+from registry.store.url import driver_url
 from registry.tracks import TrackSettings
 from sipserver.above.settings import AboveSettings
 from sipserver.below.settings import BelowSettings

@@ -28,10 +28,11 @@ class SsrcPool:
         self._domain = domain
         self._live = live
         self._per_realm = per_realm
-        self._realms = 0
-        self._free: deque[int] = deque()
+        self._realms = 1
+        self._unused = range(1, per_realm + 1)
+        """Serials of the last realm that nobody had yet: numbers are made when they are taken."""
+        self._returned: deque[int] = deque()
         self._lent: set[int] = set()
-        self._add_realm()
 
     @property
     def lent(self) -> int:
@@ -40,7 +41,7 @@ class SsrcPool:
     @property
     def free(self) -> int:
         """Without borrowing more."""
-        return len(self._free)
+        return len(self._unused) + len(self._returned)
 
     @property
     def borrowed_realms(self) -> int:
@@ -49,22 +50,27 @@ class SsrcPool:
     @contextmanager
     def lend(self) -> Iterator[int]:
         """A number that nobody else has until the block ends. Raises NoNumber."""
-        if not self._free:
-            self._add_realm()
-        number = self._free.popleft()
+        number = self._take()
         self._lent.add(number)
         try:
             yield number
         finally:
             self._lent.discard(number)
-            self._free.append(number)
+            self._returned.append(number)
 
-    def _add_realm(self) -> None:
-        """The next realm's numbers: ours first, then its neighbours' (media.md 1.7)."""
-        if self._realms > BORROWED_LIMIT:
-            raise NoNumber(f"all {len(self._lent)} stream numbers are lent")
-        own = int(self._domain[REALM_DIGITS])
-        realm = f"{(own + self._realms) % REALMS:05d}"
-        domain = self._domain[: REALM_DIGITS.start] + realm + self._domain[REALM_DIGITS.stop :]
-        self._realms += 1
-        self._free.extend(ssrc_number(self._live, domain, serial) for serial in range(1, self._per_realm + 1))
+    def _take(self) -> int:
+        """One that nobody had yet, else the one that came back first, else the first of another realm."""
+        if not self._unused:
+            if self._returned:
+                return self._returned.popleft()
+            if self._realms > BORROWED_LIMIT:
+                raise NoNumber(f"all {len(self._lent)} stream numbers are lent")
+            self._realms += 1
+            self._unused = range(1, self._per_realm + 1)
+        serial, self._unused = self._unused[0], self._unused[1:]
+        return ssrc_number(self._live, self._realm_domain(), serial)
+
+    def _realm_domain(self) -> str:
+        """The domain of the last realm: ours first, then its neighbours' (media.md 1.7)."""
+        realm = (int(self._domain[REALM_DIGITS]) + self._realms - 1) % REALMS
+        return f"{self._domain[: REALM_DIGITS.start]}{realm:05d}{self._domain[REALM_DIGITS.stop :]}"

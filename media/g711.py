@@ -37,17 +37,15 @@ _ULAW_FLOATS = _float_table(_ULAW)
 
 
 def _coding_table(values: array[int], silence: int) -> bytes:
-    # Indexed by the sample as an unsigned 16-bit number; each sample goes to the code with the nearest value.
-    codes = sorted(range(256), key=lambda code: (values[code], code == silence))
-    table = bytearray(65536)
-    place = 0
-    for sample in range(-32768, 32768):
-        while place < 255 and abs(values[codes[place + 1]] - sample) < abs(values[codes[place]] - sample):
-            place += 1
-        while place < 255 and values[codes[place + 1]] == values[codes[place]]:
-            place += 1
-        table[sample & 0xFFFF] = codes[place]
-    return bytes(table)
+    # Indexed by the sample as an unsigned 16-bit number; each sample goes to the code with the nearest value, the lower
+    # of two equally near. Runs of equal codes are laid at once: this is done whenever a process starts.
+    code_of = dict(sorted(zip(values, range(256), strict=True), key=lambda pair: pair[1] == silence))
+    steps = sorted(code_of)
+    table = bytearray()
+    for value, following in zip(steps, [*steps[1:], 65536], strict=True):
+        last = min((value + following) // 2, 32767)
+        table += bytes([code_of[value]]) * (last + 32769 - len(table))
+    return bytes(table[32768:] + table[:32768])
 
 
 _TO_ALAW = _coding_table(_ALAW, ALAW_SILENCE)

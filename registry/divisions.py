@@ -11,6 +11,7 @@ import csv
 import json
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 
 DATA = Path(__file__).resolve().parent.parent / "conf" / "divisions.csv"
@@ -48,8 +49,9 @@ class Divisions:
         self._sorted = sorted(self._names)
 
     @classmethod
+    @cache
     def load(cls, path: Path = DATA) -> Divisions:
-        """Read the table; OSError when it is not there, ValueError when a row is damaged."""
+        """The table, read once a process; OSError when it is not there, ValueError when a row is damaged."""
         with path.open(encoding="utf-8", newline="") as file:
             rows = csv.reader(line for line in file if not line.startswith("#"))
             next(rows, None)

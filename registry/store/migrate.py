@@ -2,31 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import create_async_engine
 
-SCRIPTS = Path(__file__).parent / "migrations"
-
-_DRIVERS = {
-    "sqlite": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "postgres": "postgresql+asyncpg",
-}
-
-
-def driver_url(url: str) -> str:
-    """`url` with the driver we use: sqlite:///lianwang.db, postgresql://user:password@host/name.
-
-    Raises ValueError for any other kind of database.
-    """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme.partition("+")[0] not in _DRIVERS:
-        raise ValueError(f"a database is sqlite:///file or postgresql://host/name, not {scheme!r}")
-    return f"{_DRIVERS[scheme.partition('+')[0]]}://{rest}"
+from registry.store.revision import SCRIPTS, UnknownRevision, is_newest
+from registry.store.url import driver_url
 
 
 async def upgrade(url: str) -> None:
@@ -40,8 +20,18 @@ async def upgrade(url: str) -> None:
 
 
 def upgrade_over(connection: Connection) -> None:
-    """The same over an open connection, within its transaction."""
+    """The same over an open connection, within its transaction. Raises UnknownRevision."""
+    if is_newest(connection):
+        return
+    # Only here: reading Alembic takes longer than all else that a store does to open.
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS).replace("%", "%%"))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    try:
+        command.upgrade(config, "head")
+    except CommandError as error:
+        raise UnknownRevision(str(error)) from error

@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from alembic.util import CommandError
 from asyncpg import InterfaceError, PostgresError
 from sqlalchemy import (
     Column,
@@ -40,7 +39,7 @@ from registry.store import tables
 from registry.store.alarm_sql import Carry, SqlAlarms, carry_out
 from registry.store.fix_sql import SqlFixes
 from registry.store.loop_thread import LoopThread
-from registry.store.migrate import driver_url, upgrade_over
+from registry.store.migrate import upgrade_over
 from registry.store.promise import (
     LONGEST_SEGMENT_MS,
     ChannelRow,
@@ -51,6 +50,8 @@ from registry.store.promise import (
     SentRow,
     Shelf,
 )
+from registry.store.revision import UnknownRevision
+from registry.store.url import driver_url
 
 COPY_FROM = 1_000
 """Rows from which PostgreSQL takes them by COPY."""
@@ -90,7 +91,7 @@ class SqlStore:
         self._thread.start()
         try:
             await self._thread.run(self._open())
-        except (SQLAlchemyError, CommandError, PostgresError, InterfaceError, OSError) as error:
+        except (SQLAlchemyError, UnknownRevision, PostgresError, InterfaceError, OSError) as error:
             await self.close()
             raise ConnectionError(self._complaint(error)) from error
         except BaseException:
@@ -104,7 +105,7 @@ class SqlStore:
         cause = str(getattr(error, "orig", None) or error).strip().partition("\n")[0]
         if cause.startswith("[Errno "):
             cause = cause.partition("] ")[2]
-        if isinstance(error, CommandError):
+        if isinstance(error, UnknownRevision):
             cure = "was it written by a newer version?"
         elif url.get_backend_name() == "sqlite":
             cure = "its folder must be there and writable for us"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, inspect, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from registry.store.migrate import SCRIPTS, driver_url, upgrade
+from registry.store.migrate import upgrade
+from registry.store.revision import SCRIPTS, is_newest, newest
 from registry.store.sql import SqlStore
 from registry.store.tables import metadata
+from registry.store.url import driver_url
 
 Urls = Callable[[], Awaitable[str]]
 
@@ -43,6 +47,46 @@ async def test_the_migrated_schema_is_the_one_in_tables_and_a_second_time_change
             version = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
             assert version == ScriptDirectory(str(SCRIPTS)).get_current_head()
         await engine.dispose()
+
+
+async def test_which_revision_a_database_has_is_told_without_alembic(url: str) -> None:
+    assert newest() == ScriptDirectory(str(SCRIPTS)).get_current_head()
+    engine = create_async_engine(driver_url(url))
+    async with engine.begin() as connection:
+        assert not await connection.run_sync(is_newest)  # no table yet
+    await upgrade(url)
+    async with engine.begin() as connection:
+        assert await connection.run_sync(is_newest)
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        assert not await connection.run_sync(is_newest)
+        await connection.execute(text("DELETE FROM alembic_version"))
+        assert not await connection.run_sync(is_newest)
+    await engine.dispose()
+
+
+def test_a_start_with_nothing_to_change_does_not_read_alembic(tmp_path: Path) -> None:
+    opened = """
+import asyncio, sys
+from registry.store.sql import SqlStore
+
+async def main():
+    store = SqlStore(sys.argv[1])
+    await store.open()
+    await store.close()
+
+asyncio.run(main())
+print("alembic" in sys.modules)
+"""
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", opened, f"sqlite:///{tmp_path / 'twice.db'}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for _ in range(2)
+    ]
+    assert said == ["True\n", "False\n"]
 
 
 async def test_a_table_that_differs_would_be_noticed(url: str) -> None:
