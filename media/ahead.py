@@ -14,5 +14,5 @@ class Ahead(Protocol):
     def catch_up(self) -> None:
         """Everything is where it belongs now. Harmless when it is."""
 
-    def publish_reception(self) -> None:
-        """What a report says is of now; he goes on."""
+    def publish_reception(self, *, reports: bool) -> None:
+        """How packets are received is of now, and with `reports` told to the sender; he goes on."""

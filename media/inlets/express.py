@@ -205,12 +205,12 @@ class Express:
             self._receiver.count(packets, size, frames, seen[1], packet_at, frame_at)
             self._gauge.pass_by(seen)
 
-    def publish_reception(self) -> None:
-        """What a report says is of now."""
+    def publish_reception(self, *, reports: bool) -> None:
+        """How packets are received is of now, and with `reports` told to the sender."""
         if not self.is_ahead or self._lane is None:
             return
         self.publish()
-        number, *reception = self._lane.reception()
+        number, *reception = self._lane.reception(reports)
         self._receiver.note_reception(number, *reception)
 
     def watch(self, now: float) -> None:

@@ -310,7 +310,7 @@ class RtpReceiver:
     def report(self, now: float) -> bytes:
         """A receiver report with our name, for the sender's RTCP port (media.md 3.4)."""
         if self.ahead is not None:
-            self.ahead.publish_reception()
+            self.ahead.publish_reception(reports=True)
         block = self.reports.block(self._sequence, self.witness.packets, self.lost, now)
         return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
 

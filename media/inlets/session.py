@@ -454,7 +454,7 @@ class Session:
         return self.gauge.rates.total
 
     def statistics(self, now: float) -> InletStatistics:
-        self.express.catch_up()
+        self.express.publish_reception(reports=False)
         receiver, rates = self.receiver, self.gauge.rates
         age = None if receiver.packet_at is None else now - receiver.packet_at
         return InletStatistics(

@@ -635,12 +635,16 @@ static PyObject *lane_counts(Lane *self, PyObject *none) {
     return counts;
 }
 
-/* What a report of now says: the number of the last packet, then what `settle` says of the reception. */
-static PyObject *lane_reception(Lane *self, PyObject *none) {
-    (void)none;
+/* The number of the last packet, then what `settle` says of the reception; with `reports`, as it stands once that number
+   is reported (media/inlets/reception.py, `block`). */
+static PyObject *lane_reception(Lane *self, PyObject *reports) {
     uint16_t last = (uint16_t)(self->next - 1);
-    self->sequence = unwrapped(self->sequence, last, 16);
-    if (self->sequence > self->highest) self->highest = self->sequence;
+    int is_reported = PyObject_IsTrue(reports);
+    if (is_reported < 0) return NULL;
+    if (is_reported) {
+        self->sequence = unwrapped(self->sequence, last, 16);
+        if (self->sequence > self->highest) self->highest = self->sequence;
+    }
     return Py_BuildValue("(iLLdd)", (int)last, self->highest, self->sequence, self->transit, self->jitter);
 }
 
@@ -1422,7 +1426,7 @@ static PyMethodDef lane_methods[] = {
     {"serve", (PyCFunction)lane_serve, METH_O, "serve(now): take what waits; how many bytes it was."},
     {"arm", (PyCFunction)lane_arm, METH_VARARGS, "arm(whose, keep, reception, hands, unpacking): take over."},
     {"counts", (PyCFunction)lane_counts, METH_NOARGS, "What was counted since it was last asked for."},
-    {"reception", (PyCFunction)lane_reception, METH_NOARGS, "What a report of now says of the packets."},
+    {"reception", (PyCFunction)lane_reception, METH_O, "reception(reports): how packets were received until now."},
     {"settle", (PyCFunction)lane_settle, METH_NOARGS, "Give back what was lent, and what was kept."},
     {"close", (PyCFunction)lane_close, METH_NOARGS, "The socket is about to be closed: read no more."},
     {NULL, NULL, 0, NULL},

@@ -215,6 +215,7 @@ class Side:
         """Everything there is to say, without disturbing more than it must."""
         receiver, session = self.receiver, self.session
         counted = session.statistics(self.now)
+        session.express.catch_up()
         witness = receiver.witness
         return [
             repr(counted),
