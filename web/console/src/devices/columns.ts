@@ -49,7 +49,7 @@ export const deviceColumns = (deeds: Deeds): DataTableColumns<Device> => [
     key: 'name', title: t('devices.col.name'), minWidth: 196,
     render: (d) => h('div', { class: 'two' }, d.shown_name === d.code ? [h('span', { class: 'mono' }, d.code)] : [h('span', { class: 'clip' }, d.shown_name), h('span', { class: 'mono faint' }, d.code)]),
   },
-  { key: 'kind', title: t('devices.col.kind'), width: 92, render: (d) => h('span', { class: 'kind' }, [h(AppIcon, { name: KIND_ICON[d.kind], size: 16 }), t(`device-kind.${d.kind}`)]) },
+  { key: 'kind', title: t('devices.col.kind'), width: 108, render: (d) => h('span', { class: 'kind' }, [h(AppIcon, { name: KIND_ICON[d.kind], size: 16 }), t(`device-kind.${d.kind}`)]) },
   {
     key: 'address', title: t('devices.col.address'), width: 180,
     render: (d) => h('div', { class: 'two' }, [h('span', { class: 'mono' }, address(d)), h('span', { class: 'faint' }, d.transport)]),

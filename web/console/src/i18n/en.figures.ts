@@ -72,7 +72,7 @@ export const figures = {
   'worker.packets': '{n} packets/s',
   'worker.memory': '{bytes} of memory',
   'worker.nap': 'naps of {ms} ms',
-  'worker.late': 'clock late {n} times',
+  'worker.late': 'clock late: {n}',
   'worker.restarts': 'restarted {n} times',
   'worker.since': 'up for {span}',
   'worker.state.down': 'down',

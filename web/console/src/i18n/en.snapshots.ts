@@ -2,7 +2,7 @@
 import type { snapshots as chinese } from './zh.snapshots'
 
 export const snapshots: Record<keyof typeof chinese, string> = {
-  'nav.snapshots': 'Snapshots',
+  'nav.snapshots': 'Photos',
   'pane.format.auto': 'Choose how to play',
   'pane.format.webrtc': 'WebRTC',
   'pane.format.hls': 'HLS',
@@ -15,7 +15,6 @@ export const snapshots: Record<keyof typeof chinese, string> = {
   'pane.snapshot.kept': 'Snapshot taken and kept',
   'pane.snapshots': 'Show snapshots',
   'snapshots.title': 'Snapshots',
-  'snapshots.code': 'Channel code',
   'snapshots.take': 'Take one now',
   'snapshots.taken': 'Snapshot taken',
   'snapshots.none': 'No snapshots yet. The menu of a picture opens those of its channel; here they are found by channel code.',

@@ -13,7 +13,6 @@ export const snapshots = {
   'pane.snapshot.kept': '已抓拍，存入抓拍库',
   'pane.snapshots': '查看抓拍',
   'snapshots.title': '抓拍',
-  'snapshots.code': '通道编码',
   'snapshots.take': '立即抓拍',
   'snapshots.taken': '已抓拍',
   'snapshots.none': '还没有抓拍。监看画面的菜单里可打开某一通道的抓拍，也可在这里按通道编码查找。',

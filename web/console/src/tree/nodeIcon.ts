@@ -2,8 +2,12 @@
 import type { Channel, TreeNode } from '@/api/types'
 import type { IconName } from '@/icons/paths'
 
+/** Digits 11 to 13 of a code are its type: 111 to 130 recorders and the like, 131 and 132 cameras, 200 platforms. */
+const typeOf = (code: string) => Number(code.slice(10, 13))
+const SPEAKER = 137
+
 export function channelIcon(channel: Channel): IconName {
-  if (!channel.playable) return 'sensor'
+  if (!channel.playable) return typeOf(channel.code) === SPEAKER ? 'sound' : 'sensor'
   return channel.has_ptz ? 'dome' : 'camera'
 }
 
@@ -24,9 +28,15 @@ export function nodeIcon(node: TreeNode): IconName {
   }
 }
 
-/** Digits 11 to 13 of a code are its type: 111 to 130 recorders and the like, 131 and 132 cameras, 200 platforms. */
+/** Of a channel of which no more is known. */
+export function iconOfCode(code: string): IconName {
+  const type = typeOf(code)
+  if (type === SPEAKER) return 'sound'
+  return type > 132 && type < 200 ? 'sensor' : 'camera'
+}
+
 function deviceIcon(code: string): IconName {
-  const type = Number(code.slice(10, 13))
+  const type = typeOf(code)
   if (type === 131 || type === 132) return 'camera'
   return type >= 200 && type < 300 ? 'platform' : 'recorder'
 }
