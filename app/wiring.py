@@ -190,7 +190,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
     taken.push_async_callback(alarm_deeds.close)
 
     archives = Archives(below, directory.device)
-    playbacks = Playbacks(broker, archives, directory.device)
+    playbacks = Playbacks(broker, archives, directory.device, own=kept_shelf.run)
     taken.push_async_callback(playbacks.close)
     downloads = Downloads(broker, archives, bus, recordings, settings.downloads)
     await downloads.open()

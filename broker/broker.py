@@ -378,6 +378,7 @@ class Broker:
                 settings.domain,
                 _taking(watch),
                 watch.kept,
+                watch.enter,
                 isinstance(watch.outlet, RecordTo),
             ),
             self._stream_changed,

@@ -10,12 +10,16 @@ from broker.fetched import Fetching
 from gb28181.mansrtsp import Control, Method, read_control
 from media.plane import Clip, Source, Steering
 from registry.archive import Archive
+from registry.recorded import Piece, Run, runs
 from registry.store.promise import SegmentRow
 
 OK, BAD_REQUEST, NOT_ACCEPTABLE = 200, 400, 488
 FASTEST = 32.0
 SLOWEST = 0.1
 MOST_CLIPS = 5_000
+LAST_S = 1.0
+BEFORE_S = 4 * 3600.0
+"""So far before a moment it is looked for the beginning of what is there without a gap."""
 
 Kept = Callable[[str, str, int, int, int], Awaitable[Source | None]]
 """The recording of an owner's channel: its stream, and UNIX seconds from and to; None when nothing is kept of then."""
@@ -28,7 +32,7 @@ class Showing(Fetching):
     steer: Callable[[Steering], None] = field(default=lambda steering: None)
 
     async def inform(self, body: bytes, content_type: str) -> int:
-        """The status of the answer: 488 for what no recording of ours does, backwards above all."""
+        """The status of the answer: 488 for what no recording of ours does."""
         control = read_control(body)
         if control is None:
             return BAD_REQUEST
@@ -40,12 +44,12 @@ class Showing(Fetching):
 
 
 def steering_of(control: Control) -> Steering | None:
-    """What a control asks of a recording of ours; None when it cannot be had."""
+    """What a control asks of a recording of ours; None when it cannot be had. Backwards it shows its key frames."""
     if control.method is Method.PAUSE:
         return Steering(is_paused=True)
     if control.method is Method.TEARDOWN:
         return Steering()
-    if control.scale is not None and not SLOWEST <= control.scale <= FASTEST:
+    if control.scale is not None and not SLOWEST <= abs(control.scale) <= FASTEST:
         return None
     if control.jumps and control.npt_s is None:
         return None
@@ -63,12 +67,19 @@ class KeptShelf:
         """Of the stream that is meant; of whatever stream was recorded when it is another."""
         found = await self._archive.find(owner, channel, start * 1000, stop * 1000)
         rows = [row for row in found if row.stream == stream] or found
-        clips = [Clip(f"{row.recording}/{row.name}", row.start_ms, row.end_ms) for row in _chosen(rows)]
+        clips = [Clip(f"{row.recording}/{row.name}", row.start_ms, row.end_ms, row.bytes) for row in _chosen(rows)]
         if not clips:
             return None
         return Source(
             folder=str(self._folder), clips=tuple(clips[:MOST_CLIPS]), from_ms=start * 1000, to_ms=stop * 1000
         )
+
+    async def run(self, owner: str, channel: str, stream: int, at: float, until: float) -> Run | None:
+        """What is there without a gap at a moment, or first after it; a last second of it is not worth a picture."""
+        found = await self._archive.find(owner, channel, int((at - BEFORE_S) * 1000), int(until * 1000))
+        rows = [row for row in found if row.stream == stream] or found
+        pieces = [Piece(row.start_ms / 1000, row.end_ms / 1000) for row in rows]
+        return next((run for run in runs(pieces) if run.end > at + LAST_S), None)
 
 
 def _chosen(rows: Sequence[SegmentRow]) -> list[SegmentRow]:

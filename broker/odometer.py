@@ -29,6 +29,7 @@ class Odometer:
     """
 
     def __init__(self, position: float, now: float) -> None:
+        self._is_in_step = False
         self._base = position
         self._speed = 1.0
         self._leg = 0
@@ -50,9 +51,11 @@ class Odometer:
         self._began_at = now
         self._stood_at = None
 
-    def begin_anew(self, position: float, now: float) -> None:
-        """Another call: its counters begin at the first leg."""
+    def begin_anew(self, position: float, now: float, *, is_in_step: bool = False) -> None:
+        """Another call: its counters begin at the first leg. `is_in_step`: whatever its speed, its clock runs as it is
+        shown, as that of our own recordings does."""
         self._leg = 0
+        self._is_in_step = is_in_step
         self.begin(position, 1.0, now, is_new_leg=False)
 
     def stand(self, now: float) -> None:
@@ -97,11 +100,15 @@ class Odometer:
         rate = self._rate
         if rate is None:
             return self._speed
+        if self._is_in_step:
+            return self._speed * min(rate, 1.0)
         return self._speed if self.is_restamped else (-rate if self._speed < 0 else rate)
 
     @property
     def ignores_speed(self) -> bool:
         """Whether it took another speed and runs at the usual one all the same."""
+        if self._is_in_step:
+            return False
         rate = self._rate
         asked = abs(self._speed)
         if rate is None or IGNORED[0] <= asked <= IGNORED[1]:
@@ -111,6 +118,8 @@ class Odometer:
     @property
     def is_restamped(self) -> bool:
         """Whether its time stamps run in real time while it shows more of itself: some recorders do so."""
+        if self._is_in_step:
+            return True
         rate, usual, fps = self._rate, self._usual_fps, self._fps
         if rate is None or usual is None or fps is None or abs(self._speed) < 2.0:
             return False

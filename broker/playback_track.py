@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -26,6 +27,14 @@ class TrackState(StrEnum):
     ENDED = "ended"  # it was played to the end of what was asked for
     FAILED = "failed"
     LEFT = "left"  # whoever watched is gone
+
+
+class Origin(StrEnum):
+    """Whose recording is played."""
+
+    AUTO = "auto"  # ours where there is one, for it costs the device nothing; else the device's
+    DEVICE = "device"
+    OWN = "own"
 
 
 class Viewing(Protocol):
@@ -57,13 +66,15 @@ class Sitting:
     audio: bool = False
     viewer: str = ""
     identity: str = ""
+    origin: Origin = Origin.AUTO
 
 
 @dataclass(frozen=True, slots=True)
 class TrackView:
     """A track as people see it. Times are UNIX seconds of the recording.
 
-    `speed` is what was asked, `real_speed` what is measured; `next_at` is where there is more after a gap."""
+    `speed` is what was asked, `real_speed` what is measured; `next_at` is where there is more after a gap;
+    `is_own` that it is our own recording."""
 
     owner: str
     channel: str
@@ -77,6 +88,7 @@ class TrackView:
     ignores_speed: bool
     lease: Lease | None
     next_at: float | None
+    is_own: bool = False
 
 
 class ControlRefused(Exception):
@@ -98,6 +110,7 @@ class Track:
         self.failure: WatchFailed | None = None
         self.lease: Lease | None = None
         self.start = self.stop = 0.0
+        self.is_own = False
         self.next_at: float | None = None
         self._broker = broker
         self._viewing = viewing
@@ -133,17 +146,22 @@ class Track:
             self.state is TrackState.PLAYING and odometer.ignores_speed,
             self.lease,
             self.next_at,
+            self.is_own,
         )
 
     # --- beginning and ending --------------------------------------------------------------------------------
 
-    async def play(self, at: float, stop: float, speed: float = 1.0) -> None:
-        """Call for the recording from `at` to `stop`. Raises WatchFailed; the track says then why it failed."""
+    async def play(self, at: float, stop: float, speed: float = 1.0, *, own_since: float | None = None) -> None:
+        """Call for the recording from `at` to `stop`; or take our own, which is there since `own_since`, so that one
+        can go back as far. Raises WatchFailed; the track says then why it failed."""
         await self.let_go()
         self.state, self.note, self.failure, self.next_at = TrackState.ASKING, "", None, None
+        self.is_own = is_own = own_since is not None
         # SDP counts whole seconds (t=).
-        self.start, self.stop = float(int(at)), float(max(int(stop), int(at) + 1))
-        self._odometer.begin_anew(self.start, self._clock())
+        enter = int(at)
+        self.start = float(enter if own_since is None else min(enter, int(own_since)))
+        self.stop = float(max(math.ceil(stop) if is_own else int(stop), enter + 1))
+        self._odometer.begin_anew(float(enter), self._clock(), is_in_step=is_own)
         self._cseq = 0
         sitting = self.sitting
         wish = Watch(
@@ -157,6 +175,8 @@ class Track:
             identity=sitting.identity,
             start=int(self.start),
             stop=int(self.stop),
+            kept=is_own,
+            enter=enter if is_own else 0,
         )
         try:
             lease = await self._viewing.watch(wish)
@@ -165,7 +185,7 @@ class Track:
             raise
         self.lease = lease
         self.state = TrackState.PLAYING
-        self._odometer.begin_anew(self.start, self._clock())
+        self._odometer.begin_anew(float(enter), self._clock(), is_in_step=is_own)
         self._broker.on_lease_end(lease.id, lambda reason: self._ended(lease, reason))
         if speed != 1.0 and self.lease is not None:
             await self.set_speed(speed)

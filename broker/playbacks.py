@@ -1,4 +1,4 @@
-"""Recordings of devices as people play them: one transport bar, and up to nine channels that it moves in step."""
+"""Recordings as people play them, devices' and ours: one transport bar that moves up to nine channels in step."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from broker.archives import Archives, NeedsNewerEdition
 from broker.playback_track import (
     Controlling,
     ControlRefused,
+    Origin,
     Sitting,
     Track,
     TrackState,
@@ -24,7 +26,7 @@ from broker.watch import WatchFailed
 from gb28181.edition import parse_edition
 from gb28181.peer import PeerError
 from registry.device import Device
-from registry.recorded import run_at
+from registry.recorded import Run, run_at
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +43,28 @@ STEADY_S = 4.0
 """After it was moved a track is left alone for so long: its picture has to settle."""
 FORGOTTEN_S = 60.0
 """A session whose pictures nobody takes any more is gone after this."""
+NEXT_S = 5.0
+"""Over a gap of ours that is no longer it goes on by itself."""
+AGAIN_S = 10.0
+"""At the end of what we have it is looked so often whether there is more by now."""
 SPEEDS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+
+
+Own = Callable[[str, str, int, float, float], Awaitable[Run | None]]
+"""Of an owner's channel and its stream: what we recorded at a moment, or first after it and before another."""
+
+
+class _Stretch(NamedTuple):
+    """From where and until when there is something; nothing means no start. UNIX seconds."""
+
+    start: float | None
+    stop: float
+    own_since: float | None = None
+    """It is ours, and there without a gap since then."""
+
+    @property
+    def begins(self) -> float:
+        return self.start if self.start is not None else self.stop
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ class Playback:
         device: Callable[[str], Device | None],
         clock: Callable[[], float],
         wall: Callable[[], float],
+        own: Own,
     ) -> None:
         self.id = name
         self.holder = holder
@@ -84,6 +108,8 @@ class Playback:
         self._device = device
         self._clock = clock
         self._wall = wall
+        self._own = own
+        self._asked_at: dict[Track, float] = {}
         self._turn = asyncio.Lock()
         self._moved_at: dict[Track, float] = {}
         self._held_until: dict[Track, float] = {}
@@ -118,6 +144,8 @@ class Playback:
         """Raises ControlRefused when no channel took it, NeedsNewerEdition before anything is sent."""
         if speed < 0:
             for track in self.tracks:
+                if track.is_own:
+                    continue
                 device = self._device(track.sitting.owner)
                 if not parse_edition((device.edition if device else "") or None).is_2022:
                     raise NeedsNewerEdition(track.sitting.owner, ("Scale < 0",))
@@ -163,11 +191,38 @@ class Playback:
         now = self._clock()
         if any(track.lease is not None for track in self.tracks):
             self._alive_at = now
-        if len(self.tracks) < 2 or self.is_paused or self._turn.locked():
+        if self.is_paused or self._turn.locked():
             return
         async with self._turn:
+            await self._go_on_behind_the_end(now)
+            if len(self.tracks) < 2:
+                return
             await self._begin_those_behind_a_gap()
             await self._correct(now)
+
+    async def _go_on_behind_the_end(self, now: float) -> None:
+        """Where ours ends the device may have the next stretch, and we may have what follows the device's."""
+        for track in self.tracks:
+            is_due = now - self._asked_at.get(track, -AGAIN_S) >= AGAIN_S
+            if track.state is not TrackState.ENDED or track.sitting.origin is Origin.DEVICE or self.speed < 0:
+                continue
+            if not is_due:
+                continue
+            # The device is asked once: what it did not have it will not have a moment later.
+            asks_device = track.is_own and track not in self._asked_at
+            self._asked_at[track] = now
+            found = await (self._stretch if asks_device else self._ours)(track, track.stop)
+            if found is None or found.start is None or found.stop <= track.stop + STEP_S:
+                continue
+            if found.start > track.stop + NEXT_S:
+                track.wait_at(track.stop, found.start)
+                continue
+            try:
+                self._moved_at[track] = now
+                await track.play(max(found.start, track.stop), found.stop, self.speed, own_since=found.own_since)
+                del self._asked_at[track]
+            except (WatchFailed, ControlRefused) as failure:
+                log.info("%s does not go on: %s", track.sitting.channel, failure)
 
     async def _begin_those_behind_a_gap(self) -> None:
         if not any(track.is_flowing for track in self.tracks):
@@ -212,13 +267,15 @@ class Playback:
         """Have one channel play from `at` on, or wait. Raises WatchFailed."""
         self._held_until.pop(track, None)
         self._moved_at[track] = self._clock()
-        if self.speed > 0:
+        self._asked_at.pop(track, None)
+        if self.speed > 0 or track.is_own:
             try:
                 if await track.seek(at):
                     return
             except ControlRefused as refused:
                 log.info("%s; it is called anew", refused)
-        start, stop = await self._span(track, at)
+        found = await self._stretch(track, at)
+        start = found.start
         if start is None or (start > at + STEP_S and len(self.tracks) > 1):
             await track.let_go()
             track.wait_at(at, start)
@@ -226,10 +283,30 @@ class Playback:
         speed = self.speed if self.speed > 0 else 1.0
         if self.speed < 0:
             self.speed = 1.0
-        await track.play(max(start, at), stop, speed)
+        await track.play(max(start, at), found.stop, speed, own_since=found.own_since)
+
+    async def _stretch(self, track: Track, at: float) -> _Stretch:
+        """The first at or after `at`, of whomever shall be played."""
+        ours = await self._ours(track, at)
+        if track.sitting.origin is Origin.OWN:
+            return ours or _Stretch(None, at)
+        if ours is not None and ours.begins <= at + STEP_S:
+            return ours
+        start, stop = await self._span(track, at)
+        if ours is None:
+            return _Stretch(start, stop)
+        return ours if start is None or ours.begins <= start else _Stretch(start, min(stop, ours.begins))
+
+    async def _ours(self, track: Track, at: float) -> _Stretch | None:
+        """What we recorded ourselves; None where there is nothing, or it is not wanted."""
+        sitting = track.sitting
+        if sitting.origin is Origin.DEVICE:
+            return None
+        run = await self._own(sitting.owner, sitting.channel, sitting.stream, at, at + LONGEST_S)
+        return _Stretch(max(run.start, at), min(run.end, at + LONGEST_S), run.start) if run is not None else None
 
     async def _span(self, track: Track, at: float) -> tuple[float | None, float]:
-        """From where and until when there is something at or after `at`; nothing means None."""
+        """From where and until when the device has something at or after `at`; nothing means None."""
         sitting = track.sitting
         now = self._wall()
         try:
@@ -244,6 +321,10 @@ class Playback:
         return max(run.start, at), run.end
 
 
+async def nothing_of_ours(owner: str, channel: str, stream: int, at: float, until: float) -> Run | None:
+    return None
+
+
 class Playbacks:
     """All sessions. `close` ends them."""
 
@@ -254,7 +335,9 @@ class Playbacks:
         device: Callable[[str], Device | None],
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
+        own: Own = nothing_of_ours,
     ) -> None:
+        self._own = own
         self._broker = broker
         self._archives = archives
         self._device = device
@@ -276,7 +359,7 @@ class Playbacks:
             raise TooMany(f"all {MOST_SESSIONS} playbacks are running")
         tracks = [Track(sitting, self._broker, viewing, self._clock) for sitting in sittings]
         name = secrets.token_hex(8)
-        playback = Playback(name, holder, tracks, self._archives, self._device, self._clock, self._wall)
+        playback = Playback(name, holder, tracks, self._archives, self._device, self._clock, self._wall, self._own)
         playback.speed = speed
         self._sessions[name] = playback
         try:

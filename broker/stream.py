@@ -23,7 +23,7 @@ from gb28181.manscdp.control import DeviceControl
 from gb28181.mansrtsp import Control, Method
 from gb28181.peer import Call, Hop, Neighbours, Peer, PeerError, PeerOffline, PeerRefused
 from gb28181.routepath import ROUTE_PATH, read_route
-from gb28181.sdp import Offer, live_offer
+from gb28181.sdp import Answer, Offer, live_offer
 from gb28181.ssrc import Ssrc
 from media.plane import (
     Aim,
@@ -94,6 +94,8 @@ class Errand:
     """Write it all to disk, from its first picture on."""
     kept: bool = False
     """It is one of our own recordings that is wanted."""
+    enter: int = 0
+    """Where within it that begins; 0 is at `start`."""
     is_recorded: bool = False
     """Who asks first writes it to our own disk, which only a media host of this machine can reach."""
 
@@ -189,6 +191,8 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._outcome: asyncio.Future[Failure | None] = self._loop.create_future()
         self._news: asyncio.Future[Seen | None] | None = None
+        self._kept_bytes: int | None = None
+        """Of a recording of ours: about how long it will be."""
         self._kept_until = 0.0
         self._wake = asyncio.Event()
         self._broken: str | None = None
@@ -524,8 +528,9 @@ class Stream:
         if source is None:
             message = f"nothing is kept of {key.channel} of that time"
             raise Failed(Failure(message, "not-recorded", 404, (Hop("us", "look into our recordings", 404, message),)))
+        self._kept_bytes = source.clip_bytes or None
         if errand.kind is WatchKind.PLAYBACK:
-            return source
+            return replace(source, enter_ms=errand.enter * 1000)
         return replace(source, speed=float(max(1, errand.download_speed or 1)), is_rewritten=False)
 
     async def _open_on(self, plane: MediaPlane, way: Way, source: Source | None) -> Inlet:
@@ -592,7 +597,8 @@ class Stream:
     def _showing(self, inlet: Inlet) -> Showing:
         plane = self.plane
         assert plane is not None
-        return Showing(steer=lambda steering: plane.steer(inlet.id, steering))
+        answer = Answer(owner="", host="", port=0, filesize=self._kept_bytes)
+        return Showing(answer=answer, steer=lambda steering: plane.steer(inlet.id, steering))
 
     async def _aim(self, inlet: Inlet, aim: Aim, call: Call) -> None:
         assert self.plane is not None
@@ -739,8 +745,8 @@ class Stream:
 
     def pace(self, scale: float) -> None:
         """Whoever browses sees our recording at this speed from now on; what we kept ourselves comes so already."""
-        if self.inlet is not None and self.plane is not None and not self._errand.kept:
-            self.plane.pace(self.inlet.id, scale)
+        if self.inlet is not None and self.plane is not None:
+            self.plane.pace(self.inlet.id, 1.0 if self._errand.kept else scale)
 
     @property
     def is_live(self) -> bool:

@@ -133,6 +133,8 @@ class Watch:
     """Monitor-User-Identity to go with an INVITE downward (2022 clause 8.3); "" sends none."""
     kept: bool = False
     """For PLAYBACK and DOWNLOAD: from our own recordings, and nobody is called."""
+    enter: int = 0
+    """Of ours: where between `start` and `stop` it begins, UNIX seconds; 0 is at `start`."""
 
 
 @dataclass(frozen=True, slots=True)

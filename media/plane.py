@@ -130,6 +130,7 @@ class Clip:
     file: str
     start_ms: int
     end_ms: int
+    bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,21 @@ class Source:
     """Recordings of ours below `folder`, in order; sent once, from `from_ms` up to `to_ms`, at `speed`."""
     from_ms: int = 0
     to_ms: int = 0
+    enter_ms: int = 0
+    """Where between them the first picture is; 0 is at `from_ms`. What was steered back to lies before it."""
     speed: float = 1.0
     is_rewritten: bool = True
     """Whether time stamps run as fast as pictures are shown (playback); of a download they are the recording's own."""
+
+    @property
+    def clip_bytes(self) -> int:
+        """About how many bytes the clips have between `from_ms` and `to_ms`."""
+        return sum(
+            clip.bytes
+            * max(0, min(clip.end_ms, self.to_ms) - max(clip.start_ms, self.from_ms))
+            // max(1, clip.end_ms - clip.start_ms)
+            for clip in self.clips
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Our own recordings as a stream: given out at any speed, paused, and from any moment; ends when all is sent."""
+"""Our own recordings as a stream: given out at any speed, paused, backwards, and from any moment; with an end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from media.frame import Frame
 from media.plane import FILE_SENT, Probed, Source, Steering, Step, Verdict
 from media.sources.file import READ_S, Unusable
 from media.sources.pull import Ended, Taker
-from media.sources.reel import Taken, first_sound, reel
+from media.sources.reel import Taken, first_sound, reel, reel_back
 
 AHEAD_MS = 500
 MOST_AHEAD = 500
@@ -28,7 +28,8 @@ LATE_S = 1.0
 
 class KeptPull:
     """`source.clips` in order, from `from_ms` up to `to_ms`. With `is_rewritten` times run as fast as they are shown
-    (playback); else they are those of the recording (download)."""
+    (playback); else they are those of the recording (download). At a speed below 0 key frames go out, the latest first,
+    back to `from_ms`."""
 
     def __init__(self, source: Source, clock: Callable[[], float] = time.monotonic) -> None:
         self._source = source
@@ -52,6 +53,8 @@ class KeptPull:
         if steering.is_paused is not None:
             self._is_paused = steering.is_paused
         if steering.scale is not None:
+            if (steering.scale < 0) is not (self._scale < 0):
+                self._jump_ms = int(self._last_ms) or self._source.from_ms
             self._scale = steering.scale
         if steering.at_s is not None:
             self._jump_ms = self._source.from_ms + int(steering.at_s * 1000)
@@ -78,9 +81,9 @@ class KeptPull:
         sound = await self._in_time(partial(first_sound, source.folder, source.clips))
         taker.announce(has_sound=sound is not None and self._scale == 1)
         self.steps = (Step("read our recording", 200, "OK"),)
-        from_ms = source.from_ms
+        from_ms = source.enter_ms or source.from_ms
         while True:
-            frames = reel(source.folder, source.clips, from_ms)
+            frames = (reel_back if self._scale < 0 else reel)(source.folder, source.clips, from_ms)
             try:
                 if not await self._play(taker, frames):
                     return
@@ -93,7 +96,7 @@ class KeptPull:
         """Whether it is to go on elsewhere; false at the end."""
         while ahead := await self._in_time(partial(_some, frames)):
             for taken in ahead:
-                if taken.at_ms >= self._source.to_ms:
+                if taken.at_ms >= self._source.to_ms or (self._scale < 0 and taken.at_ms < self._source.from_ms):
                     return await self._linger()
                 if not await self._wait(taken, taker):
                     return True
@@ -106,7 +109,7 @@ class KeptPull:
 
     async def _wait(self, taken: Taken, taker: Taker) -> bool:
         """Until it is time for a frame; false when it is not wanted any more, for there was a jump."""
-        if taken.is_first and abs(taken.at_ms - self._last_ms) > HOLE_MS:
+        if taken.is_first and self._scale > 0 and abs(taken.at_ms - self._last_ms) > HOLE_MS:
             self._must_anchor = True
         while True:
             if self._jump_ms is not None:
@@ -147,7 +150,7 @@ class KeptPull:
         self._last_ms = taken.at_ms
         if scale != 1 and not frame.codec.is_video and self._source.is_rewritten:
             return  # sound at another speed is noise
-        if scale > KEYS_ONLY_ABOVE and not frame.key and self._source.is_rewritten:
+        if (scale > KEYS_ONLY_ABOVE or scale < 0) and not frame.key and self._source.is_rewritten:
             return
         speed = scale if self._source.is_rewritten else 1.0
         delay = frame.pts_90k - frame.dts_90k
@@ -173,6 +176,6 @@ def _some(frames: Iterator[Taken]) -> list[Taken]:
     taken: list[Taken] = []
     for each in frames:
         taken.append(each)
-        if each.at_ms - taken[0].at_ms >= AHEAD_MS or len(taken) >= MOST_AHEAD:
+        if abs(each.at_ms - taken[0].at_ms) >= AHEAD_MS or len(taken) >= MOST_AHEAD:
             break
     return taken

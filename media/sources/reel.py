@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,10 @@ SEAM_MS = 1_000
 """Files that overlap by less follow each other; of those that overlap by more the later is entered where it is new."""
 MOST_KEPT = 2_000
 """Frames from one key frame to the next that are held while the wanted moment is looked for."""
+
+
+MOST_KEYS = 1_000
+"""Of one file; the earliest are left out."""
 
 
 class Taken(NamedTuple):
@@ -62,6 +67,28 @@ def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
                 yield held[0]._replace(is_first=True)
                 yield from held[1:]
                 held.clear()
+
+
+def reel_back(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
+    """The key frames before a moment, the latest first: no other picture can be shown backwards. Raises Unusable.
+
+    A file is read from its beginning, and its key frames are held while they are given out.
+    """
+    reached_ms = float(from_ms) + 1
+    for clip in reversed(clips):
+        if clip.start_ms >= reached_ms:
+            continue
+        keys: deque[Taken] = deque(maxlen=MOST_KEYS)
+        for frame in frames_of(folder, clip.file):
+            at_ms = clip.start_ms + frame.dts_90k / 90
+            if at_ms >= reached_ms:
+                break
+            if frame.key:
+                keys.append(Taken(frame, at_ms, not keys))
+        while keys:
+            taken = keys.pop()
+            reached_ms = taken.at_ms
+            yield taken
 
 
 def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:

@@ -53,6 +53,8 @@ class World:
     online: bool = True
     refuses: str = ""
     disk_full: bool = False
+    silent: bool = False
+    """Nothing is written, and nobody says so."""
     disk: Disk = field(default_factory=lambda: Disk(1 << 40, 1 << 39))
     on_device: list[Span] = field(default_factory=list)
     """What the camera has recorded itself, milliseconds."""
@@ -177,6 +179,11 @@ class World:
             if held.listener is not None:
                 held.listener("media host worker-1: it was killed")
 
+    def be_silent(self) -> None:
+        self.silent = True
+        for held in self.held.values():
+            self._close_file(held)
+
     def fill_disk(self) -> None:
         self.disk_full = True
         for held in self.held.values():
@@ -195,7 +202,7 @@ class World:
         for _ in range(6):
             await asyncio.sleep(0)
         for held in tuple(self.held.values()):
-            if self.online and not self.disk_full and held.watch.kind.is_live:
+            if self.online and not self.disk_full and not self.silent and held.watch.kind.is_live:
                 self._record(held, seconds)
         self.now += seconds
 

@@ -62,6 +62,16 @@ def test_a_recorder_that_stamps_fast_play_in_real_time_is_followed_by_the_speed(
     assert odometer.position(now) == START + 4 + 16
 
 
+def test_our_own_recording_is_followed_by_its_speed_for_its_clock_runs_as_it_is_shown():
+    for speed in (0.25, 4.0, 16.0, -2.0):
+        odometer = Odometer(START, 0.0)
+        odometer.begin_anew(START, 0.0, is_in_step=True)
+        odometer.begin(START, speed, 0.0)
+        now = played(odometer, leg=1, rate=1.0, fps=1, at=0.0, seconds=5)
+        assert odometer.position(now) == START + 5 * speed
+        assert odometer.real_speed == speed and not odometer.ignores_speed
+
+
 def test_backwards_it_goes_back():
     odometer = Odometer(START + 100, 0.0)
     odometer.begin(START + 100, -2.0, 0.0)

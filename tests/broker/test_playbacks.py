@@ -10,13 +10,13 @@ import pytest
 import pytest_asyncio
 
 from broker.archives import NeedsNewerEdition
-from broker.playback_track import ControlRefused, Sitting, TrackState
+from broker.playback_track import ControlRefused, Origin, Sitting, TrackState
 from broker.playbacks import MOST_CHANNELS, Playback, Playbacks, TooMany
 from broker.watch import InletStatistics, Lease, VideoTrack, Watch, WatchFailed
 from gb28181.mansrtsp import Method, read_control
 from media.frame import Codec
 from registry.device import Device
-from registry.recorded import Piece
+from registry.recorded import Piece, Run
 
 OLD, NEW = "34020000001180000016", "34020000001180000022"
 START = 1_700_006_400.0
@@ -37,9 +37,16 @@ class Rooms:
     refuses: set[str] = field(default_factory=set)
     status: int = 200
     paused: set[str] = field(default_factory=set)
+    ours: dict[str, list[Run]] = field(default_factory=dict)
+    searched: int = 0
+
+    # our own recordings
+    async def own(self, owner: str, channel: str, stream: int, at: float, until: float) -> Run | None:
+        return next((run for run in self.ours.get(channel, []) if run.end > at + 1 and run.start < until), None)
 
     # the archives
     async def search(self, owner: str, channel: str, start: float, end: float, *more: Any, **named: Any) -> Any:
+        self.searched += 1
         found = self.pieces.get(channel, [Piece(START, START + 3600)])
         kept = [piece for piece in found if piece.end > start]
 
@@ -105,7 +112,7 @@ def rooms() -> Rooms:
 @pytest_asyncio.fixture
 async def playbacks(rooms: Rooms) -> AsyncIterator[Playbacks]:
     devices = {OLD: Device(OLD, edition="2.0"), NEW: Device(NEW, edition="3.0")}
-    made = Playbacks(rooms, rooms, devices.get, lambda: rooms.now, lambda: START + 7200)  # type: ignore[arg-type]
+    made = Playbacks(rooms, rooms, devices.get, lambda: rooms.now, lambda: START + 7200, rooms.own)  # type: ignore[arg-type]
     yield made
     await made.close()
 
@@ -222,3 +229,57 @@ async def test_a_session_is_its_holders_alone_and_has_a_bound(playbacks: Playbac
         await started(playbacks, rooms, *map(str, range(MOST_CHANNELS + 1)))
     await playbacks.stop(playback)
     assert playbacks.of(playback.id, "wang") is None and rooms.released == ["lease-1"]
+
+
+# ---- ours
+
+
+def asked(rooms: Rooms) -> list[tuple[bool, float, float]]:
+    """What was called for: whether of ours, from where it begins, and until when; seconds after START."""
+    return [(each.kept, (each.enter or each.start) - START, each.stop - START) for each in rooms.watched]
+
+
+async def test_ours_is_played_where_there_is_one_and_the_device_is_not_even_asked(playbacks: Playbacks, rooms: Rooms):
+    rooms.ours["1"] = [Run(START - 600, START + 900)]
+    playback = await started(playbacks, rooms, "1", at=START + 10, owner=OLD)
+    assert asked(rooms) == [(True, 10, 900)] and rooms.searched == 0
+    assert rooms.watched[0].start == START - 600, "one can go back from there"
+    (seen,) = playback.view().tracks
+    assert seen.is_own and seen.position == START + 10
+    await playback.set_speed(-1.0)  # the edition of the device is of no matter
+    await playback.go_to(START - 500)
+    assert len(rooms.watched) == 1 and playback.position == START - 500
+
+
+async def test_before_ours_begins_the_device_is_played_and_then_ours(playbacks: Playbacks, rooms: Rooms):
+    rooms.ours["1"] = [Run(START + 60, START + 120)]
+    playback = await started(playbacks, rooms, "1")
+    assert asked(rooms) == [(False, 0, 60)]
+    rooms.listeners["lease-1"]("finished")
+    await playback.look()
+    assert asked(rooms)[1:] == [(True, 60, 120)] and playback.tracks[0].is_own
+    rooms.listeners["lease-2"]("finished")
+    rooms.now += 1
+    await playback.look()
+    assert asked(rooms)[2:] == [(False, 120, 3600)], "and the device again, for it has more"
+    rooms.listeners["lease-3"]("finished")
+    searched = rooms.searched
+    await rooms.pass_by(playback, 30)
+    assert (len(rooms.watched), rooms.searched) == (3, searched), "of its end a device is asked no more"
+
+
+async def test_only_ours_or_only_the_devices_when_that_is_wished(playbacks: Playbacks, rooms: Rooms):
+    rooms.ours["1"] = [Run(START, START + 60), Run(START + 62, START + 100), Run(START + 500, START + 900)]
+    own = await playbacks.start("wang", [Sitting(NEW, "1", origin=Origin.OWN)], rooms, START + 5)
+    await playbacks.start("wang", [Sitting(NEW, "1", origin=Origin.DEVICE)], rooms, START + 5)
+    assert asked(rooms) == [(True, 5, 60), (False, 5, 3600)]
+    rooms.listeners["lease-1"]("finished")
+    await own.look()
+    assert asked(rooms)[2:] == [(True, 62, 100)], "a seam is passed"
+    rooms.listeners["lease-3"]("finished")
+    rooms.now += 11
+    await own.look()
+    assert (own.tracks[0].state, own.tracks[0].next_at) == (TrackState.GAP, START + 500), "a gap is said"
+    searched = rooms.searched
+    nothing = await playbacks.start("wang", [Sitting(NEW, "2", origin=Origin.OWN)], rooms, START)
+    assert nothing.tracks[0].state is TrackState.GAP and rooms.searched == searched

@@ -120,7 +120,7 @@ async def test_what_we_recorded_is_played_from_our_files_steered_and_ended_with_
     await call.wait_frames(5)
     assert (await call.inform(mansrtsp.pause(1))).status == 200
     assert await call.receiver.is_quiet(0.3)
-    assert (await call.inform(mansrtsp.scale(2, -1.0))).status == 488, "no recording of ours plays backwards"
+    assert (await call.inform(mansrtsp.scale(2, -64.0))).status == 488, "nobody could show that"
     assert (await call.inform(mansrtsp.scale(3, 4.0))).status == 200
     assert (await call.inform(mansrtsp.seek(4, LENGTH_S - 1.5))).status == 200
     await until(lambda: call.media_status, 20.0)
@@ -130,10 +130,21 @@ async def test_what_we_recorded_is_played_from_our_files_steered_and_ended_with_
     await call.bye()
 
 
+async def test_what_we_recorded_is_played_backwards_by_its_key_frames(estate: Estate):
+    call = await estate.above.invite(OWN, CAMERA, session="Playback", start=AT, stop=AT + int(LENGTH_S) + 1)
+    await call.wait_frames(40)
+    assert (await call.inform(mansrtsp.scale(1, -1.0))).status == 200
+    await until(lambda: call.media_status, 20.0)
+    assert call.media_status[0].is_end_of_file, "which is the beginning"
+    await call.bye()
+
+
 async def test_what_we_recorded_is_downloaded_whole(estate: Estate):
     call = await estate.above_2016.invite(
         OWN, CAMERA, session="Download", start=AT, stop=AT + int(LENGTH_S) + 1, speed=8, transport="tcp-passive"
     )
+    recorded_bytes = sum(row.bytes for row in await estate.middle.house.directory.archive.files_of(RECORDING))
+    assert call.answer.filesize is not None and call.answer.filesize == pytest.approx(recorded_bytes, rel=0.05)
     await until(lambda: call.media_status, 30.0)
     assert call.receiver.frames >= TURNS * 40 - 1, "the last picture ends where the next would begin"
     assert not estate.called_below

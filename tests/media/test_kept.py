@@ -24,7 +24,7 @@ from media.plane import (
     Verdict,
 )
 from media.sources.kept import KeptPull
-from media.sources.reel import reel
+from media.sources.reel import reel, reel_back
 from tests.media.conftest import copies, tone
 from tests.media.test_recording import AT_MS, Desk, long
 
@@ -135,6 +135,38 @@ async def test_a_pause_holds_and_a_jump_goes_elsewhere(tmp_path, h264):
     after = sink.pictures[held:]
     assert after[0].key and len(after) <= 40
     assert all(later.dts_90k > sooner.dts_90k for sooner, later in itertools.pairwise(sink.pictures))
+
+
+@pytest.mark.parametrize("form", RecordingForm)
+async def test_backwards_the_key_frames_are_shown_to_the_beginning(tmp_path, h264, form):
+    clips = recorded(tmp_path, long(h264, 3), form)
+    taken = list(reel_back(str(tmp_path), clips, clips[-1].start_ms + 5))
+    times = [each.at_ms for each in taken]
+    assert times == sorted(times, reverse=True) and times[0] <= clips[-1].start_ms + 5
+    assert all(each.frame.key for each in taken) and times[-1] == clips[0].start_ms
+    assert len({round(at) for at in times}) == len(times) >= len(clips)
+
+
+async def test_who_turns_round_goes_back_from_where_he_was_and_forward_again(tmp_path, h264):
+    clips = recorded(tmp_path, long(h264, 4), RecordingForm.MP4)
+    whole = source(tmp_path, clips, speed=1.0, enter_ms=clips[-1].start_ms)
+    pull, sink = KeptPull(whole), Sink()
+    running = asyncio.create_task(pull.run(sink))
+    async with asyncio.timeout(30):
+        while len(sink.pictures) < 3:
+            await asyncio.sleep(0.01)
+        assert pull._last_ms >= clips[-1].start_ms - 50, "it began where it was told to"
+        pull.steer(Steering(is_paused=True))
+        await asyncio.sleep(0.05)
+        forward = len(sink.pictures)
+        pull.steer(Steering(is_paused=False, scale=-16.0))
+        ended = await running
+    back = sink.pictures[forward:]
+    assert ended.note == FILE_SENT and len(back) >= len(clips) and all(frame.key for frame in back)
+    assert pull._last_ms == pytest.approx(clips[0].start_ms, abs=50)
+    assert all(later.dts_90k > sooner.dts_90k for sooner, later in itertools.pairwise(sink.pictures))
+    lasted_s = (back[-1].dts_90k - back[0].dts_90k) / 90_000
+    assert lasted_s == pytest.approx((clips[-1].start_ms - clips[0].start_ms) / 16_000, rel=0.4)
 
 
 async def test_who_has_no_room_is_waited_for(tmp_path, h264):

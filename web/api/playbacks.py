@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from broker.archives import NeedsNewerEdition
-from broker.playback_track import ControlRefused, Sitting, TrackView
+from broker.playback_track import ControlRefused, Origin, Sitting, TrackView
 from broker.playbacks import SPEEDS, Playback, Playbacks, PlaybackView, TooMany
 from broker.watch import Lease, OutletKind, Watch
 from web.api.live import VIDEO, StreamNumber
@@ -33,13 +33,15 @@ class PlayedChannel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
 
 
 class PlaybackWish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Channels, and the UNIX second from which they play.
+    """Channels, and the UNIX second from which they play. `origin` says whose recording: the device's, our own, or
+    (auto) ours where there is one and the device's where not.
 
     Where one has nothing it waits for the others to come to where it has; one alone begins where there is something."""
 
     channels: Annotated[tuple[PlayedChannel, ...], Meta(min_length=1, max_length=9)]
     at: Moment
     speed: Speed = 1.0
+    origin: Origin = Origin.AUTO
     format: OutletKind = OutletKind.FMP4_WS
     audio: bool = False
 
@@ -55,7 +57,8 @@ class Transport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 class PlayedView(msgspec.Struct, frozen=True):
     """One channel. `state` is asking, playing, paused, gap, ended, failed or left; `position` is UNIX seconds of the
     recording. `url` is signed and good for one player; with another `lease` there is another picture to take.
-    `real_speed` is measured, and `ignores_speed` that the device took a speed and plays at the usual one."""
+    `real_speed` is measured, and `ignores_speed` that the device took a speed and plays at the usual one. `own` is that
+    it is our own recording, which costs the device nothing; backwards it shows its key frames."""
 
     owner: str
     channel: str
@@ -73,6 +76,7 @@ class PlayedView(msgspec.Struct, frozen=True):
     call_id: str | None
     video: Video | None
     next_at: float | None
+    own: bool = False
 
 
 class PlaybackState(msgspec.Struct, frozen=True):
@@ -149,7 +153,9 @@ async def start(visit: Visit, body: PlaybackWish) -> PlaybackState:
         if await visit.services.directory.channel(each.owner, each.channel) is None:
             raise Problem(404, "unknown-channel", f"{each.owner} has no channel {each.channel}.")
     sittings = [
-        Sitting(each.owner, each.channel, each.stream, body.format, body.audio, visit.who.shown, visit.identity)
+        Sitting(
+            each.owner, each.channel, each.stream, body.format, body.audio, visit.who.shown, visit.identity, body.origin
+        )
         for each in body.channels
     ]
     kept = playbacks_of(visit)
@@ -257,6 +263,7 @@ def _played(seen: TrackView) -> PlayedView:
         lease.call_id if lease is not None else None,
         video_view(lease.video) if lease is not None else None,
         seen.next_at,
+        seen.is_own,
     )
 
 
