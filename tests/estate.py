@@ -18,10 +18,13 @@ from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 from sipserver.below.settings import Admission
+from tests.furnished import furnish
 
 SERVER = "34020000002000000001"
 CAMERA = "34020000001320000001"
 PASSWORD = "a-secret-of-this-test"
+NO_SPARE = {"worker_spare": False}
+"""What stands ready in case a media worker dies costs as much as a worker, and most houses of tests see none die."""
 
 
 async def until(condition: Callable[[], Any] | Callable[[], Awaitable[Any]], patience_s: float = 10.0) -> Any:
@@ -45,10 +48,14 @@ class Estate:
     house: House = field(init=False)
     http: aiohttp.ClientSession = field(init=False)
     password: str = ""
+    is_furnished: bool = True
+    """Whether it begins with its first administrator made, as from the second start on."""
     _inside: AsyncExitStack = field(default_factory=AsyncExitStack)
     _cameras: dict[int, tuple[Camera, asyncio.Task[None]]] = field(default_factory=dict)
 
     async def open(self) -> None:
+        if self.is_furnished and not self.password:
+            self.password = await furnish(self.data)
         self._inside = AsyncExitStack()
         self.house = await open_house(self.settings, self.data, self._inside)
         self.password = self.house.first_password or self.password
@@ -165,7 +172,7 @@ def estate_settings(**changes: Any) -> Settings:
             below=replace(defaults.below, **(below | changes.get("below", {}))),
             media=replace(
                 defaults.media,
-                **({"host": "127.0.0.1", "first_port": 0, "never_came_s": 3.0} | changes.get("media", {})),
+                **({"host": "127.0.0.1", "first_port": 0, "never_came_s": 3.0} | NO_SPARE | changes.get("media", {})),
             ),
             media_hosts=replace(defaults.media_hosts, **({"host": "127.0.0.1"} | changes.get("media_hosts", {}))),
             broker=replace(defaults.broker, **({"linger_s": 0.5} | changes.get("broker", {}))),
@@ -180,8 +187,8 @@ def estate_settings(**changes: Any) -> Settings:
 
 
 @asynccontextmanager
-async def opened(data: Path, **changes: Any) -> AsyncIterator[Estate]:
-    estate = Estate(data, estate_settings(**changes))
+async def opened(data: Path, *, is_furnished: bool = True, **changes: Any) -> AsyncIterator[Estate]:
+    estate = Estate(data, estate_settings(**changes), is_furnished=is_furnished)
     await estate.open()
     try:
         yield estate

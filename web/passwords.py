@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
@@ -11,6 +12,7 @@ from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.low_level import ARGON2_VERSION
 
 from registry.accounts import Accounts, User
 from web.auth import Role
@@ -53,8 +55,14 @@ class Passwords:
 
     @cached_property
     def _nobody(self) -> str:
-        """Compared when there is no such user, so that names cannot be told by the time an answer takes."""
-        return self._hasher.hash(secrets.token_hex(16))
+        """Compared when there is no such user, so that names cannot be told by the time an answer takes.
+
+        It looks like a hash and is one of nothing, so that the first log-in does not wait for it to be made.
+        """
+        cost = self._hasher
+        salt, digest = (_without_padding(secrets.token_bytes(size)) for size in (cost.salt_len, cost.hash_len))
+        words = f"m={cost.memory_cost},t={cost.time_cost},p={cost.parallelism}"
+        return f"$argon2id$v={ARGON2_VERSION}${words}${salt}${digest}"
 
     async def hash(self, password: str) -> str:
         return await self._in_thread(lambda: self._hasher.hash(password))
@@ -63,8 +71,7 @@ class Passwords:
         """Whether `password` is the stored one; as slow for nobody's as for somebody's."""
 
         def compare() -> bool:
-            nobody = self._nobody  # made by the first comparison, whoever that is for
-            return self._verify(password, stored or nobody)
+            return self._verify(password, stored or self._nobody)
 
         return await self._in_thread(compare) and stored is not None
 
@@ -86,6 +93,10 @@ class Passwords:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         finally:
             self._waiting -= 1
+
+
+def _without_padding(data: bytes) -> str:
+    return b64encode(data).rstrip(b"=").decode("ascii")
 
 
 async def ensure_first_administrator(accounts: Accounts) -> str | None:

@@ -20,6 +20,8 @@ from simulator.platform_below import Lower, LowerSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 from sipserver.below.settings import Admission
+from tests.estate import NO_SPARE
+from tests.furnished import furnish
 
 OWN = "44010000002000000001"
 ABOVE = "44000000002000000001"
@@ -114,12 +116,15 @@ async def opened(folder: Path, *, media: dict[str, Any] | None = None, **below: 
                 **below,
             ),
             above=replace(defaults.above, retry_s=0.5, retry_longest_s=1.0, reconnect_s=0.2, answer_s=2.0, batch_s=0.2),
-            media=replace(defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0, **(media or {})),
+            media=replace(
+                defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0, **NO_SPARE, **(media or {})
+            ),
             broker=replace(defaults.broker, linger_s=0.3),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
     )
     async with AsyncExitStack() as sky, AsyncExitStack() as inside:
+        await furnish(folder)
         house = await open_house(settings, folder, inside)
         async with AsyncExitStack() as garden:
             yield Middle(house, garden, sky)

@@ -122,7 +122,11 @@ class Recovery:
 @asynccontextmanager
 async def crowd(folder: Path, streams: int, viewers: int, **media: Any) -> AsyncIterator[Crowd]:
     """`viewers` players on `streams` channels, all with pictures."""
-    more = {"media": media, "web": {"most_leases_per_session": 4 * viewers + 64}, "broker": {"linger_s": 10.0}}
+    more = {
+        "media": {"worker_spare": True} | media,
+        "web": {"most_leases_per_session": 4 * viewers + 64},
+        "broker": {"linger_s": 10.0},
+    }
     tier = Tier(*COUNTY, folder, more=more)
     async with running(tier) as ground:
         cameras = [await _device(ground, tier, number, min(A_CAMERA, streams - number)) for number in _tens(streams)]

@@ -37,7 +37,8 @@ async def test_a_camera_that_died_while_we_were_away_is_offline_in_the_end(tmp_p
 
 
 async def test_what_was_known_is_still_known(tmp_path: Path):
-    async with opened(tmp_path) as estate:
+    async with opened(tmp_path, is_furnished=False) as estate:
+        assert estate.house.first_password == estate.password
         await estate.camera()
         await estate.close()
         await estate.open()

@@ -6,7 +6,8 @@ import asyncio
 import time
 
 import pytest
-from argon2 import PasswordHasher
+from argon2 import PasswordHasher, extract_parameters
+from argon2.exceptions import VerifyMismatchError
 
 from registry.accounts import User
 from registry.directory import Directory
@@ -32,6 +33,16 @@ async def test_a_password_fits_its_own_hash_only():
 async def test_nobody_has_no_password_and_is_looked_at_as_long():
     passwords = cheap()
     assert not await passwords.fits("anything", None)
+    passwords.close()
+
+
+async def test_what_stands_for_nobody_is_a_hash_of_the_same_cost_that_nothing_fits():
+    dear = PasswordHasher(time_cost=2, memory_cost=64, parallelism=3)
+    passwords = Passwords(dear)
+    nobody = passwords._nobody
+    assert extract_parameters(nobody) == extract_parameters(dear.hash("anybody"))
+    with pytest.raises(VerifyMismatchError):  # compared to the end, not refused as no hash
+        dear.verify(nobody, "anybody")
     passwords.close()
 
 
