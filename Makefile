@@ -3,6 +3,8 @@
 .PHONY: help demo serve compiled test check journeys clicks conformance bench bench-page console python packages clean
 
 PY := .venv/bin/python
+# Tests that run at once: more than there are cores, for half of a journey is waiting.
+AT_ONCE := $(shell cores=$$(nproc 2>/dev/null || echo 2); echo $$((cores + (cores + 1) / 2)))
 
 help:
 	@echo "make demo      set up everything and watch simulated cameras in the console"
@@ -39,7 +41,7 @@ test: packages python console
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .
 	@$(PY) -m mypy
 	@cd web/console && npm run --silent test
-	@$(PY) -m pytest -q -n 2 --dist loadgroup $(PYTEST_ARGS)
+	@$(PY) -m pytest -q -n $(AT_ONCE) --dist loadgroup $(PYTEST_ARGS)
 
 check: python
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .

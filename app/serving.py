@@ -55,6 +55,7 @@ def is_ours(record: logging.LogRecord) -> bool:
 
 def calm_collector() -> None:
     """What stands when the house is open stays: the collector passes over it from now on, and comes less often."""
+    gc.unfreeze()  # what was only needed to read our code goes with the rest
     gc.collect()
     gc.freeze()
     gc.set_threshold(*COLLECT_AFTER)

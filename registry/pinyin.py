@@ -95,14 +95,23 @@ def _readings() -> dict[int, str]:
 def _odd_phrases() -> dict[str, dict[str, tuple[str, ...]]]:
     """Phrases that are not read as their characters one by one, by their first character."""
     odd: dict[str, dict[str, tuple[str, ...]]] = {}
+    syllables = _Syllables()
     for phrase, readings in msgspec.json.decode(_table("phrases_dict.json"), type=dict[str, list[list[str]]]).items():
         if not 2 <= len(phrase) <= LONGEST_PHRASE:
             continue
-        spelled = tuple(intern(_plain(reading[0])) for reading in readings)
-        usual = tuple(part for character in phrase for part in _letter(character))
+        spelled = tuple([syllables[reading[0]] for reading in readings])
+        usual = tuple([part for character in phrase for part in _letter(character)])
         if spelled != usual and all(spelled):
             odd.setdefault(phrase[0], {})[_moved(phrase)] = spelled
     return odd
+
+
+class _Syllables(dict[str, str]):
+    """Readings without tone marks: there are some thousand, and they stand in the tables a hundred times each."""
+
+    def __missing__(self, reading: str) -> str:
+        plain = self[reading] = intern(_plain(reading))
+        return plain
 
 
 def _table(name: str) -> bytes:
