@@ -246,6 +246,12 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
             "stack": _facts(stack.statistics()),
         },
         broker_statistics=lambda: _facts(broker.statistics()),
+        more_statistics=lambda: {
+            "kitchen": _facts(kitchen.statistics()),
+            "served": servings.statistics(),
+            "voice": voices.statistics(),
+            "alarms": _of_alarms(alarms),
+        },
         workers=broker.workers,
         plane_statistics=lambda: _of_media(plane, gatehouse),
         stream_statistics=broker.statistics_of,
@@ -311,6 +317,16 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
         f"http://{shown}:{port}",
         first_password,
     )
+
+
+def _of_alarms(alarms: Alarms) -> dict[str, Any]:
+    waiting = alarms.open_by_priority
+    return {
+        **alarms.statistics(),
+        "history": alarms.tally.history,
+        "pruned": alarms.tally.pruned,
+        "priority": {str(priority): waiting.get(priority, 0) for priority in range(5)},
+    }
 
 
 async def _open_gate(settings: Settings, data: Path, taken: AsyncExitStack) -> Gatehouse | None:

@@ -77,6 +77,17 @@ class _Feed:
     closing: asyncio.TimerHandle | None = None
 
 
+@dataclass(slots=True)
+class ServingTally:
+    """Counted since the start."""
+
+    webrtc: int = 0
+    hls: int = 0
+    transcodings: int = 0
+    transcodings_refused: int = 0
+    failed: int = 0
+
+
 class Servings:
     """`origin` is where our own doors are found from this machine, `most` how many streams are encoded anew. Call
     `close` before the broker closes."""
@@ -95,7 +106,10 @@ class Servings:
         """Leases by the secret in their address."""
         self._idle: dict[str, asyncio.TimerHandle] = {}
         self._hls_idle_s = hls_idle_s
+        self._browsers: set[str] = set()
+        """Leases served by WebRTC."""
         self._leaving: set[asyncio.Task[None]] = set()
+        self.tally = ServingTally()
         kitchen.listen(self._happened)
 
     async def webrtc(self, lease: Lease, offer: str, client: str, codec: str = "") -> str:
@@ -110,9 +124,12 @@ class Servings:
             answer = await self._kitchen.webrtc(lease.id, feed.name, offer, client, lease.watch.audio)
         except BaseException as error:
             self._give_back(lease.id)
+            self.tally.failed += 1
             if isinstance(error, KeyError):
                 raise NoCapacity("the stream ended at this moment") from None
             raise
+        self.tally.webrtc += 1
+        self._browsers.add(lease.id)
         self._broker.along(lease.id, lambda: self._lease_gone(lease.id))
         return answer
 
@@ -124,12 +141,14 @@ class Servings:
             await self._kitchen.open_hls(lease.id, feed.name)
         except BaseException as error:
             self._give_back(lease.id)
+            self.tally.failed += 1
             if isinstance(error, KeyError):
                 raise NoCapacity("the stream ended at this moment") from None
             raise
         token = secrets.token_urlsafe(24)
         self._tokens[token] = lease.id
         self._touch(token)
+        self.tally.hls += 1
 
         def gone() -> None:
             self._tokens.pop(token, None)
@@ -169,6 +188,21 @@ class Servings:
     def feeds(self) -> int:
         return len(self._feeds)
 
+    def statistics(self) -> dict[str, int]:
+        """Counters since the start, and what there is now."""
+        tally = self.tally
+        return {
+            "feeds": len(self._feeds),
+            "transcodings": self.transcodings(),
+            "webrtc": len(self._browsers),
+            "hls": len(self._tokens),
+            "webrtc_begun": tally.webrtc,
+            "hls_begun": tally.hls,
+            "transcodings_begun": tally.transcodings,
+            "transcodings_refused": tally.transcodings_refused,
+            "failed": tally.failed,
+        }
+
     async def close(self) -> None:
         """Take nothing any more; harmless when closed."""
         for idle in self._idle.values():
@@ -190,7 +224,9 @@ class Servings:
         if feed is None:
             used = self.transcodings()
             if key[3] and used >= self._most:
+                self.tally.transcodings_refused += 1
                 raise TranscodingFull(used, self._most)
+            self.tally.transcodings += bool(key[3])
             feed = self._feeds[key] = _Feed(secrets.token_hex(6), key)
             feed.opening = asyncio.create_task(self._open(feed), name=f"feed of {key[1]}")
             feed.opening.add_done_callback(lambda done: None if done.cancelled() else done.exception())
@@ -278,6 +314,7 @@ class Servings:
     # --- ends ------------------------------------------------------------------------------------------------
 
     def _lease_gone(self, lease_id: str) -> None:
+        self._browsers.discard(lease_id)
         self._give_back(lease_id)
         self._later(self._kitchen.leave(lease_id), f"leave {lease_id}")
 

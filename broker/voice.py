@@ -6,12 +6,13 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from broker.hearer import ROAD_OF_OFFER, Hearer, Patience, busy
-from broker.speech import HearerView, SomebodyTalks, SpeechView, SpeechWish, Stage, Whom
+from broker.speech import HearerView, Obstacle, SomebodyTalks, SpeechView, SpeechWish, Stage, Whom
 from broker.ssrc_pool import SsrcPool
 from gb28181.code import Kind
 from gb28181.peer import Neighbours, Peer, Ring
@@ -27,6 +28,8 @@ KEPT_S = 120.0
 """How long a speech that is over may still be looked at: the self-test is read afterwards."""
 MOST_KEPT = 100
 PAGE, MOST_PAGES = 200, 20
+ENDS = ("released", "stopped", "session-ended", "too-long", "speaker-gone", "nobody-hears", "closing")
+"""Why voices end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +179,19 @@ def closed(before: SpeechView, after: SpeechView) -> SpeechView:
     return SpeechView(after.id, after.by, after.since, after.source, after.ended, before.voice, hearers)
 
 
+class VoiceTally:
+    """Counted since the start: talks by how they ended, and why devices did not hear us."""
+
+    def __init__(self) -> None:
+        self.begun = self.refused = 0
+        self.ended: Counter[str] = Counter()
+        self.obstacles: Counter[str] = Counter()
+
+    def note(self, over: Speech, reason: str) -> None:
+        self.ended[reason if reason in ENDS else "other"] += 1
+        self.obstacles.update(hearer.obstacle.value for hearer in over.view().hearers if hearer.obstacle)
+
+
 class Voices:
     """Every voice that goes down. Hang `ring` where devices call; `start` before, `close` after use."""
 
@@ -200,6 +216,20 @@ class Voices:
         self._taken: dict[tuple[str, str], Speech] = {}
         self._ending: set[asyncio.Task[None]] = set()
         self._watch: asyncio.Task[None] | None = None
+        self._tally = VoiceTally()
+
+    def statistics(self) -> dict[str, Any]:
+        """Counters since the start, and whom we talk to now."""
+        stages = Counter(hearer.stage.value for speech in self._speeches.values() for hearer in speech.hearers)
+        tally = self._tally
+        return {
+            "talks": len(self._speeches),
+            "hearers": {stage.value: stages[stage.value] for stage in Stage},
+            "begun": tally.begun,
+            "refused": tally.refused,
+            "ended": {reason: tally.ended[reason] for reason in (*ENDS, "other")},
+            "obstacles": {each.value: tally.obstacles[each.value] for each in Obstacle if each},
+        }
 
     def __repr__(self) -> str:
         return f"<Voices {len(self._speeches)} up>"
@@ -235,7 +265,9 @@ class Voices:
         free = [(whom, target) for whom, target in targets if self._key(whom) not in self._taken]
         refused = tuple(self._held(whom, names[whom]) for whom, _ in targets if self._key(whom) in self._taken)
         if not free:
+            self._tally.refused += 1
             raise SomebodyTalks(refused)
+        self._tally.begun += 1
         speech = Speech(secrets.token_hex(8), wish, source or self.source_code, self._plane.voice(), self.settings)
         speech.refused = refused
         self._speeches[speech.id] = speech
@@ -287,6 +319,7 @@ class Voices:
         while len(self._over) > MOST_KEPT:
             del self._over[next(iter(self._over))]
         await speech.close(reason)
+        self._tally.note(speech, reason)
         return True
 
     async def microphone(self, speech: Speech, offer: str, client: str) -> str:

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from registry.alarm import AlarmState, AlarmStep, AlarmWanted, Deed, KeptAlarm, Verdict, next_state
+from registry.alarm_links import AlarmLinks
 from registry.alarm_merging import Merging, Sort, thing_of
+from registry.channel import Channel
 from registry.directory import Directory
 from registry.events import AlarmChanged, AlarmCountsChanged, AlarmRaised, Event
 from registry.store.alarm_promise import AlarmShelf
@@ -60,6 +62,10 @@ class AlarmSettings:
             raise ValueError(f"reset is close, acknowledge or hand, not {self.reset!r}")
 
 
+LOOK_PAGE, MOST_LOOKED_AT = 50, 500
+"""Channels of an owner that are looked at for the only camera among them."""
+
+
 @dataclass(slots=True)
 class AlarmTally:
     """Counted since the start."""
@@ -94,12 +100,14 @@ class Alarms:
         self._tasks: list[asyncio.Task[None]] = []
         self._deafen: Callable[[], None] | None = None
         self.tally = AlarmTally()
+        self.links = AlarmLinks(directory.alarms)
 
     def __repr__(self) -> str:
         return f"Alarms({self.unclosed} not closed, {len(self._waiting)} to write)"
 
     async def open(self) -> None:
         self._last_id = await self._shelf.last_id()
+        await self.links.open()
         await self._count()
         now = self._clock()
         lasting = AlarmWanted(states=_UNCLOSED, since=now - self.settings.merge_s)
@@ -407,18 +415,34 @@ class Alarms:
         device = self._directory.device(alarm.owner)
         owner_name = device.shown_name if device is not None else alarm.owner
         channel = await self._directory.channel(alarm.owner, alarm.channel)
-        video = alarm.channel if channel is not None and channel.playable else ""
-        if not video and (alarm.channel == alarm.owner or channel is None):
-            # Recorders name themselves instead of the channel (signalling 10.6): with one picture it can be no other.
-            page = await self._directory.channels_of(alarm.owner, limit=3)
-            playable = [each for each in page.items if each.playable]
-            video = playable[0].code if len(playable) == 1 and page.next is None else ""
+        video = await self._video(alarm, channel)
         name = channel.name if channel is not None else owner_name if alarm.channel == alarm.owner else alarm.channel
         civil = (channel.said.civil_code if channel is not None else "") or alarm.channel[:6]
         region = " ".join(name for _, name in self._directory.divisions.path(civil)) if civil.isdigit() else ""
         said = (name, owner_name, region, alarm.owner, alarm.channel, alarm.description)
         words = "\n".join((*said, channel.keys if channel is not None else "")).casefold()
         return replace(alarm, name=name, owner_name=owner_name, region=region, words=words, video=video)
+
+    async def _video(self, alarm: KeptAlarm, channel: Channel | None) -> str:
+        """The camera that an operator linked to it, itself where it is one, else the only one that its owner has."""
+        linked = self.links.camera_of(alarm.owner, alarm.channel)
+        if linked:
+            camera = await self._directory.channel(alarm.owner, linked)
+            if camera is not None and camera.playable:
+                return linked
+        if channel is not None and channel.playable:
+            return alarm.channel
+        # Alarm inputs show nothing, and recorders name themselves instead of the channel (signalling 10.6): with one
+        # picture it can be no other, and of several a wrong one is worse than none.
+        found: list[str] = []
+        after: str | None = None
+        for _ in range(MOST_LOOKED_AT // LOOK_PAGE):
+            page = await self._directory.channels_of(alarm.owner, after, LOOK_PAGE)
+            found += [each.code for each in page.items if each.playable]
+            after = page.next
+            if len(found) > 1 or after is None:
+                break
+        return found[0] if len(found) == 1 and after is None else ""
 
     @property
     def _shelf(self) -> AlarmShelf:

@@ -44,9 +44,18 @@ async def health(request: web.Request) -> web.Response:
     return web.json_response({"ok": True})
 
 
+EVERYTHING = ("/api/{rest}", "/{path}")
+"""What takes whatever nothing else took."""
+
+
 async def nowhere(request: web.Request) -> web.Response:
-    """Any address under /api that no route declares."""
-    raise web.HTTPNotFound
+    """Any address under /api that no route declares: 405 where others of its methods are (a WHEP player that sends its
+    candidates by PATCH must not take its session for lost), else 404."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        if resource.canonical not in EVERYTHING:
+            allowed |= (await resource.resolve(request))[1]
+    raise web.HTTPMethodNotAllowed(request.method, allowed) if allowed else web.HTTPNotFound
 
 
 def make_app(

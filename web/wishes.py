@@ -213,6 +213,8 @@ class Services:
     """Figures of one stream by its id (`StreamView.id`), None when it has none."""
     divisions: Divisions
     broker_statistics: Callable[[], Mapping[str, Any]] = dict
+    more_statistics: Callable[[], Mapping[str, Mapping[str, Any]]] = dict
+    """Of rooms that need not be there, by their names: kitchen, served, voice, alarms."""
     workers: Callable[[], Sequence[WorkerStatistics]] = tuple
     """The processes that carry media."""
     uppers: Uppers | None = None

@@ -12,6 +12,7 @@ import aiohttp
 from media.annexb import VideoParameters, video_parameters
 from media.frame import Codec, Frame
 from media.kitchen.payload import h264_payloads
+from media.kitchen.telephone import Telephone
 from media.plane import FeedFacts
 from media.ps.demux import Demuxer
 
@@ -45,6 +46,8 @@ class Flow:
         """From the last key frame on; empty when that is too far away."""
         self._kept_bytes = 0
         self._cut: tuple[Frame, list[bytes]] | None = None
+        self._telephone: Telephone | None = None
+        self._heard: tuple[Frame, bytes] | None = None
         self._takers: list[Taker] = []
         self._first_at: float | None = None
         self._pictures = 0
@@ -66,6 +69,13 @@ class Flow:
             sets = self.parameters.sets if self.parameters is not None else ()
             self._cut = (frame, h264_payloads(frame.data, sets, is_key=frame.key))
         return self._cut[1]
+
+    def heard(self, frame: Frame) -> bytes:
+        """A piece of AAC as A-law at 8 kHz, made once for all who take it now."""
+        if self._heard is None or self._heard[0] is not frame:
+            self._telephone = self._telephone or Telephone()
+            self._heard = (frame, self._telephone.heard(frame))
+        return self._heard[1]
 
     def close(self) -> None:
         self._end("closed")

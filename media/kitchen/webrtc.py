@@ -1,4 +1,4 @@
-"""One browser that takes a stream by WebRTC (WHEP): pictures and G.711 sound as they came, nothing is encoded anew."""
+"""One browser that takes a stream by WebRTC (WHEP): pictures and G.711 sound as they came; AAC goes as G.711."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from aiortc import RTCPeerConnection, RTCRtpSender
 from aiortc.rtcrtpsender import RTCEncodedFrame
 
 from media.frame import Codec, Frame
+from media.kitchen import telephone
 from media.kitchen.feed import Flow
 from media.kitchen.payload import sound_payloads
 from media.plane import FeedFacts
@@ -30,6 +31,8 @@ BURST_STEP_90K = 90
 DRIFT_SAMPLES = 1600
 """Sound whose stamps leave the count of its samples by 0.2 s is put back on them."""
 SOUNDS = {Codec.G711A: "audio/PCMA", Codec.G711U: "audio/PCMU"}
+if telephone.is_possible():
+    SOUNDS[Codec.AAC] = "audio/PCMA"
 
 _Piece = tuple[list[bytes], int]
 """Payloads, and their RTP time."""
@@ -172,12 +175,13 @@ class Viewer:
             self._picture_came.set()
 
     def _put_sound(self, frame: Frame) -> None:
+        sound = frame.data if frame.codec is not Codec.AAC else self._feed.heard(frame)
         stamp = frame.pts_90k * 8 // 90
         if self._samples is None or abs(stamp - self._samples) > DRIFT_SAMPLES:
             self._samples = stamp
         while len(self._sounds) >= QUEUE:
             self._sounds.popleft()
-        for payload in sound_payloads(frame.data):
+        for payload in sound_payloads(sound):
             self._sounds.append(([payload], self._samples))
             self._samples += len(payload)
         self._sound_came.set()

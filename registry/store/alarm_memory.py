@@ -16,6 +16,7 @@ class MemoryAlarms:
         self._alarms: dict[int, KeptAlarm] = {}
         self._steps: dict[int, dict[int, AlarmStep]] = {}
         self._rules: dict[str, AlarmRule] = {}
+        self._links: dict[tuple[str, str], str] = {}
 
     async def keep(self, alarms: Sequence[KeptAlarm], steps: Sequence[AlarmStep] = ()) -> None:
         self._alarms.update({alarm.id: alarm for alarm in alarms})
@@ -58,3 +59,12 @@ class MemoryAlarms:
 
     async def drop_rule(self, rule: str) -> None:
         self._rules.pop(rule, None)
+
+    async def links(self) -> list[tuple[str, str, str]]:
+        return [(owner, name, camera) for (owner, name), camera in sorted(self._links.items())]
+
+    async def keep_link(self, owner: str, name: str, camera: str) -> None:
+        self._links[owner, name] = camera
+
+    async def drop_link(self, owner: str, name: str) -> None:
+        self._links.pop((owner, name), None)

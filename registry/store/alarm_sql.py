@@ -21,6 +21,7 @@ MANY = 500
 _alarms = tables.alarms
 _steps = tables.alarm_steps
 _rules = tables.alarm_rules
+_links = tables.alarm_links
 _STEP_FIELDS = ("alarm", "number", "at", "who", "deed", "note")
 
 # What a statement gives is said by whoever reads its rows.
@@ -98,6 +99,19 @@ class SqlAlarms:
     async def drop_rule(self, rule: str) -> None:
         async with self._write() as carry:
             await carry(delete(_rules).where(_rules.c.id == bindparam("rule")), [{"rule": rule}])
+
+    async def links(self) -> list[tuple[str, str, str]]:
+        rows = await self._ask(select(_links.c.owner, _links.c.input, _links.c.camera).order_by(*_links.primary_key))
+        return [(owner, name, camera) for owner, name, camera in rows]
+
+    async def keep_link(self, owner: str, name: str, camera: str) -> None:
+        async with self._write() as carry:
+            await carry(self._upsert(_links), [{"owner": owner, "input": name, "camera": camera}])
+
+    async def drop_link(self, owner: str, name: str) -> None:
+        this = (_links.c.owner == bindparam("whose")) & (_links.c.input == bindparam("name"))
+        async with self._write() as carry:
+            await carry(delete(_links).where(this), [{"whose": owner, "name": name}])
 
     def _upsert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
         insert = postgresql.insert(table) if self._dialect() == "postgresql" else sqlite.insert(table)

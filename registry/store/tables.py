@@ -427,6 +427,15 @@ alarm_rules = Table(
     Column("preset", Integer, nullable=False),
 )
 
+# Which camera looks at what an alarm input guards.
+alarm_links = Table(
+    "alarm_links",
+    metadata,
+    _key("owner"),
+    _key("input"),
+    Column("camera", Key, nullable=False),
+)
+
 # What was agreed with neighbours who sign their messages.
 seals = Table(
     "seals",

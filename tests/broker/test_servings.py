@@ -191,10 +191,14 @@ async def test_all_viewers_of_a_stream_that_is_encoded_anew_share_it_and_the_las
     three = await viewer(broker)
     await servings.webrtc(three, "offer", "10.0.0.9")
     assert kitchen.opened == 1
+    now = {"feeds": 2, "transcodings": 1, "webrtc": 3, "hls": 0}
+    since = {"webrtc_begun": 3, "hls_begun": 0, "transcodings_begun": 1, "transcodings_refused": 0, "failed": 0}
+    assert servings.statistics() == now | since
     for lease in (one, two, three):
         await broker.release(lease.id)
     await until(lambda: not kitchen.feeds and not broker.out)
     assert servings.transcodings() == 0
+    assert servings.statistics() == dict.fromkeys(now, 0) | since
 
 
 async def test_more_streams_than_there_are_places_are_refused_with_the_count(hall):
@@ -204,6 +208,8 @@ async def test_more_streams_than_there_are_places_are_refused_with_the_count(hal
     other = await viewer(broker, stream_number=2)
     with pytest.raises(TranscodingFull, match="2/2"):
         await servings.webrtc(other, "offer", "10.0.0.9", H264)
+    counted = servings.statistics()
+    assert (counted["transcodings_begun"], counted["transcodings_refused"]) == (2, 1)
     assert await servings.webrtc(other, "offer", "10.0.0.9")
 
 

@@ -286,6 +286,9 @@ async def test_who_will_not_listen_is_free_for_others_at_once_and_the_voice_ends
     assert speech.ended == "nobody-hears"
     assert speech.view().hearers[0].obstacle is obstacle
     assert hall.voices.talker(Whom(RECORDER, ONE)) is None
+    counted = hall.voices.statistics()
+    assert (counted["begun"], counted["talks"], counted["ended"]["nobody-hears"]) == (1, 0, 1)
+    assert {name for name, count in counted["obstacles"].items() if count} == {obstacle.value}
 
 
 async def test_the_device_is_held_as_a_whole_and_of_a_platform_each_thing_by_itself(hall: Hall):
@@ -304,6 +307,9 @@ async def test_two_who_press_at_once_are_not_both_let_in(hall: Hall):
         hall.voices.speak(to((RECORDER, ONE))), hall.voices.speak(to((RECORDER, ONE))), return_exceptions=True
     )
     assert sum(isinstance(each, SomebodyTalks) for each in both) == 1
+    counted = hall.voices.statistics()
+    assert (counted["begun"], counted["refused"], counted["talks"]) == (1, 1, 1)
+    assert sum(counted["hearers"].values()) == 1
 
 
 async def test_a_voice_has_a_longest_time(hall: Hall):

@@ -9,6 +9,7 @@ import pytest
 
 from gb28181.manscdp.catalog import Item
 from registry.alarm import LIFE, AlarmState, AlarmWanted, Deed, KeptAlarm, Verdict, next_state
+from registry.alarm_links import AlarmLink
 from registry.alarm_rule import AlarmRule
 from registry.alarms import Alarms, AlarmSettings
 from registry.device import Device
@@ -17,6 +18,7 @@ from registry.events import AlarmChanged, AlarmCountsChanged, AlarmRaised, Bus, 
 
 RECORDER = "34020000001180000001"
 GATE, YARD = "34020000001320000011", "34020000001320000012"
+INPUT = "34020000001340000001"
 NOON = 1_795_000_000.0
 
 Urls = Callable[[], Awaitable[str]]
@@ -256,6 +258,30 @@ def test_every_cell_of_the_life_leads_somewhere_and_closed_is_left_only_by_reope
                 with pytest.raises(ValueError):
                     next_state(replace(alarm, state=state), deed)
     assert [deed for deed, to in LIFE[AlarmState.CLOSED].items() if to is not AlarmState.CLOSED] == [Deed.REOPEN]
+
+
+async def test_an_alarm_of_an_input_shows_the_camera_that_an_operator_linked_to_it(shelf: Shelf) -> None:
+    items = [Item(GATE, "东门"), Item(YARD, "操场"), Item(INPUT, "报警输入 1")]
+    await shelf.directory.merge(RECORDER, items, complete=True, at=NOON)
+    links = shelf.alarms.links
+
+    async def shown(at: float) -> str:
+        shelf.now = at
+        shelf.hear(channel=INPUT, method=2, alarm_type="", at=at)
+        return (await shelf.all())[0].video
+
+    assert await shown(NOON) == "", "of two cameras a wrong one is worse than none"
+    await links.keep(AlarmLink(RECORDER, INPUT, GATE))
+    await links.keep(AlarmLink(RECORDER, INPUT, YARD))
+    assert links.of(RECORDER) == (AlarmLink(RECORDER, INPUT, YARD),) and links.of(GATE) == ()
+    assert await shown(NOON + 1000) == YARD
+    # As another run of the house reads it, and a camera that is gone is not shown.
+    await links.open()
+    assert links.camera_of(RECORDER, INPUT) == YARD
+    await shelf.directory.merge(RECORDER, [Item(GATE, "东门"), Item(INPUT, "报警输入 1")], complete=True, at=NOON)
+    assert await shown(NOON + 2000) == GATE, "the only camera that is left"
+    assert await links.drop(RECORDER, INPUT) and not await links.drop(RECORDER, INPUT)
+    assert await shelf.directory.alarms.links() == []
 
 
 @pytest.mark.parametrize(

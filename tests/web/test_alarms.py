@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from gb28181.manscdp.catalog import Item
 from gb28181.manscdp.control import ControlResponse
 from registry.events import AlarmRaised
 from tests.web.conftest import CAMERA
@@ -159,3 +160,39 @@ async def test_a_house_without_a_book_of_alarms_says_so(house):
     for path in ("/alarms", "/alarms/counts", "/alarm-rules"):
         status, said = await wang.ask("GET", "/api/v1" + path)
         assert (status, said["error"]["code"]) == (404, "no-alarms")
+
+
+async def test_an_operator_links_an_alarm_input_to_a_camera_of_the_same_device(house):
+    recorder, gate, alarm_input = "34020000001180000001", "34020000001320000011", "34020000001340000001"
+    await house.camera(recorder)
+    items = [Item(gate, "东门"), Item(gate[:-1] + "2", "操场"), Item(alarm_input, "报警输入 1")]
+    await house.directory.merge(recorder, items, complete=True, at=1000.0)
+    operator = await house.person("operator")
+    path = f"/devices/{recorder}/alarm-links"
+    unlinked = {"input": alarm_input, "name": "报警输入 1", "camera": "", "camera_name": "", "known": True}
+    assert await operator.get(path) == {"items": [unlinked], "complete": True}
+
+    for wrong, camera, code in (
+        (404, "34020000001320000099", "unknown-channel"),
+        (409, alarm_input, "not-a-camera"),
+    ):
+        status, said = await operator.ask("PUT", f"/api/v1{path}/{alarm_input}", {"camera": camera})
+        assert (status, said["error"]["code"]) == (wrong, code)
+    status, said = await operator.ask("PUT", f"/api/v1{path}/{alarm_input}", {"camera": gate})
+    assert (status, said["camera"], said["camera_name"]) == (200, gate, "东门")
+    raised(house, owner=recorder, channel=alarm_input, method=2)
+    (alarm,) = (await operator.get("/alarms"))["items"]
+    assert (alarm["name"], alarm["video"]) == ("报警输入 1", gate)
+
+    # Of an input that no catalog knows, too: it has alarmed, so it is there.
+    stranger = alarm_input[:-1] + "9"
+    await operator.ask("PUT", f"/api/v1{path}/{stranger}", {"camera": gate})
+    assert [(each["input"], each["known"]) for each in (await operator.get(path))["items"]] == [
+        (alarm_input, True),
+        (stranger, False),
+    ]
+    assert (await operator.ask("DELETE", f"/api/v1{path}/{stranger}"))[0] == 204
+    assert (await operator.ask("DELETE", f"/api/v1{path}/{stranger}"))[0] == 404
+    viewer = await house.person("viewer")
+    assert (await viewer.ask("PUT", f"/api/v1{path}/{alarm_input}", {"camera": gate}))[0] == 403
+    assert (await operator.ask("GET", "/api/v1/devices/34020000001180000099/alarm-links"))[0] == 404

@@ -208,3 +208,22 @@ async def test_a_viewer_who_left_while_it_rang_holds_nothing(house):
     while leases.holders():
         await asyncio.sleep(0.005)
     assert house.broker.made == 1 and house.broker.leases == {}
+
+
+async def test_a_method_that_a_place_does_not_know_is_told_from_a_place_that_is_not_there(house):
+    await house.camera()
+    viewer = await house.person("viewer")
+    lease = (await viewer.ask("POST", "/api/v1/live", WISH))[1]["lease"]
+    # As a WHEP player adds candidates and restarts ICE, which nobody here does: the session stays, so it is no 404.
+    for headers in ({}, {"If-Match": "*"}):
+        answer = await viewer.raw(
+            "PATCH",
+            f"/api/v1/live/{lease}",
+            data="a=ice-ufrag:EsAw\r\n",
+            headers={"Content-Type": "application/trickle-ice-sdpfrag"} | headers,
+        )
+        assert answer.status == 405 and "DELETE" in answer.headers["Allow"].split(",")
+        assert (await answer.json())["error"]["code"] == "method-not-allowed"
+    assert (await viewer.raw("PATCH", f"/api/v1/whep/-/{CAMERA}")).headers["Allow"] == "POST"
+    assert (await viewer.raw("PATCH", "/api/v1/lives")).status == 404
+    assert list(house.broker.leases) == [lease]

@@ -133,7 +133,7 @@ async def test_an_unknown_address_is_told_to_those_who_may_come_in_only(house):
     viewer = await house.person("viewer")
     status, said = await viewer.ask("GET", "/api/v1/secrets")
     assert (status, said["error"]["code"]) == (404, "not-found")
-    assert (await viewer.ask("DELETE", "/api/v1/tree"))[0] == 404
+    assert (await viewer.ask("DELETE", "/api/v1/tree"))[0] == 405
 
 
 class TestWritesByCookie:

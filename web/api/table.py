@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from web.api import (
+    alarm_links,
     alarm_rules,
     alarms,
     audits,
@@ -74,6 +75,7 @@ ROUTES: tuple[Route, ...] = routes_of(
     device_snapshots,
     records,
     alarms,
+    alarm_links,
     alarm_rules,
     ptz,
     queries,

@@ -8,6 +8,8 @@ from typing import Any
 
 from prometheus_client.core import Metric
 
+from broker.speech import Obstacle
+from broker.voice import ENDS
 from web.metrics.family import counter, gauge, looked_up
 
 
@@ -169,6 +171,69 @@ MEDIA = (
     _one("media_ports_free", "Media ports left.", "media.ports_free", grows=False),
 )
 
+TO_ORDER = (
+    _one("kitchen_up", "Whether the process that decodes and encodes runs now.", "kitchen.is_open", grows=False),
+    _one("kitchen_starts", "How often it was started.", "kitchen.starts"),
+    _one("kitchen_photographs", "Photographs that it developed.", "kitchen.photographs"),
+    _one("kitchen_refused", "Orders for which it had no place.", "kitchen.refused"),
+    _one("kitchen_feeds", "Streams that it reads.", "kitchen.feeds", grows=False),
+    _each("served_sessions", "Viewers whose pictures are made to order.", "way", "served", "webrtc hls", grows=False),
+    Counted(
+        "served_sessions_begun",
+        "Such viewers since the start.",
+        "way",
+        {"webrtc": "served.webrtc_begun", "hls": "served.hls_begun"},
+    ),
+    _one("served_sessions_failed", "Wishes for it that were not met.", "served.failed"),
+    _one("transcodings", "Streams that are encoded anew.", "served.transcodings", grows=False),
+    _one("transcodings_begun", "Streams that were encoded anew since the start.", "served.transcodings_begun"),
+    _one("transcodings_refused", "Wishes for it when every place was taken.", "served.transcodings_refused"),
+)
+
+TALKING = (
+    _one("voice_talks", "Voices that go down now.", "voice.talks", grows=False),
+    _each(
+        "voice_hearers",
+        "Devices that are talked to, by how far it has got.",
+        "stage",
+        "voice.hearers",
+        "asking answered talking failed ended",
+        grows=False,
+    ),
+    _one("voice_talks_begun", "Voices that went down since the start.", "voice.begun"),
+    _one("voice_talks_refused", "Wishes to talk when others talked to all that were meant.", "voice.refused"),
+    _each("voice_talks_ended", "Why voices ended.", "reason", "voice.ended", " ".join((*ENDS, "other"))),
+    _each(
+        "voice_unheard",
+        "Devices that did not hear a voice, by what stood in the way.",
+        "obstacle",
+        "voice.obstacles",
+        " ".join(each.value for each in Obstacle if each),
+    ),
+)
+
+ALARMS = (
+    _each(
+        "alarms_open",
+        "Alarms that nobody has acknowledged, by priority; 0 where it was not said.",
+        "priority",
+        "alarms.priority",
+        "0 1 2 3 4",
+        grows=False,
+    ),
+    _one("alarms_unclosed", "Alarms that are not closed.", "alarms.unclosed", grows=False),
+    _each(
+        "alarms",
+        "Alarms that were heard: raised ones, repeats of one that lasts, the same by another way, those of the past, "
+        "and those that there was no room for.",
+        "what",
+        "alarms",
+        "raised repeated twins history dropped",
+    ),
+    _one("alarms_pruned", "Old alarms that were forgotten.", "alarms.pruned"),
+    _one("alarms_unwritten", "Alarms that wait to be written.", "alarms.waiting", grows=False),
+)
+
 WEB = (
     _one("web_feeds", "Consoles that listen to the news.", "web.listeners", grows=False),
     _one("web_news", "News told to consoles.", "web.told"),
@@ -179,7 +244,7 @@ WEB = (
     _one("web_shown_out", "Connections that said nothing whole in time.", "web.shown_out"),
 )
 
-ALL = (*SIGNALLING, *WATCHING, *MEDIA, *WEB)
+ALL = (*SIGNALLING, *WATCHING, *MEDIA, *TO_ORDER, *TALKING, *ALARMS, *WEB)
 
 
 def families(facts: Mapping[str, Any]) -> Iterator[Metric]:

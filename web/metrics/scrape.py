@@ -34,6 +34,7 @@ class House(Collector):
             "media": services.plane_statistics(),
             "broker": services.broker_statistics(),
             "web": self._web(),
+            **services.more_statistics(),
         }
         info = services.system()
         yield gauge(

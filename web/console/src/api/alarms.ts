@@ -135,3 +135,20 @@ export const alarms = {
   changeRule: (id: string, wish: AlarmRuleWish) => http.put<AlarmRule>(`/alarm-rules/${id}`, wish),
   removeRule: (id: string) => http.delete<null>(`/alarm-rules/${id}`),
 }
+
+/** An alarm input of a device, and the camera that shows what it guards; "" leaves it to the house. */
+export interface AlarmLink {
+  input: string
+  name: string
+  camera: string
+  camera_name: string
+  known: boolean
+}
+
+const piece = encodeURIComponent
+
+export const alarmLinks = {
+  list: (device: string) => http.get<{ items: AlarmLink[]; complete: boolean }>(`/devices/${piece(device)}/alarm-links`),
+  put: (device: string, input: string, camera: string) => http.put<AlarmLink>(`/devices/${piece(device)}/alarm-links/${piece(input)}`, { camera }),
+  drop: (device: string, input: string) => http.delete<null>(`/devices/${piece(device)}/alarm-links/${piece(input)}`),
+}

@@ -77,6 +77,8 @@ export const controls: Record<keyof typeof zh, string> = {
   'upgrade.title': 'Device software',
   'upgrade.none': 'No packages yet',
   'upgrade.bring': 'Bring a file',
+  'upgrade.drop': 'Delete this package from the server',
+  'upgrade.drop.sure': 'Delete the package {name} ({size})? Only the file on the server goes; devices stay as they are.',
   'upgrade.version': 'Version',
   'upgrade.maker': 'Maker',
   'upgrade.send': 'Send',

@@ -75,6 +75,8 @@ export const controls = {
   'upgrade.title': '设备升级',
   'upgrade.none': '还没有固件包',
   'upgrade.bring': '上传固件',
+  'upgrade.drop': '从服务器删除这个固件包',
+  'upgrade.drop.sure': '删除固件包 {name}（{size}）？只删除服务器上的文件，设备不受影响。',
   'upgrade.version': '版本',
   'upgrade.maker': '厂家',
   'upgrade.send': '上传',
