@@ -35,6 +35,7 @@ MODULES = (
     "media.sniff",
     "media.sps",
     "media.timeline",
+    "media.transcode",
     "media.unpack",
     "media.passage",
     "media.pictures",
@@ -54,7 +55,12 @@ MODULES = (
     "media.ps.pes",
     "media.ps.stream_map",
     "media.ps.tally",
+    "media.outlets.chunk",
     "media.outlets.numbering",
+    "media.outlets.rendition",
+    "media.outlets.tide",
+    "media.outlets.viewer",
+    "media.outlets.wave",
     "media.sources.pulled_receiver",
 )
 """Formats, and the way of a packet through them: nothing here waits. A class is compiled together with its bases."""

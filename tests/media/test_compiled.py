@@ -18,7 +18,8 @@ FORMATS = (
     "aac annexb clock demux es flv fmp4 framing g711 mux pack reorder rtcp rtp run sniff strangers timeline unpack"
 )
 PATH = (
-    "fanout inlet_order inlet_rtp_receiver inlet_scoop inlet_source_lock outlet_numbering passage local_plane sources"
+    "fanout inlet_order inlet_rtp_receiver inlet_scoop inlet_source_lock outlet_numbering outlet_tide outlet_viewer "
+    "passage local_plane sources transcode"
 )
 CASES, LONG = 1200, 60_000
 IS_LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
