@@ -110,8 +110,10 @@ async def main(count: int, transport: str) -> None:
     direct_s = await yardstick(count)
     print(f"yardstick: simulated to simulated over TCP, {direct_s:.2f} s, {count / direct_s:.0f} items/s")
     with tempfile.TemporaryDirectory() as folder:
-        province = Tier(*PROVINCE, Path(folder) / "province", more={"below": PATIENT})
-        city = Tier(*CITY, Path(folder) / "city", more={"above": {"page_items_tcp": 50}, "below": PATIENT})
+        province = Tier(*PROVINCE, Path(folder) / "province", more={"below": PATIENT}, begins_anew=True)
+        city = Tier(
+            *CITY, Path(folder) / "city", more={"above": {"page_items_tcp": 50}, "below": PATIENT}, begins_anew=True
+        )
         await relay(city, province, count, transport, direct_s, wire_mb)
 
 

@@ -34,7 +34,13 @@ JUST_BEFORE_S = 0.4
 SEAM_MS = 2_000
 """A seam between two files, or a key frame that was waited for, is no gap."""
 SETTINGS: dict[str, dict[str, Any]] = {
-    "media": {"recording_keep_free_bytes": 0, "recording_segment_s": 3.0, "host": "127.0.0.1", "first_port": 0},
+    "media": {
+        "recording_keep_free_bytes": 0,
+        "recording_segment_s": 3.0,
+        "host": "127.0.0.1",
+        "first_port": 0,
+        "worker_spare": True,
+    },
     "recordings": {"settle_every_s": 1.0, "make_room_bytes": 0, "fill_at_once": 0},
 }
 TAIL = 8

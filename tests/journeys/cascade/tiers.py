@@ -27,6 +27,7 @@ from simulator.platform_below import Lower, LowerSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 from tests.estate import NO_SPARE
+from tests.forked import Forked
 from tests.furnished import furnish
 
 HOUSE = Path(__file__).resolve().parents[3]
@@ -64,7 +65,9 @@ class Tier:
     more: dict[str, dict[str, Any]] = field(default_factory=dict)
     leads_group: bool = False
     """Whether its processes are a group of their own, so that `kill` takes all of them at once."""
-    process: subprocess.Popen[bytes] | None = None
+    begins_anew: bool = False
+    """Whether it shares nothing with another process, so that its memory can be measured."""
+    process: subprocess.Popen[bytes] | Forked | None = None
     sip_port: int = 0
     web_port: int = 0
     password: str = ""
@@ -83,7 +86,7 @@ class Tier:
         """Start it and log in. RuntimeError with its log when it does not come up."""
         self.password = self.password or await furnish(self.folder)
         self.sip_port, self.web_port = self.sip_port or free_port(), self.web_port or free_port()
-        self._launch()
+        await asyncio.to_thread(self._launch)
         await until(self._is_up, 90)  # three at once on two busy cores
         if self._http is None:
             self._http = aiohttp.ClientSession(
@@ -94,12 +97,18 @@ class Tier:
     def _launch(self) -> None:
         config = self.folder / "server.toml"
         config.write_text(_toml(self._settings()), encoding="utf-8")
-        with (self.folder / "log").open("ab") as log, (self.folder / "out").open("wb") as out:
+        words = ["--log", "info", "serve", "--config", str(config), "--data", str(self.folder)]
+        out, log = self.folder / "out", self.folder / "log"
+        out.write_bytes(b"")  # what it said before it was killed is not what it says now
+        if not (self.leads_group or self.begins_anew):
+            self.process = Forked(words, cwd=HOUSE, out=out, log=log)
+            return
+        with log.open("ab") as log_file, out.open("wb") as out_file:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "app", "--log", "info", "serve", "--config", config, "--data", self.folder],
+                [sys.executable, "-m", "app", *words],
                 cwd=HOUSE,
-                stdout=out,
-                stderr=log,
+                stdout=out_file,
+                stderr=log_file,
                 process_group=0 if self.leads_group else None,
             )
 
