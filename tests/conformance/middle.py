@@ -20,7 +20,6 @@ from simulator.platform_below import Lower, LowerSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 from sipserver.below.settings import Admission
-from tests.estate import NO_SPARE
 from tests.furnished import furnish
 
 OWN = "44010000002000000001"
@@ -116,9 +115,8 @@ async def opened(folder: Path, *, media: dict[str, Any] | None = None, **below: 
                 **below,
             ),
             above=replace(defaults.above, retry_s=0.5, retry_longest_s=1.0, reconnect_s=0.2, answer_s=2.0, batch_s=0.2),
-            media=replace(
-                defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0, **NO_SPARE, **(media or {})
-            ),
+            # Media in this process: what is looked at is what platforms say, and journeys run with media processes.
+            media=replace(defaults.media, host="127.0.0.1", first_port=0, never_came_s=3.0, workers=0, **(media or {})),
             broker=replace(defaults.broker, linger_s=0.3),
             web=replace(defaults.web, host="127.0.0.1", port=0),
         )
