@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from simulator.alarming import AlarmingSettings, Scare
-from simulator.camera import Camera
+from simulator.camera import Camera, ChannelSettings
 from simulator.recorder import RecorderSettings
 from simulator.video import VideoSettings
 from tests.journeys.clicks import Counting
@@ -20,6 +20,7 @@ from tests.journeys.test_browser import browser, log_in  # noqa: F401 - a fixtur
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 INTRUSION = Scare(5, 6, 1, 1, "有人进入警戒区域")
+YARD, DOOR = "34020000001320000002", "34020000001340000001"
 INPUT = Scare(2, None, None, 2, "报警输入 1 触发")
 
 
@@ -126,6 +127,41 @@ async def test_an_alarm_is_acknowledged_and_closed_by_keys_and_the_device_is_res
     # Of another second: the same word of the same second is the same alarm over again.
     assert await camera.raise_alarm(scare=INPUT, at=time.time() + 2), "reset, it may speak again"
     await expect(page.get_by_test_id("alarm-2")).to_be_visible(timeout=15_000)
+
+
+async def test_an_alarm_of_an_input_shows_the_camera_that_was_linked_to_it_on_the_device_s_page(
+    estate: Estate,
+    browser: Browser,  # noqa: F811
+    tmp_path: Path,
+):
+    channels = (ChannelSettings(CAMERA, "北门"), ChannelSettings(YARD, "操场"), ChannelSettings(DOOR, "报警输入 1"))
+    camera = await estate.camera(
+        online=False,
+        channels=channels,
+        alarming=AlarmingSettings(armed=True),
+        video=VideoSettings(width=640, height=360, fps=15, gop_s=1.0),
+    )
+    await until(lambda: estate.is_ready(CAMERA, 2))  # an input is none of the pictures that are counted
+    page = await log_in(browser, estate)
+    await page.get_by_role("link", name="设备").click()
+    await page.get_by_text(CAMERA).first.click()
+    link = page.get_by_test_id(f"link-{DOOR}")
+    await expect(link).to_contain_text("未关联")
+    await link.click()
+    await page.locator(".n-base-select-option", has_text="操场").click()
+
+    async def is_linked() -> bool:
+        (item,) = (await estate.get(f"/api/v1/devices/{CAMERA}/alarm-links"))["items"]
+        return bool(item["camera"] == YARD)
+
+    await until(is_linked)
+    await page.screenshot(path=tmp_path / "links.png")
+    await page.keyboard.press("Escape")
+    await page.get_by_role("link", name="报警").click()
+    assert await camera.raise_alarm(DOOR, INPUT)
+    await page.get_by_test_id("alarm-1").get_by_test_id("row-live").click(timeout=15_000)
+    await plays(page)
+    await expect(page.get_by_test_id("pane-0")).to_contain_text("操场")
 
 
 async def test_a_rule_puts_the_picture_on_the_wall_and_records_it(

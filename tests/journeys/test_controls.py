@@ -181,6 +181,12 @@ async def test_an_administrator_brings_firmware_and_sees_a_device_fetch_it_and_c
     await box.get_by_text("升级成功，当前版本 2.5.0").wait_for(timeout=60_000)
     assert camera.upgrader.firmware == "2.5.0"
 
+    # It is not needed any more, and its place on the shelf is given back.
+    await page.get_by_test_id("upgrade-drop").click()
+    await page.locator(".n-popconfirm").get_by_role("button", name="删除").click()
+    await box.get_by_text("还没有固件包").wait_for()
+    assert (await estate.get("/api/v1/firmware"))["items"] == []
+
 
 async def test_a_second_operator_sees_who_steers_and_for_how_long(estate: Estate, browser: Browser):
     camera, page = await watching(estate, browser)

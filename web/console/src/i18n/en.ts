@@ -82,7 +82,7 @@ export const en: Record<MessageKey, string> = {
   'login.submit': 'Sign in',
   'login.empty': 'Enter your user name and password',
   'login.wait': 'Try again in {n} s',
-  'login.first': 'The administrator’s first password is printed when the server starts for the first time.',
+  'login.first': 'The administrator\'s first password is printed when the server starts for the first time.',
 
   'password.title': 'Change password',
   'password.must': 'This password was made by the system. Set one of your own before you go on.',
@@ -253,7 +253,7 @@ export const en: Record<MessageKey, string> = {
   'keys.tree.move': 'Up and down',
   'keys.tree.open': 'Expand, collapse',
   'keys.tree.play': 'Play a channel, or expand a node',
-  'keys.tree.fill': 'Fill the wall with the node’s cameras',
+  'keys.tree.fill': 'Fill the wall with the node\'s cameras',
 
   'devices.title': 'Devices',
   'devices.on-file': 'On file',
@@ -263,7 +263,7 @@ export const en: Record<MessageKey, string> = {
   'devices.total': '{n} devices',
   'devices.empty': 'No device matches',
   'devices.empty.first':
-    'No devices yet. Point a camera’s SIP server at this platform and it appears under Refused; or add it here first.',
+    'No devices yet. Point a camera\'s SIP server at this platform and it appears under Refused; or add it here first.',
   'devices.col.state': 'State',
   'devices.col.name': 'Name / code',
   'devices.col.kind': 'Kind',
@@ -295,7 +295,7 @@ export const en: Record<MessageKey, string> = {
   'devices.field.name.hint': 'Empty: the name the device reports',
   'devices.field.kind': 'Kind',
   'devices.field.password': 'Registration password',
-  'devices.field.password.hint': 'Empty: the platform’s common password',
+  'devices.field.password.hint': 'Empty: the platform\'s common password',
   'devices.field.password.keep': 'Set; leave empty to keep it',
   'devices.field.password.clear': 'Use the common password',
   'devices.field.transport': 'Media transport',
@@ -427,7 +427,7 @@ export const en: Record<MessageKey, string> = {
   'users.password': 'First password',
   'users.password.hint': 'The user must change it at first sign-in',
   'users.delete.title': 'Delete user {name}?',
-  'users.delete.text': 'The user’s sessions end at once.',
+  'users.delete.text': 'The user\'s sessions end at once.',
   'users.you': 'you',
   'users.must': 'must change password',
 
@@ -471,7 +471,7 @@ export const en: Record<MessageKey, string> = {
     'The password on the device differs from ours. A password set for this device wins over the common one; reset it in Edit.',
   'refusal.no-retry.do':
     'Our 401 may not have reached it, or it has no password set. Check NAT, the firewall and its authentication settings.',
-  'refusal.wrong-realm.do': 'Set the device’s SIP domain to ours (System, Facts).',
+  'refusal.wrong-realm.do': 'Set the device\'s SIP domain to ours (System, Facts).',
   'refusal.wrong-algorithm.do': 'It used an algorithm we did not offer. Update its firmware or choose MD5.',
   'refusal.nonce-replayed.do': 'It replayed a used answer, mostly a firmware fault; from a strange address it may be an impostor.',
   'refusal.nonce-unknown.do': 'It should answer the new challenge by itself; if this goes on, restart the device.',
@@ -488,7 +488,7 @@ export const en: Record<MessageKey, string> = {
 
   'verdict.nothing': 'Not one packet came to the port',
   'verdict.connected-silent': 'The device connected to the media port and sent nothing',
-  'verdict.cannot-connect': 'The device’s media port cannot be reached',
+  'verdict.cannot-connect': 'The device\'s media port cannot be reached',
   'verdict.other-ssrc': 'Packets of another stream came (wrong SSRC)',
   'verdict.not-rtp': 'What came is not RTP',
   'verdict.not-ps': 'What came is not a program stream',
