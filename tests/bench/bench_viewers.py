@@ -436,6 +436,8 @@ async def main(built: str, counts: list[int], seconds: int) -> None:
         ):
             cost = await viewers_cost(built, viewers, seconds, **wish)
             print(f"  {name} {cost.cpu_ms:.3f}, {cost.bytes_share:.3f} of the stream, {cost.skips} skips")
+        for way, cost in ways_of_sending(built, viewers, seconds).items():
+            print(f"  bare: {way:32} {cost.cpu_ms:.3f}")
     for name, is_far in (("a plane in this process", False), ("a worker process", True)):
         late = await lateness(is_far=is_far)
         print(f"one viewer of {name}: {late.median_ms:.2f} ms from packet to tag,", end=" ")
@@ -444,8 +446,6 @@ async def main(built: str, counts: list[int], seconds: int) -> None:
         print(f"best tenth {late.key_best_ms:.2f}, worst {late.key_worst_ms:.2f}")
     held = await stalled(built, 1000, 10, 2 * seconds)
     print(f"1000 stopped reading: {held.grown_mb:.0f} MB more, {held.cut} cut; the others got {held.readers_share:.3f}")
-    for name, cost in ways_of_sending(built, max(counts), seconds).items():
-        print(f"{name:32} {cost.cpu_ms:.3f}")
 
 
 if __name__ == "__main__":
