@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.journeys.clicks import PROPERTY, TASKS
+from tests.journeys.tasks import PROPERTY, TASKS
 
 
 class ClicksPage:

@@ -15,7 +15,7 @@ const VERDICTS = ['nothing', 'connected-silent', 'cannot-connect', 'other-ssrc',
 
 /** Keys that are put together from a server's word. */
 const BUILT = [
-  'snapshots.reason.', 'shots.state.',
+  'audit.did.', 'snapshots.reason.', 'shots.state.',
   'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.', 'upgrade.state.', 'upgrade.failure.',
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',

@@ -2,6 +2,7 @@
 import { http } from './http'
 import type {
   ApiKey,
+  AuditLine,
   CallRow,
   Channel,
   Device,
@@ -118,4 +119,5 @@ export const system = {
   keys: () => http.get<{ items: ApiKey[] }>('/keys'),
   addKey: (wish: { name: string; role: KeyRole }) => http.post<NewApiKey>('/keys', wish),
   removeKey: (id: string) => http.delete<null>(`/keys/${part(id)}`),
+  audit: (after: string | null, limit: number) => http.get<{ items: AuditLine[]; next: string | null }>('/audit', { after, limit }),
 }

@@ -434,3 +434,14 @@ export interface SystemFacts {
   media: Record<string, unknown>
   web: Record<string, unknown>
 }
+
+/** A line of the book: who did what to whom, from where, and how it ended. */
+export interface AuditLine {
+  id: number
+  at: number
+  who: string
+  what: string
+  target: string
+  result: string
+  address: string
+}

@@ -2,6 +2,7 @@
 import { alarms } from './en.alarms'
 import { cascade } from './en.cascade'
 import { places } from './en.places'
+import { audit } from './en.audit'
 import { seals } from './en.seals'
 import { controls } from './en.controls'
 import { settings } from './en.settings'
@@ -18,6 +19,7 @@ export const en: Record<MessageKey, string> = {
   ...cascade,
   ...places,
   ...seals,
+  ...audit,
   ...controls,
   ...settings,
   ...playback,

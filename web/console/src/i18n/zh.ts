@@ -3,6 +3,7 @@
 import { alarms } from './zh.alarms'
 import { cascade } from './zh.cascade'
 import { places } from './zh.places'
+import { audit } from './zh.audit'
 import { seals } from './zh.seals'
 import { controls } from './zh.controls'
 import { settings } from './zh.settings'
@@ -18,6 +19,7 @@ export const zh = {
   ...cascade,
   ...places,
   ...seals,
+  ...audit,
   ...controls,
   ...settings,
   ...playback,
