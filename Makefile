@@ -39,8 +39,7 @@ compiled: python
 
 test: packages python console
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .
-	@$(PY) -m mypy
-	@cd web/console && npm run --silent test
+	@$(PY) -m mypy & types=$$!; (cd web/console && npm run --silent test); words=$$?; wait $$types && exit $$words
 	@$(PY) -m pytest -q -n $(AT_ONCE) --dist loadgroup $(PYTEST_ARGS)
 
 check: python
