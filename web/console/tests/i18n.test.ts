@@ -19,7 +19,7 @@ const BUILT = [
   'voice.phase.', 'voice.way.', 'voice.verdict.', 'voice.advice.', 'voice.ended.', 'voice.style.', 'voice.hindrance.',
   'hold.', 'upgrade.state.', 'upgrade.failure.',
   'alarms.tab.', 'alarms.priority.', 'alarms.since.', 'alarms.state.', 'alarms.verdict.', 'alarms.reset.', 'alarms.step.',
-  'playback.state.', 'download.state.', 'download.note.',
+  'playback.state.', 'playback.origin.', 'download.state.', 'download.note.',
   'follow.choice.', 'follow.standing.',
   'plans.state.', 'plans.week.', 'gaps.state.', 'gaps.reason.', 'kept.kind.',
   'way.', 'sources.way.', 'sender.', 'connect.', 'above.', 'below.', 'diff.',

@@ -1,9 +1,27 @@
 import { describe, expect, it } from 'vitest'
 import { deedOf, nextSpeed, speedWord } from '@/playback/keys'
+import { covers } from '@/playback/ours'
 import { DAY_S, dayOf, daysOf, following, momentOf, placeOf, SHORTEST_S, spanned, ticks, touches, weeksOf, zoomed } from '@/playback/timeline'
 
 const at = (text: string) => new Date(text).getTime() / 1000
 const stroke = (key: string, more = {}) => ({ key, ctrl: false, alt: false, shift: false, meta: false, ...more })
+
+describe('what we have ourselves', () => {
+  const wanted = { start: 1000, end: 1600 }
+
+  it('covers a span from its beginning to its end, over seams between files', () => {
+    expect(covers([{ start: 900, end: 1300 }, { start: 1301, end: 2000 }], wanted)).toBe(true)
+    expect(covers([{ start: 1301, end: 2000 }, { start: 900, end: 1300 }], wanted)).toBe(true)
+    expect(covers([{ start: 1000.8, end: 1599.3 }], wanted)).toBe(true)
+  })
+
+  it('does not cover what begins later, ends sooner, or has a gap', () => {
+    expect(covers([], wanted)).toBe(false)
+    expect(covers([{ start: 1010, end: 2000 }], wanted)).toBe(false)
+    expect(covers([{ start: 900, end: 1500 }], wanted)).toBe(false)
+    expect(covers([{ start: 900, end: 1200 }, { start: 1210, end: 2000 }], wanted)).toBe(false)
+  })
+})
 
 describe('the timeline', () => {
   const noon = at('2026-11-29T12:00:00')

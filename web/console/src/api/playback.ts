@@ -1,4 +1,4 @@
-/** Recordings of devices: searched, played and taken home. Times are UNIX seconds. */
+/** Recordings of devices and of ours: searched, played and taken home. Times are UNIX seconds. */
 import { http } from './http'
 import type { OutletFormat, VideoTrack } from './types'
 
@@ -44,7 +44,13 @@ export interface PlayedChannel {
   call_id: string | null
   video: VideoTrack | null
   next_at: number | null
+  /** it is our own recording */
+  own: boolean
 }
+
+/** Whose recording is played; auto is ours where there is one. */
+export const ORIGINS = ['auto', 'own', 'device'] as const
+export type Origin = (typeof ORIGINS)[number]
 
 export interface Playback {
   id: string
@@ -104,8 +110,8 @@ export const records = {
 }
 
 export const playbacks = {
-  start: (channels: Which[], at: number, speed: number) =>
-    http.post<Playback>('/playbacks', { channels: channels.map(({ owner, channel }) => ({ owner, channel })), at, speed }),
+  start: (channels: Which[], at: number, speed: number, origin: Origin) =>
+    http.post<Playback>('/playbacks', { channels: channels.map(({ owner, channel }) => ({ owner, channel })), at, speed, origin }),
   look: (id: string) => http.get<Playback>(`/playbacks/${part(id)}`),
   move: (id: string, wish: TransportWish) => http.post<Playback>(`/playbacks/${part(id)}/transport`, wish),
   stop: (id: string) => http.delete<null>(`/playbacks/${part(id)}`, true),

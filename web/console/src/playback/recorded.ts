@@ -1,7 +1,8 @@
 /** Plays a recording's fMP4 from a WebSocket: as the live player, but it stands when it shall, and steps by pictures. */
-import { evictable, overGap, type Span } from '@/player/edge'
+import { evictable, overGap, spansOf } from '@/player/edge'
 import { announcedMime, webSocketAddress } from '@/player/fmp4'
-import { AppendQueue, type Item } from '@/player/queue'
+import { AppendQueue } from '@/player/queue'
+import { Sink } from '@/player/sink'
 
 const TICK_MS = 100
 /** A recording's player may lag so far behind what came; more is made up for in one jump. */
@@ -23,43 +24,25 @@ export interface Recorded {
   close(): void
 }
 
-function spansOf(ranges: TimeRanges): Span[] {
-  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }))
-}
-
 export function playRecorded(url: string, video: HTMLVideoElement, events: RecordedEvents): Recorded {
   const queue = new AppendQueue()
   const source = new MediaSource()
   const objectUrl = URL.createObjectURL(source)
   const socket = new WebSocket(webSocketAddress(url))
   socket.binaryType = 'arraybuffer'
-  let buffer: SourceBuffer | null = null
   let started = false
   let still = false
   let over = false
   let jumpsFrom: number | null = null
 
-  const edge = () => (buffer?.buffered.length ? buffer.buffered.end(buffer.buffered.length - 1) : 0)
-
-  function append(item: Item): void {
-    if (item.kind === 'init') {
-      if (!MediaSource.isTypeSupported(item.mime)) {
-        close()
-        events.onUnsupported()
-        return
-      }
-      if (buffer) buffer.changeType(item.mime)
-      else {
-        buffer = source.addSourceBuffer(item.mime)
-        buffer.mode = 'segments'
-        buffer.addEventListener('updateend', pump)
-        buffer.addEventListener('error', end)
-      }
-    }
-    buffer?.appendBuffer(item.data)
+  const sink = new Sink(source, pump, end)
+  const edge = () => {
+    const spans = sink.buffer?.buffered
+    return spans?.length ? spans.end(spans.length - 1) : 0
   }
 
   function pump(): void {
+    const { buffer } = sink
     if (over || source.readyState !== 'open' || buffer?.updating) return
     if (buffer) {
       if (!started && buffer.buffered.length > 0) {
@@ -76,13 +59,17 @@ export function playRecorded(url: string, video: HTMLVideoElement, events: Recor
     const item = queue.take()
     if (!item) return
     try {
-      append(item)
+      if (!sink.append(item)) {
+        close()
+        events.onUnsupported()
+      }
     } catch {
       end()
     }
   }
 
   function tick(): void {
+    const { buffer } = sink
     if (over || !buffer || !started) return
     const spans = spansOf(buffer.buffered)
     if (spans.length === 0) return
@@ -144,7 +131,7 @@ export function playRecorded(url: string, video: HTMLVideoElement, events: Recor
     },
     step(by, fps) {
       const to = video.currentTime + by / Math.max(1, fps)
-      const spans = buffer ? spansOf(buffer.buffered) : []
+      const spans = sink.buffer ? spansOf(sink.buffer.buffered) : []
       if (!spans.some((span) => to >= span.start && to < span.end)) return false
       video.currentTime = to
       return true

@@ -1,6 +1,6 @@
 /** One transport bar for the channels on the screen: what was asked of the server, and where it says they stand. */
 import { computed, onBeforeUnmount, ref, shallowRef } from 'vue'
-import { playbacks as api, type Playback, type TransportWish, type Which } from '@/api/playback'
+import { playbacks as api, type Origin, type Playback, type TransportWish, type Which } from '@/api/playback'
 import { ApiError } from '@/api/http'
 import { complaint } from '@/i18n/words'
 
@@ -15,6 +15,7 @@ export function usePlayback() {
   /** when `state` was told, by the clock of this page */
   let toldAt = performance.now()
   let channels: Which[] = []
+  let origin: Origin = 'auto'
   let turn = 0
   let clock = 0
   const tick = ref(0)
@@ -51,10 +52,11 @@ export function usePlayback() {
   }
 
   /** Play these from a moment on, whatever was before. */
-  async function start(wanted: Which[], at: number): Promise<void> {
+  async function start(wanted: Which[], at: number, from: Origin): Promise<void> {
     await stop()
     channels = wanted
-    if (wanted.length > 0) await ask(() => api.start(wanted, at, 1))
+    origin = from
+    if (wanted.length > 0) await ask(() => api.start(wanted, at, 1, from))
   }
 
   async function move(wish: TransportWish): Promise<boolean> {
@@ -66,7 +68,7 @@ export function usePlayback() {
   async function seek(at: number): Promise<void> {
     const it = state.value
     if (!it) {
-      await start(channels, at)
+      await start(channels, at, origin)
       return
     }
     learn({ ...it, position: at, paused: false })

@@ -33,6 +33,10 @@ export interface Span {
   end: number
 }
 
+export function spansOf(ranges: TimeRanges): Span[] {
+  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }))
+}
+
 /** Where the picture must go when it stands in no buffered span: the start of the next one, or null. */
 export function overGap(position: number, spans: readonly Span[]): number | null {
   for (const span of spans) {

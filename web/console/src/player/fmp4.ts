@@ -1,7 +1,8 @@
 /** fMP4 over WebSocket into Media Source Extensions: text announces an init, binary brings it and its fragments. */
 import type { Engine, EngineMaker } from './engine'
-import { chase, evictable, LANDING_S, overGap, RUNAWAY_S, type Span } from './edge'
-import { AppendQueue, type Item } from './queue'
+import { chase, evictable, LANDING_S, overGap, RUNAWAY_S, spansOf } from './edge'
+import { AppendQueue } from './queue'
+import { Sink } from './sink'
 
 /** No byte for so long: the stream is gone although the socket is not. */
 const SILENCE_MS = 12_000
@@ -25,17 +26,12 @@ export function webSocketAddress(url: string, base: string = location.href): str
   return address.href
 }
 
-function spansOf(ranges: TimeRanges): Span[] {
-  return Array.from({ length: ranges.length }, (_, i) => ({ start: ranges.start(i), end: ranges.end(i) }))
-}
-
 export const playFmp4: EngineMaker = (live, video, events) => {
   const queue = new AppendQueue()
   const source = new MediaSource()
   const objectUrl = URL.createObjectURL(source)
   const socket = new WebSocket(webSocketAddress(live.url))
   socket.binaryType = 'arraybuffer'
-  let buffer: SourceBuffer | null = null
   let bytes = 0
   let heardAt = performance.now()
   let shown = false
@@ -47,27 +43,16 @@ export const playFmp4: EngineMaker = (live, video, events) => {
     close()
     events.onEnd(note)
   }
+  const sink = new Sink(source, pump, () => end('append'))
 
-  function append(item: Item): void {
-    if (item.kind === 'init') {
-      if (!MediaSource.isTypeSupported(item.mime)) {
-        close()
-        events.onUnsupported()
-        return
-      }
-      if (buffer) buffer.changeType(item.mime)
-      else {
-        buffer = source.addSourceBuffer(item.mime)
-        buffer.mode = 'segments'
-        buffer.addEventListener('updateend', pump)
-        buffer.addEventListener('error', () => end('append'))
-      }
-    }
-    buffer?.appendBuffer(item.data)
+  function unsupported(): void {
+    close()
+    events.onUnsupported()
   }
 
   /** Append what waits, one piece at a time; before that, make room behind the picture. */
   function pump(): void {
+    const { buffer } = sink
     if (over || source.readyState !== 'open' || buffer?.updating) return
     if (buffer) {
       begin(buffer.buffered)
@@ -83,7 +68,7 @@ export const playFmp4: EngineMaker = (live, video, events) => {
     const item = queue.take()
     if (!item) return
     try {
-      append(item)
+      if (!sink.append(item)) unsupported()
     } catch (error) {
       const past = buffer?.buffered.length ? video.currentTime - 1 - buffer.buffered.start(0) : 0
       if (error instanceof DOMException && error.name === 'QuotaExceededError' && buffer && past > 0) {
@@ -109,6 +94,7 @@ export const playFmp4: EngineMaker = (live, video, events) => {
       end('silence')
       return
     }
+    const { buffer } = sink
     if (!buffer || !started) return
     const spans = spansOf(buffer.buffered)
     const edge = spans.at(-1)?.end
@@ -166,7 +152,7 @@ export const playFmp4: EngineMaker = (live, video, events) => {
 
   const engine: Engine = {
     figures: () => {
-      const ranges = buffer && !over ? video.buffered : null
+      const ranges = sink.buffer && !over ? video.buffered : null
       const edge = ranges && ranges.length > 0 ? ranges.end(ranges.length - 1) : video.currentTime
       return { bytes, bufferedS: Math.max(0, edge - video.currentTime) }
     },
