@@ -124,12 +124,17 @@ async def test_what_we_recorded_is_played_sought_turned_round_and_taken_home(
     await wait_position(page, began, turned - 4)
     assert camera.calls_taken == 0, "the device was not called for any of it"
 
-    # A span of it, in both forms.
+    # A span of it, in both forms. It stands, so that the timeline does.
+    await page.keyboard.press(" ")
+    await page.wait_for_timeout(1500)
+    start, end = await window_of(line)  # which went along with the position
+    taken = max(began, start) + 15
     for button, name, least in (("take", "taken.mp4", 250), ("take-ps", "taken.ps", 250)):
-        await page.mouse.move(across(began + 40), box["y"] + box["height"] / 2)
+        await page.mouse.move(across(taken), box["y"] + box["height"] / 2)
         await page.mouse.down()
-        await page.mouse.move(across(began + 55), box["y"] + box["height"] / 2, steps=6)
+        await page.mouse.move(across(taken + 15), box["y"] + box["height"] / 2, steps=6)
         await page.mouse.up()
+        await page.get_by_test_id("take-ps").wait_for()
         async with page.expect_download() as coming:
             await page.get_by_test_id(button).click()
         await (await coming.value).save_as(tmp_path / name)
