@@ -94,6 +94,8 @@ async def test_REC_03_a_question_to_our_own_code_searches_the_centre_and_one_to_
     (ours,) = await asked(estate.above)
     assert (ours.device, ours.start, ours.kind, ours.location) == (CAMERA, float(AT), "time", OWN)
     assert ours.end is not None and ours.end == pytest.approx(AT + LENGTH_S, abs=1.5)
+    files = await estate.middle.house.directory.archive.files_of(RECORDING)
+    assert ours.file_size == sum(row.bytes for row in files), "and how long it is"
     (theirs,) = await asked(estate.above, to=CAMERA)
     assert (theirs.start, theirs.file_path) == (float(THEIRS.start), THEIRS.path)
     (whole,) = await asked(estate.above, device=OWN)
