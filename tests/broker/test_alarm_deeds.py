@@ -144,7 +144,9 @@ async def test_a_rule_shows_the_picture_and_calls_a_preset_of_what_it_is_about(h
     assert ptz.decode(house.peer.told[0].ptz) == ptz.Preset(ptz.PresetAction.CALL, 3)
 
 
-async def test_an_alarm_input_that_no_camera_sees_shows_nothing(house: House) -> None:
+async def test_an_alarm_input_that_any_of_two_cameras_may_see_shows_nothing(house: House) -> None:
+    both = [Item(CAMERA, "北门"), Item("34020000001320000002", "南门"), Item(INPUT, "报警输入")]
+    await house.directory.merge(CAMERA, both, complete=True, at=2.0)
     await house.deeds.keep_rule(AlarmRule("", "看", popup=True))
     await house.alarm(channel=INPUT, method=2, alarm_type="")
     assert house.deeds.tally.popups == 0
