@@ -256,7 +256,9 @@ async def test_whoever_is_killed_loses_a_second_at_most_and_the_rest_is_whole(tm
         await recorded.end()
         for form, gaps in (await recorded.accounted(since_ms, max(began_ms.values()))).items():
             down = [gap for gap in gaps if gap["reason"] == "down"]
-            assert down and all(gap["reason"] != "unknown" for gap in gaps), [
+            # Why the media process left a gap was known to a server that did not live to write it down.
+            later = [gap for gap in gaps if gap["end"] * 1000 > killed_ms]
+            assert down and all(gap["reason"] != "unknown" for gap in later), [
                 (gap["reason"], gap["start"] - killed_ms / 1000, gap["end"] - killed_ms / 1000) for gap in gaps
             ]
             missing = [(round(gap["start"] * 1000), round(gap["end"] * 1000)) for gap in gaps]
