@@ -89,6 +89,8 @@ async def test_a_full_disk_is_an_alarm_and_a_gap_and_nothing_else_stops(tmp_path
             camera = await estate.camera()
             await until(lambda: desk.is_in(CAMERA, "recording"), 60)
 
+            calls = camera.calls_taken  # on a busy machine the first picture of the first may have come too late
+
             # It fills up.
             await until(lambda: desk.is_in(CAMERA, "troubled"), 60)
             assert shutil.disk_usage(folder).free < 100_000
@@ -131,7 +133,7 @@ async def test_a_full_disk_is_an_alarm_and_a_gap_and_nothing_else_stops(tmp_path
             assert [span for span in unsaid if span[1] - span[0] >= 2_000] == [], "and what is not is in one"
             segments = (await estate.get(f"/api/v1/recordings/{recording}/segments"))["items"]
             assert {decodes(folder / segment["name"]) for segment in segments} == {""}
-            assert camera.calls_taken == 1, "its stream was never called again"
+            assert camera.calls_taken == calls, "its stream was never called again"
             workers = (await estate.get("/api/v1/workers"))["items"]
             assert [(worker["state"], worker["restarts"]) for worker in workers] == [("up", 0)] * len(workers)
             assert len(await desk.alarms("录像受阻")) == 1
