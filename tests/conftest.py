@@ -18,6 +18,7 @@ from media import compiled
 from tests.conformance.page import Page
 from tests.journeys.clicks_page import ClicksPage
 from tests.small_disk import may_be_had
+from tests.together import Together
 
 # Before anybody imports them: the same tests hold the compiled form of the format modules.
 FORM = compiled.use() if "LIANWANG_COMPILED" in os.environ else None
@@ -74,13 +75,13 @@ def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> M
     return {"uvloop": both["uvloop"]} if item.path.parent.name == "journeys" else {"asyncio": both["asyncio"]}
 
 
-@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """Tests that share something are run by one process."""
+    return Together(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out what cannot be run, and keep the tests that share a house of their module in one process."""
-    for item in items:
-        loop = item.get_closest_marker("asyncio")
-        if loop is not None and loop.kwargs.get("loop_scope") == "module":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
+    """Leave out what cannot be run."""
     missing = {name for name, is_there in NEEDS.items() if not is_there()}
     for item in items:
         for name in missing:
