@@ -83,14 +83,17 @@ class Recorder:
 
 
 def history(channel: str, now: int, length_s: int) -> list[Recording]:
-    """A past that could have been: files of an hour up to now, a gap at night, a minute of alarm every three hours."""
+    """A past that could have been: files of an hour up to now, a gap at night, a minute of alarm every three hours.
+
+    The gap is in the past only: what is recorded now is there.
+    """
     found: list[Recording] = []
     first = now - length_s
     hour = first - (first + _ZONE_S) % HOUR_S
     while hour < now and length_s:
         of_day = (hour + _ZONE_S) // HOUR_S % 24
         start, stop = max(hour, first), min(hour + HOUR_S, now)
-        if of_day == _GAP_HOUR:
+        if of_day == _GAP_HOUR and hour + HOUR_S <= now:
             start = max(start, hour + _GAP_S)
         if stop > start:
             found.append(Recording(channel, start, stop))
