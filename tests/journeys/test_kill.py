@@ -148,12 +148,14 @@ class Recorded:
     async def watch_until_much_is_gathered(self) -> None:
         """And for as long after a write as there is until the next one."""
         await self.watch()
-        written = self._size()
-        await until(lambda: self._size() > written)
+        written = self._written()
+        await until(lambda: self._written() != written, 60)
         await asyncio.sleep(JUST_BEFORE_S)
 
-    def _size(self) -> int:
-        return self.files("ps")[-1].stat().st_size
+    def _written(self) -> tuple[str, int]:
+        """The last file, and how much is in it: another may have begun."""
+        last = self.files("ps")[-1]
+        return last.name, last.stat().st_size
 
     def files(self, form: str) -> list[Path]:
         return sorted((self.tier.folder / "recordings").glob(f"*/*.{form}"), key=lambda path: path.name)
