@@ -1322,17 +1322,20 @@ static int serve_stream(Lane *self, Room *room, double at, PyObject *now, long l
     return 1;
 }
 
+/* Somebody in Python serves a socket, and his bytes are counted; -1 with an exception. */
+static int ask(PyObject *whom, PyObject *now, long long *total) {
+    PyObject *took = PyObject_CallOneArg(whom, now);
+    if (!took) return -1;
+    *total += PyLong_AsLongLong(took);
+    Py_DECREF(took);
+    return PyErr_Occurred() ? -1 : 0;
+}
+
 /* What waits is taken, and its bytes are counted; -1 with an exception. */
 static int serve(Lane *self, PyObject *now, double at, long long *total) {
     Room *room = self->room;
     if (!room) return 0;
-    if (!self->is_armed || room->is_taken) {
-        PyObject *took = PyObject_CallOneArg(self->fallback, now);
-        if (!took) return -1;
-        *total += PyLong_AsLongLong(took);
-        Py_DECREF(took);
-        return PyErr_Occurred() ? -1 : 0;
-    }
+    if (!self->is_armed || room->is_taken) return ask(self->fallback, now, total);
     int went = 1;
     Py_INCREF(self);
     Py_INCREF(room);
@@ -1363,11 +1366,7 @@ static PyObject *lane_serve(Lane *self, PyObject *now) {
 static int serve_one(PyObject *whom, PyObject *now, double at, long long *total) {
     if (PyCFunction_Check(whom) && PyCFunction_GET_FUNCTION(whom) == (PyCFunction)lane_serve)
         return serve((Lane *)PyCFunction_GET_SELF(whom), now, at, total);
-    PyObject *took = PyObject_CallOneArg(whom, now);
-    if (!took) return -1;
-    *total += PyLong_AsLongLong(took);
-    Py_DECREF(took);
-    return PyErr_Occurred() ? -1 : 0;
+    return ask(whom, now, total);
 }
 
 /* Every socket of an epoll that is ready, as media/inlets/rounds.py does it. One that fails is told and does not keep
