@@ -191,6 +191,8 @@ class Stream:
         self._loop = asyncio.get_running_loop()
         self._outcome: asyncio.Future[Failure | None] = self._loop.create_future()
         self._news: asyncio.Future[Seen | None] | None = None
+        self._is_aimed = False
+        """Whether what the media plane says of failures is about this ring, and not about the flow before it."""
         self._kept_bytes: int | None = None
         """Of a recording of ours: about how long it will be."""
         self._kept_until = 0.0
@@ -248,8 +250,7 @@ class Stream:
         """End it whoever watches."""
         self._is_stopped = True
         self._break("stopped by an operator")
-        if self._news is not None and not self._news.done():
-            self._news.set_result(Seen(Verdict.LOST, note="stopped by an operator"))
+        self._tell_news(Seen(Verdict.LOST, note="stopped by an operator"))
 
     def cancel(self) -> None:
         """The house closes: end now, with little patience for answers."""
@@ -561,8 +562,7 @@ class Stream:
         self._hops = self._hops[:1]
         peer, host, device = self._callee(inlet)
         offer = self._offer(peer, host, device, inlet)
-        self._broken = None
-        self._news = self._loop.create_future()
+        self._await_news()
         self.calls += 1
         try:
             call = await self._place(peer, offer)
@@ -586,8 +586,7 @@ class Stream:
     async def _fetch(self, inlet: Inlet) -> None:
         """The same for what nobody is called for: the media plane fetches it."""
         self._hops = []
-        self._broken = None
-        self._news = self._loop.create_future()
+        self._await_news()
         self.calls += 1
         self.call = call = self._showing(inlet) if self._errand.kept else Fetching()
         self.path = (self._errand.own_code,) if self._errand.own_code else ()
@@ -600,11 +599,18 @@ class Stream:
         answer = Answer(owner="", host="", port=0, filesize=self._kept_bytes)
         return Showing(answer=answer, steer=lambda steering: plane.steer(inlet.id, steering))
 
+    def _await_news(self) -> None:
+        """What is heard from now on is about the ring that begins."""
+        self._broken = None
+        self._is_aimed = False
+        self._news = self._loop.create_future()
+
     async def _aim(self, inlet: Inlet, aim: Aim, call: Call) -> None:
         assert self.plane is not None
         self._move(Turn.ANSWERED)
         try:
             await self.plane.aim(inlet.id, aim)
+            self._is_aimed = True
         except KeyError as gone:
             message = f"the media host of {self.key.channel} vanished: {gone.args[0]}"
             hop = Hop("media", "aim", 503, message)
@@ -726,6 +732,8 @@ class Stream:
                 if self.has_lost_its_host and self._claims:
                     # The viewers' places died, too; whoever sat there asks for a new one within seconds.
                     self._kept_until = self._loop.time() + self._pace.linger_s
+                if self._is_ringing and not self._is_aimed and not self.has_lost_its_host:
+                    return  # that the flow before this ring has ended we knew, or there were no ring
                 if not self._tell_news(event.seen):
                     self._break(event.seen.note or str(event.seen.verdict))
             case KeyFrameWanted():
@@ -777,6 +785,10 @@ class Stream:
             return
         self._break(reason or "the device ended the call")
         self._tell_news(Seen(Verdict.LOST, note=self._broken or ""))
+
+    @property
+    def _is_ringing(self) -> bool:
+        return self._news is not None and not self._news.done()
 
     def _tell_news(self, seen: Seen | None) -> bool:
         """Pass on how the wait for the first frame ended; false when nobody waits."""

@@ -10,6 +10,7 @@ from media.frame import Codec, Frame
 from media.outlets.recording import Mp4Form, ProgramForm, Sound
 from media.plane import Clip, RecordingForm
 from media.sources.reel import Taken, reel
+from media.timeline import STEP_LIMIT_90K
 
 PIECE = 512 * 1024
 HOLE_90K = 2 * 90_000
@@ -77,13 +78,19 @@ class _Clock:
     def __init__(self) -> None:
         self._shift_90k: int | None = None
         self._last_90k = 0
+        self._usual_90k = STEP_90K
 
     def placed(self, taken: Taken) -> Frame:
         frame, at = taken.frame, round(taken.at_ms * 90)
         if self._shift_90k is None:
             self._shift_90k = at
-        if frame.codec.is_video and not 0 <= at - self._shift_90k - self._last_90k <= HOLE_90K and self._last_90k:
-            self._shift_90k = at - self._last_90k - STEP_90K
+        if frame.codec.is_video and self._last_90k:
+            step = at - self._shift_90k - self._last_90k
+            # A file may begin a little early, by a clock that is not the camera's: no two pictures at one moment.
+            if not (self._usual_90k // 2 if taken.is_first else 0) <= step <= HOLE_90K:
+                self._shift_90k = at - self._last_90k - self._usual_90k
+            elif 0 < step < STEP_LIMIT_90K:
+                self._usual_90k = step
         dts = max(0, at - self._shift_90k)
         if frame.codec.is_video:
             self._last_90k = dts

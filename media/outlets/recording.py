@@ -34,6 +34,10 @@ HAND_OVER_BYTES = 256 * 1024
 RETRY_S = 5.0
 """After a failure of the disk a new segment is tried so much later."""
 LOST_CLOCK_90K = 10 * 90_000
+BELIEVED_MS = 500
+"""Within one leg of the stream files follow each other by its clock; when that is so far from ours, ours holds."""
+DRAWN_MS = 10
+"""By no more than this a file begins off the stream's clock, so that it stays with ours: nobody sees that."""
 MOST_ENDING = 8
 """Segments that may wait for the disk to make them safe before no other is begun."""
 
@@ -136,6 +140,8 @@ class Recorder:
         self._last_start_ms = 0
         self._now = 0.0
         self._first_90k: int | None = None
+        self._leg: tuple[int, int] | None = None
+        """When the picture of a decoding time was taken; None at the beginning and after a break."""
         self._late_ms = 0
         self._open_ms = (0, 0)
 
@@ -181,6 +187,10 @@ class Recorder:
 
     def cut(self) -> None:
         """The source breaks off here: what comes next begins a segment of its own, at its own time."""
+        self._leg = None
+        self._turn_over()
+
+    def _turn_over(self) -> None:
         self._hand_over()
         self._end_segment()
 
@@ -228,9 +238,12 @@ class Recorder:
                 heard is not None and heard != self._heard
             )
             has_jumped = not 0 <= frame.dts_90k - self._last_90k <= LOST_CLOCK_90K
-            if not (is_long or is_other or has_jumped):
+            if has_jumped:
+                self.cut()
+            elif is_long or is_other:
+                self._turn_over()
+            else:
                 return
-            self.cut()
         if self._ending > MOST_ENDING:
             self._be_troubled(Trouble.TOO_SLOW, f"{self._ending} files wait for a disk that is slow to make them safe")
             return
@@ -259,12 +272,20 @@ class Recorder:
             self._gather(head, now)
 
     def _taken_ms(self, frame: Frame) -> int:
-        """When a picture was taken."""
+        """When a picture was taken: what the network did to its coming is not the picture's time."""
         if self._first_90k is None:
             self._first_90k = frame.dts_90k
         if self.wish.began_ms:
             return self.wish.began_ms + max(0, frame.dts_90k - self._first_90k) // 90
-        return int(self._wall() * 1000) - self._late_ms
+        came_ms = int(self._wall() * 1000) - self._late_ms
+        taken_ms = came_ms
+        if self._leg is not None:
+            due_ms = self._leg[0] + (frame.dts_90k - self._leg[1]) // 90
+            off_ms = came_ms - due_ms
+            if abs(off_ms) < BELIEVED_MS:
+                taken_ms = due_ms + max(-DRAWN_MS, min(off_ms // 4, DRAWN_MS))
+        self._leg = taken_ms, frame.dts_90k
+        return taken_ms
 
     def _end_segment(self) -> None:
         file, self._file, self._container = self._file, None, None

@@ -382,6 +382,20 @@ async def test_a_bye_of_the_device_is_followed_by_a_new_call(hall):
     await home.until(lambda: home.said()["INVITE"] == 2 and home.states[-1] == "live")
 
 
+async def test_that_the_flow_before_has_ended_is_no_word_about_the_ring_that_is_on(hall):
+    home = hall()
+    await home.broker.watch(home.wish())
+    home.peer.answers.clear()
+    # The call ends at once, and we ring; that its media stopped the media plane says a moment later.
+    home.peer.calls[0].device_hangs_up()
+    await home.until(lambda: home.said()["INVITE"] == 2)
+    newcomer = asyncio.create_task(home.broker.watch(home.wish()))
+    home.plane.lose("the sender closed the connection")
+    home.peer.answers.set()
+    assert await newcomer
+    assert home.broker.streams()[0].failure is None and home.said()["INVITE"] == 2
+
+
 async def test_ringing_again_backs_off_and_ends_with_the_last_viewer(hall):
     home = hall()
     lease = await home.broker.watch(home.wish())

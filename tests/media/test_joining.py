@@ -43,6 +43,19 @@ def test_a_part_begins_at_the_key_frame_before_it_and_a_hole_is_not_waited_for(t
     assert 14 <= pictures(part) <= 16
 
 
+@pytest.mark.ffmpeg
+@pytest.mark.parametrize("early_ms", [5, 35, 39, 40, 45, 400])
+def test_a_file_that_begins_early_gives_no_two_pictures_at_one_moment(tmp_path, h264, early_ms):
+    clips = recorded(tmp_path, long(h264, 3), RecordingForm.MP4)
+    early = tuple(
+        Clip(each.file, each.start_ms - early_ms * number, each.end_ms - early_ms * number)
+        for number, each in enumerate(clips)
+    )
+    film = tmp_path / "film.mp4"
+    film.write_bytes(b"".join(join(str(tmp_path), early, clips[0].start_ms, 1 << 60, RecordingForm.MP4)))
+    assert decodes(film) == "" and pictures(film) == len(long(h264, 3))
+
+
 def test_another_picture_within_the_span_is_said_before(tmp_path, h264, larger):
     one = recorded(tmp_path, copies(h264), RecordingForm.MP4)
     other = recorded(tmp_path / "other", copies(larger), RecordingForm.MP4)

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from media.frame import Codec, Frame
 from media.outlets import segment as segments
 from media.outlets.pen import Pen
 from media.outlets.recorders import Recorders
-from media.outlets.recording import RETRY_S, Habits, Recorder, Sound, State
+from media.outlets.recording import BELIEVED_MS, DRAWN_MS, RETRY_S, Habits, Recorder, Sound, State
 from media.outlets.segment import SegmentFile, name_of, read_index, recover
 from media.plane import (
     NoCapacity,
@@ -201,6 +202,34 @@ def test_a_break_of_the_source_begins_a_new_segment_at_its_own_time(tmp_path, h2
     first, second = read_index(tmp_path)
     assert (first.frames, second.frames) == (15, 10)
     assert second.start_ms - first.start_ms == 60_000
+
+
+def test_files_follow_each_other_by_the_clock_of_the_stream_whenever_their_pictures_came(tmp_path, h264):
+    desk = Desk(tmp_path)
+    frames = long(h264, 12)
+    late = 0.0
+    for frame in frames:
+        at_s = (frame.dts_90k - frames[0].dts_90k) / 90_000
+        if frame.key:
+            late = 0.3 - late  # every other group of pictures is held up on its way
+        desk.wall = AT_MS / 1000 + at_s + late
+        desk.recorder.frame(frame, 100.0 + at_s)
+    desk.recorder.close()
+    starts = [each.start_ms for each in read_index(tmp_path)]
+    steps = [later - earlier for earlier, later in pairwise(starts)]
+    assert len(steps) > 8 and max(abs(step - 1200) for step in steps) <= DRAWN_MS
+
+
+@pytest.mark.parametrize("drift", [-100e-6, 100e-6])
+def test_a_camera_whose_clock_drifts_stays_with_ours(tmp_path, h264, drift):
+    """100 parts in a million, in files of five minutes, for a day."""
+    desk = Desk(tmp_path)
+    key = next(frame for frame in copies(h264) if frame.key)
+    for number in range(288):
+        raw = number * 300 * 90_000
+        desk.wall = AT_MS / 1000 + number * 300 * (1 + drift)
+        began = desk.recorder._taken_ms(copies([key], raw)[0])
+        assert abs(began - desk.wall * 1000) < BELIEVED_MS
 
 
 def test_a_clock_put_back_gives_no_two_segments_one_name(tmp_path, h264):
