@@ -16,3 +16,6 @@ class Ahead(Protocol):
 
     def publish_reception(self, *, reports: bool) -> None:
         """How packets are received is of now, and with `reports` told to the sender; he goes on."""
+
+    def publish_sent(self) -> None:
+        """What is sent on is of now; he goes on."""

@@ -38,8 +38,8 @@ from a key frame on, and whether keeping begins anew there."""
 WayState = tuple[int, int, int, int, int, float, int]
 """A connected socket; SSRC, payload type, next number, and what is added to times; when the pace's slot began, and how
 many packets it still takes."""
-Sent = tuple[int, float, int, int, int]
-"""The next number, when the slot began, its room; packets and their payload bytes."""
+Sent = tuple[int, float, int, int, int, list[Run]]
+"""The next number, when the slot began, its room; packets and their payload bytes; what waits for its turn."""
 
 
 class Taker(Protocol):
@@ -204,14 +204,16 @@ class Passage:
         """Whoever keeps in our place has begun anew: what we kept is not needed any more."""
         self._kept = [elsewhere()]
 
-    def hand_on(self, run: Run, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
-        """To the senders what is kept elsewhere: to all, or from that one on who was sent for; that met `error`."""
+    def hand_on(self, run: Run | None, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
+        """To the senders what is kept elsewhere: to all, or from that one on who was sent for; that met `error`. None
+        when it met it with what had waited."""
         if first >= 0:
             self._catch_up()
         for number, sender in enumerate(self._senders[max(first, 0) :]):
             if error and not number:
                 sender.note_error(error)
-            sender.take(run, is_key, now)
+            if run is not None:
+                sender.take(run, is_key, now)
 
     def lend_ways(self) -> tuple[WayState, ...]:
         """Those of all senders; none when one of them must see to it itself."""
@@ -223,6 +225,11 @@ class Passage:
         """What was sent in the senders' place."""
         for sender, each in zip(self._senders, sent, strict=False):
             sender.take_back(each, timestamp, now)
+
+    def publish_sent(self) -> None:
+        """What was sent in the senders' place is counted as of now."""
+        if self.ahead is not None:
+            self.ahead.publish_sent()
 
     def catch_up(self) -> None:
         """Have everything where it belongs."""

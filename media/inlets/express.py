@@ -213,6 +213,14 @@ class Express:
         number, *reception = self._lane.reception(reports)
         self._receiver.note_reception(number, *reception)
 
+    def publish_sent(self) -> None:
+        """What the senders sent is of now."""
+        if not self.is_ahead or self._lane is None:
+            return
+        sent, timestamp, packet_at = self._lane.sent()
+        if sent:
+            self._passage.take_back_ways(sent, timestamp, packet_at)
+
     def watch(self, now: float) -> None:
         """A few times a second."""
         lane = self._lane
@@ -280,7 +288,7 @@ class Express:
             self._stream.feed(data, now)
             self.arm(now)
 
-    def hand_on(self, run: Run, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
+    def hand_on(self, run: Run | None, now: float, is_key: bool, first: int = -1, error: int = 0) -> None:
         """Packets for the senders that the lane does not send itself, or could not."""
         self._passage.hand_on(run, now, is_key, first, error)
         if self.is_ahead and self._passage.lend_ways():

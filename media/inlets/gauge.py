@@ -81,6 +81,11 @@ class Gauge:
         self._key_90k = None
         self._key_at = None
 
+    def sleep(self, frames: int) -> None:
+        """From here on nobody unpacks; all of `frames` were told of."""
+        self.doze()
+        self._frames_before = frames
+
     def sample(
         self, packets: int, bytes_: int, lost: int, frames: int, now: float, *, is_awake: bool, is_last: bool = False
     ) -> None:

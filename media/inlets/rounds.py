@@ -13,6 +13,8 @@ from media.inlets.scoop import Room, best_scoop
 
 log = logging.getLogger(__name__)
 
+DUE_S = 0.006
+"""After so long what waits in the lanes' room may go on by any clock: a slot of the pace, and a tick of the loop."""
 LOOK_S = 0.25
 """How often the load is looked at."""
 NAPS = ((10_000_000, 0.005), (2_500_000, 0.003))
@@ -42,6 +44,7 @@ class Rounds:
         self._poll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._due: asyncio.TimerHandle | None = None
         self._bytes = 0
         self._looked_at = 0.0
 
@@ -82,9 +85,10 @@ class Rounds:
         for number in tuple(self._served) if self._poll is None else ():
             self.remove(number)
         self._served.clear()
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._due):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._due = None
         if self._poll is not None and self._loop is not None:
             self._loop.remove_reader(self._poll.fileno())
             self._poll.close()
@@ -113,6 +117,8 @@ class Rounds:
         now = self._clock()
         if self._lane_room is not None:
             taken = self._lane_room.round(self._poll.fileno(), self._served, now, _failed)
+            if self._lane_room.waits and self._due is None and not self.nap_s and self._loop is not None:
+                self._due = self._loop.call_later(DUE_S, self._go_on)
         else:
             taken = self._serve_ready(self._poll, now)
         self.rounds += 1
@@ -132,6 +138,10 @@ class Rounds:
             except Exception as error:
                 _failed(number, error)
         return taken
+
+    def _go_on(self) -> None:
+        self._due = None
+        self._round()
 
     def _nap_over(self) -> None:
         self._round()

@@ -377,7 +377,7 @@ class Session:
         elif now - self._unseen_since >= DOZE_AFTER_S:
             self.receiver.sleep()
             self.fanout.doze()
-            self.gauge.doze()
+            self.gauge.sleep(self.receiver.frames)
 
     def _watch_flowing(self, now: float) -> None:
         receiver, patience = self.receiver, self._patience

@@ -53,6 +53,7 @@
 #define SOUND_SILENT_S 3.0
 #define PACE_S 0.005 /* as media/outlets/udp_road.py paces */
 #define PACE_PACKETS 32
+#define WAIT_LIMIT 256 /* packets that wait for the pace here; more are Python's to judge */
 #define READ_BYTES 262144
 #define READS 2
 #define DOLLAR 4 /* bytes before a packet; two where it is only its length */
@@ -225,6 +226,8 @@ typedef struct {
     packet_t packets[SEGMENTS];
     size_t packet_count;
     int is_taken; /* by a lane that is being served */
+    struct lane **waiting; /* whose packets wait for the pace */
+    size_t wait_count, wait_room;
 } Room;
 
 static PyObject *room_new(PyTypeObject *type, PyObject *args, PyObject *words) {
@@ -243,6 +246,7 @@ static PyObject *room_new(PyTypeObject *type, PyObject *args, PyObject *words) {
 
 static void room_dealloc(Room *self) {
     if (self->memory) munmap(self->memory, (size_t)SLOTS * WHOLE);
+    PyMem_Free(self->waiting); /* empty: a lane that waits keeps its room */
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
@@ -331,6 +335,12 @@ static int place(timeline_t *line, int64_t raw) {
 
 /* --- a receiver above ----------------------------------------------------------------------------------------- */
 
+/* A run that the pace lets go later, and how many of its packets are out. */
+typedef struct {
+    run_t run;
+    uint32_t done;
+} wait_t;
+
 /* What a packet is renumbered by, and where it goes. */
 typedef struct {
     int number, payload_type, room;
@@ -338,7 +348,17 @@ typedef struct {
     uint16_t sequence;
     double slot_at;
     long long packets, bytes;
+    wait_t *waits; /* in order, from the first that waits still */
+    size_t first_wait, wait_count, wait_room;
+    uint32_t waiting; /* packets */
 } exit_t;
+
+static void forget_waits(exit_t *way) {
+    for (size_t n = way->first_wait; n < way->wait_count; n++) Py_DECREF(way->waits[n].run.data);
+    PyMem_Free(way->waits);
+    way->waits = NULL;
+    way->first_wait = way->wait_count = way->wait_room = way->waiting = 0;
+}
 
 static void put_word(unsigned char *at, uint32_t value) {
     at[0] = (unsigned char)(value >> 24);
@@ -347,22 +367,25 @@ static void put_word(unsigned char *at, uint32_t value) {
     at[3] = (unsigned char)value;
 }
 
-/* The run under its numbers, cut into datagrams by the kernel; 0, or the error. */
-static int send_by(exit_t *way, const run_t *run) {
-    unsigned char heads[PACE_PACKETS][HEADER], *data = (unsigned char *)PyBytes_AS_STRING(run->data);
+/* So many packets of the run under our numbers, at most those of a slot of the pace, cut into datagrams by the kernel; 0,
+   or the error. */
+static int send_by(exit_t *way, const run_t *run, uint32_t from, uint32_t count) {
+    unsigned char heads[PACE_PACKETS][HEADER];
     struct iovec parts[2 * PACE_PACKETS];
-    size_t total = (size_t)PyBytes_GET_SIZE(run->data), left = total;
-    for (uint32_t n = 0; n < run->count; n++) {
+    size_t whole = (size_t)PyBytes_GET_SIZE(run->data), start = (size_t)from * run->size, left = whole - start, sent = 0;
+    unsigned char *data = (unsigned char *)PyBytes_AS_STRING(run->data) + start;
+    for (uint32_t n = 0; n < count; n++) {
         size_t length = left < run->size ? left : run->size;
         uint16_t sequence = (uint16_t)(way->sequence + n);
         heads[n][0] = 0x80;
-        heads[n][1] = (unsigned char)(way->payload_type | (run->marker && n + 1 == run->count ? 0x80 : 0));
+        heads[n][1] = (unsigned char)(way->payload_type | (run->marker && from + n + 1 == run->count ? 0x80 : 0));
         heads[n][2] = (unsigned char)(sequence >> 8);
         heads[n][3] = (unsigned char)sequence;
         put_word(heads[n] + 4, run->timestamp + way->offset);
         put_word(heads[n] + 8, way->ssrc);
         parts[2 * n] = (struct iovec){heads[n], HEADER};
         parts[2 * n + 1] = (struct iovec){data + HEADER, length - HEADER};
+        sent += length - HEADER;
         data += length;
         left -= length;
     }
@@ -371,7 +394,7 @@ static int send_by(exit_t *way, const run_t *run) {
         struct cmsghdr aligned;
     } control;
     memset(&control, 0, sizeof control);
-    struct msghdr head = {.msg_iov = parts, .msg_iovlen = 2 * run->count, .msg_control = control.bytes,
+    struct msghdr head = {.msg_iov = parts, .msg_iovlen = 2 * count, .msg_control = control.bytes,
                           .msg_controllen = sizeof control.bytes};
     struct cmsghdr *cut = CMSG_FIRSTHDR(&head);
     uint16_t size = (uint16_t)run->size;
@@ -380,10 +403,55 @@ static int send_by(exit_t *way, const run_t *run) {
     cut->cmsg_len = CMSG_LEN(sizeof size);
     memcpy(CMSG_DATA(cut), &size, sizeof size);
     if (sendmsg(way->number, &head, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return errno;
-    way->sequence = (uint16_t)(way->sequence + run->count);
-    way->room -= (int)run->count;
-    way->packets += run->count;
-    way->bytes += payload_bytes(run);
+    way->sequence = (uint16_t)(way->sequence + count);
+    way->room -= (int)count;
+    way->packets += count;
+    way->bytes += (long long)sent;
+    return 0;
+}
+
+/* As many packets of a run as the pace lets go; how many went, or -1 with errno. A system that has no room now has some
+   in the next slot. */
+static int send_some(exit_t *way, const run_t *run, uint32_t from) {
+    uint32_t left = run->count - from, count = way->room < 0 ? 0 : (uint32_t)way->room < left ? (uint32_t)way->room : left;
+    int error = count ? send_by(way, run, from, count) : 0;
+    if (!error) return (int)count;
+    way->room = 0;
+    errno = error;
+    return error == EAGAIN ? 0 : -1;
+}
+
+/* What waits and may go now; 0, or the error. */
+static int pump(exit_t *way, double at) {
+    if (at - way->slot_at >= PACE_S) {
+        way->slot_at = at;
+        way->room = PACE_PACKETS;
+    }
+    while (way->first_wait < way->wait_count && way->room > 0) {
+        wait_t *first = &way->waits[way->first_wait];
+        int went = send_some(way, &first->run, first->done);
+        if (went < 0) return errno;
+        first->done += (uint32_t)went;
+        way->waiting -= (uint32_t)went;
+        if (first->done < first->run.count) break;
+        Py_DECREF(first->run.data);
+        if (++way->first_wait == way->wait_count) way->first_wait = way->wait_count = 0;
+    }
+    return 0;
+}
+
+/* The run goes, or waits in its turn; 0, or the error with which none of it was taken. */
+static int offer(exit_t *way, const run_t *run, double at) {
+    int error = pump(way, at), went = 0;
+    if (error) return error;
+    if (way->waiting + run->count > WAIT_LIMIT ||
+        !grow((void **)&way->waits, &way->wait_room, way->wait_count + 1, sizeof *way->waits))
+        return EAGAIN;
+    if (!way->waiting && (went = send_some(way, run, 0)) < 0) return errno;
+    if ((uint32_t)went == run->count) return 0;
+    Py_INCREF(run->data);
+    way->waits[way->wait_count++] = (wait_t){*run, (uint32_t)went};
+    way->waiting += run->count - (uint32_t)went;
     return 0;
 }
 
@@ -407,7 +475,7 @@ typedef struct {
     double key_at;
 } unpacking_t;
 
-typedef struct {
+typedef struct lane {
     PyObject_HEAD
     Room *room;
     PyObject *fallback, *fell, *handed, *given, *run_type, *frame_type;
@@ -416,7 +484,7 @@ typedef struct {
     unsigned char rest[DOLLAR + SIZE_LIMIT]; /* of a stream: the packet that has not come whole */
     int is_stream, before; /* bytes before a packet */
     int number;
-    char is_armed, is_awake, tells, hands, notes, is_closed;
+    char is_armed, is_awake, tells, hands, notes, is_closed, waits;
     union name name;
     int is_six, payload_type;
     uint32_t ssrc, timestamp;
@@ -437,6 +505,13 @@ typedef struct {
     size_t open_from; /* the first run that is not unpacked */
     store_t kept;
 } Lane;
+
+static void forget_exits(Lane *self) {
+    for (size_t n = 0; n < self->exit_count; n++) forget_waits(&self->exits[n]);
+    PyMem_Free(self->exits);
+    self->exits = NULL;
+    self->exit_count = 0;
+}
 
 static int lane_traverse(Lane *self, visitproc visit, void *arg) {
     Py_VISIT(self->room);
@@ -471,9 +546,9 @@ static int lane_clear(Lane *self) {
 
 static void lane_dealloc(Lane *self) {
     PyObject_GC_UnTrack(self);
+    forget_exits(self);
     lane_clear(self);
     empty(&self->kept);
-    PyMem_Free(self->exits);
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
 
@@ -564,9 +639,8 @@ static int lend_exits(Lane *self, PyObject *exits) {
         PyErr_NoMemory();
         return 0;
     }
-    PyMem_Free(self->exits);
+    forget_exits(self);
     self->exits = made;
-    self->exit_count = 0;
     for (Py_ssize_t n = 0; n < count; n++) {
         int sequence;
         if (!PyArg_ParseTuple(PyTuple_GET_ITEM(exits, n), "iIiiIdi", &made[n].number, &made[n].ssrc,
@@ -635,6 +709,20 @@ static PyObject *lane_counts(Lane *self, PyObject *none) {
     return counts;
 }
 
+/* Where every way has come to, while it goes on: what waits counts as not sent. */
+static PyObject *lane_sent(Lane *self, PyObject *none) {
+    (void)none;
+    PyObject *sent = PyList_New(0);
+    for (size_t n = 0; sent && n < self->exit_count; n++) {
+        exit_t *way = &self->exits[n];
+        PyObject *state = Py_BuildValue("(idiLL[])", way->sequence, way->slot_at, way->room, way->packets, way->bytes);
+        if (!state || PyList_Append(sent, state) < 0) Py_CLEAR(sent);
+        Py_XDECREF(state);
+        if (sent) way->packets = way->bytes = 0;
+    }
+    return sent ? Py_BuildValue("(NId)", sent, self->timestamp, self->packet_at) : NULL;
+}
+
 /* The number of the last packet, then what `settle` says of the reception; with `reports`, as it stands once that number
    is reported (media/inlets/reception.py, `block`). */
 static PyObject *lane_reception(Lane *self, PyObject *reports) {
@@ -646,6 +734,49 @@ static PyObject *lane_reception(Lane *self, PyObject *reports) {
         if (self->sequence > self->highest) self->highest = self->sequence;
     }
     return Py_BuildValue("(iLLdd)", (int)last, self->highest, self->sequence, self->transit, self->jitter);
+}
+
+/* What of the waiting runs is not out, as runs. */
+static PyObject *waits_out(const Lane *self, const exit_t *way) {
+    PyObject *runs = PyList_New(0);
+    for (size_t n = way->first_wait; runs && n < way->wait_count; n++) {
+        run_t run = way->waits[n].run;
+        size_t out = (size_t)way->waits[n].done * run.size;
+        run.count -= way->waits[n].done;
+        run.sequence = (uint16_t)(run.sequence + way->waits[n].done);
+        run.data = PyBytes_FromStringAndSize(PyBytes_AS_STRING(run.data) + out, PyBytes_GET_SIZE(run.data) - (Py_ssize_t)out);
+        if (run.data && (size_t)PyBytes_GET_SIZE(run.data) < run.size) run.size = (uint32_t)PyBytes_GET_SIZE(run.data);
+        PyObject *made = run.data ? made_run(self->run_type, &run, self->ssrc, self->payload_type) : NULL;
+        if (!made || PyList_Append(runs, made) < 0) Py_CLEAR(runs);
+        Py_XDECREF(made);
+        Py_XDECREF(run.data);
+    }
+    return runs;
+}
+
+/* Where every way has come to. */
+static PyObject *exits_out(const Lane *self) {
+    PyObject *exits = PyList_New(0);
+    for (size_t n = 0; exits && n < self->exit_count; n++) {
+        const exit_t *way = &self->exits[n];
+        PyObject *state = Py_BuildValue("(idiLLN)", way->sequence, way->slot_at, way->room, way->packets, way->bytes,
+                                        waits_out(self, way));
+        if (!state || PyList_Append(exits, state) < 0) Py_CLEAR(exits);
+        Py_XDECREF(state);
+    }
+    return exits;
+}
+
+/* Nothing of this lane waits in its room any more. */
+static void wait_no_more(Lane *self) {
+    Room *room = self->room;
+    for (size_t n = 0; self->waits && room && n < room->wait_count; n++) {
+        if (room->waiting[n] != self) continue;
+        room->waiting[n] = room->waiting[--room->wait_count];
+        self->waits = 0;
+        Py_DECREF(self); /* whoever settles has a reference of his own */
+    }
+    self->waits = 0;
 }
 
 static PyObject *lane_settle(Lane *self, PyObject *none) {
@@ -676,14 +807,9 @@ static PyObject *lane_settle(Lane *self, PyObject *none) {
     } else {
         unpacking = Py_NewRef(Py_None);
     }
-    PyObject *exits = PyList_New(0);
-    for (size_t n = 0; exits && n < self->exit_count; n++) {
-        const exit_t *way = &self->exits[n];
-        PyObject *state = Py_BuildValue("(idiLL)", way->sequence, way->slot_at, way->room, way->packets, way->bytes);
-        if (!state || PyList_Append(exits, state) < 0) Py_CLEAR(exits);
-        Py_XDECREF(state);
-    }
-    self->exit_count = 0;
+    PyObject *exits = exits_out(self);
+    forget_exits(self);
+    wait_no_more(self);
     long long runs_bytes = 0, runs_packets = 0, shots_bytes = 0;
     for (size_t n = 0; n < stretch->kept.run_count; n++) {
         runs_bytes += PyBytes_GET_SIZE(stretch->kept.runs[n].data);
@@ -1124,25 +1250,49 @@ static int unpack(Lane *self, double at, PyObject *now) {
     return told(self, self->given, frames, now, NULL);
 }
 
-/* To all receivers above. What does not go at once is Python's to queue and to pace, from that receiver on. */
-static int send_on(Lane *self, const run_t *run, int is_key, double at, PyObject *now) {
-    size_t first = 0;
-    int error = 0;
-    for (size_t n = 0; n < self->exit_count; n++) {
-        exit_t *way = &self->exits[n];
-        if (at - way->slot_at >= PACE_S) {
-            way->slot_at = at;
-            way->room = PACE_PACKETS;
-        }
-        if ((long long)run->count > way->room) error = EAGAIN;
+/* Something of this lane waits for the pace: its room asks it in the next round. -1 without memory. */
+static int wait_in_room(Lane *self) {
+    Room *room = self->room;
+    if (self->waits || !room) return 0;
+    if (!grow((void **)&room->waiting, &room->wait_room, room->wait_count + 1, sizeof *room->waiting)) {
+        PyErr_NoMemory();
+        return -1;
     }
-    while (!error && first < self->exit_count)
-        if (!(error = send_by(&self->exits[first], run))) first++;
-    if (!error) return 1;
-    PyObject *made = made_run(self->run_type, run, self->ssrc, self->payload_type);
+    room->waiting[room->wait_count++] = (Lane *)Py_NewRef(self);
+    self->waits = 1;
+    return 0;
+}
+
+static int has_waiting(const Lane *self) {
+    for (size_t n = 0; n < self->exit_count; n++)
+        if (self->exits[n].waiting) return 1;
+    return 0;
+}
+
+/* From that receiver on it is Python's, to queue and to judge: the run, or where there is none what waits. */
+static int hand_over(Lane *self, const run_t *run, int is_key, PyObject *now, size_t first, int error) {
+    PyObject *made = run ? made_run(self->run_type, run, self->ssrc, self->payload_type) : Py_NewRef(Py_None);
     if (!made) return -1;
     return after(self, PyObject_CallFunction(self->handed, "NOOni", made, now, is_key ? Py_True : Py_False,
                                              (Py_ssize_t)first, error));
+}
+
+/* To all receivers above, at the pace of each. */
+static int send_on(Lane *self, const run_t *run, int is_key, double at, PyObject *now) {
+    for (size_t n = 0; n < self->exit_count; n++) {
+        int error = offer(&self->exits[n], run, at);
+        if (error) return hand_over(self, run, is_key, now, n, error);
+    }
+    return has_waiting(self) && wait_in_room(self) < 0 ? -1 : 1;
+}
+
+/* What waits for the pace, as far as it may go now. -1 with an exception. */
+static int go_on(Lane *self, double at, PyObject *now) {
+    for (size_t n = 0; self->is_armed && n < self->exit_count; n++) {
+        int error = pump(&self->exits[n], at);
+        if (error && hand_over(self, NULL, 0, now, n, error) < 0) return -1;
+    }
+    return self->is_armed && has_waiting(self) ? wait_in_room(self) : 0;
 }
 
 /* The run that the packets begin with, kept and unpacked; `done` counts on. 0 when what is there now is not ordinary. */
@@ -1369,6 +1519,42 @@ static int serve_one(PyObject *whom, PyObject *now, double at, long long *total)
     return ask(whom, now, total);
 }
 
+/* Somebody's serving failed: that is told, and the others are served. -1 with an exception. */
+static int tell_failure(PyObject *failed, PyObject *number) {
+    if (!PyErr_ExceptionMatches(PyExc_Exception)) return -1;
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace) PyException_SetTraceback(value, trace);
+    PyObject *done = PyObject_CallFunctionObjArgs(failed, number, value, NULL);
+    Py_XDECREF(type);
+    Py_XDECREF(value);
+    Py_XDECREF(trace);
+    Py_XDECREF(done);
+    return done ? 0 : -1;
+}
+
+/* All whose packets wait for the pace. -1 with an exception. */
+static int go_on_all(Room *room, double at, PyObject *now, PyObject *failed) {
+    Lane **waiting = room->waiting;
+    size_t count = room->wait_count;
+    int went = 0;
+    room->waiting = NULL; /* those that wait still come again */
+    room->wait_count = room->wait_room = 0;
+    for (size_t n = 0; n < count; n++) {
+        Lane *lane = waiting[n];
+        lane->waits = 0;
+        if (!went && go_on(lane, at, now) < 0) {
+            PyObject *number = PyLong_FromLong(lane->number);
+            went = number ? tell_failure(failed, number) : -1;
+            Py_XDECREF(number);
+        }
+        Py_DECREF(lane);
+    }
+    PyMem_Free(waiting);
+    return went;
+}
+
 /* Every socket of an epoll that is ready, as media/inlets/rounds.py does it. One that fails is told and does not keep
    the others waiting. */
 static PyObject *room_round(Room *self, PyObject *args) {
@@ -1376,9 +1562,9 @@ static PyObject *room_round(Room *self, PyObject *args) {
     PyObject *served, *now, *failed;
     int poll, count = READY;
     long long total = 0;
-    (void)self;
     if (!PyArg_ParseTuple(args, "iO!O!O", &poll, &PyDict_Type, &served, &PyFloat_Type, &now, &failed)) return NULL;
     double at = PyFloat_AS_DOUBLE(now);
+    if (self->wait_count && go_on_all(self, at, now, failed) < 0) return NULL;
     for (int asks = 0; count == READY && asks < ASKS; asks++) {
         count = epoll_wait(poll, ready, READY, 0);
         for (int n = 0; n < count; n++) {
@@ -1390,18 +1576,7 @@ static PyObject *room_round(Room *self, PyObject *args) {
                 went = serve_one(whom, now, at, &total);
                 Py_DECREF(whom);
             }
-            if (went < 0 && number && PyErr_ExceptionMatches(PyExc_Exception)) {
-                PyObject *type, *value, *trace;
-                PyErr_Fetch(&type, &value, &trace);
-                PyErr_NormalizeException(&type, &value, &trace);
-                if (trace) PyException_SetTraceback(value, trace);
-                PyObject *done = PyObject_CallFunctionObjArgs(failed, number, value, NULL);
-                went = done ? 0 : -1;
-                Py_XDECREF(done);
-                Py_XDECREF(type);
-                Py_XDECREF(value);
-                Py_XDECREF(trace);
-            }
+            if (went < 0 && number) went = tell_failure(failed, number);
             Py_XDECREF(number);
             if (went < 0) return NULL;
         }
@@ -1415,6 +1590,16 @@ static PyMethodDef room_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
+static PyObject *room_waits(Room *self, void *none) {
+    (void)none;
+    return PyBool_FromLong(self->wait_count != 0);
+}
+
+static PyGetSetDef room_sights[] = {
+    {"waits", (getter)room_waits, NULL, "Whether packets wait here for the pace: a round is due within a slot of it.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
 static PyObject *lane_close(Lane *self, PyObject *none) {
     (void)none;
     self->is_closed = 1;
@@ -1426,6 +1611,7 @@ static PyMethodDef lane_methods[] = {
     {"arm", (PyCFunction)lane_arm, METH_VARARGS, "arm(whose, keep, reception, hands, unpacking): take over."},
     {"counts", (PyCFunction)lane_counts, METH_NOARGS, "What was counted since it was last asked for."},
     {"reception", (PyCFunction)lane_reception, METH_O, "reception(reports): how packets were received until now."},
+    {"sent", (PyCFunction)lane_sent, METH_NOARGS, "What was sent on since it was last asked for."},
     {"settle", (PyCFunction)lane_settle, METH_NOARGS, "Give back what was lent, and what was kept."},
     {"close", (PyCFunction)lane_close, METH_NOARGS, "The socket is about to be closed: read no more."},
     {NULL, NULL, 0, NULL},
@@ -1459,6 +1645,7 @@ static struct PyModuleDef module = {
 
 PyMODINIT_FUNC PyInit_lianwang_lane(void) {
     RoomType.tp_methods = room_methods;
+    RoomType.tp_getset = room_sights;
     PyObject *made = PyModule_Create(&module);
     if (!made || PyModule_AddType(made, &RoomType) < 0 || PyModule_AddType(made, &LaneType) < 0 ||
         PyModule_AddType(made, &StretchType) < 0) {

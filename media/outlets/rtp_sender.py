@@ -185,7 +185,7 @@ class RtpSender:
 
     def take_back(self, sent: Sent, timestamp: int, now: float) -> None:
         """What was sent in our place."""
-        sequence, slot_at, room, packets, size = sent
+        sequence, slot_at, room, packets, size, waiting = sent
         assert isinstance(self._road, UdpRoad)
         self._road.take_back(slot_at, room)
         if packets:
@@ -193,6 +193,8 @@ class RtpSender:
             self._sent_at = now
             self.packets += packets
             self.bytes += size
+        for run in waiting:
+            self.take(run, False, now)
 
     def note_error(self, error: int) -> None:
         if isinstance(self._road, UdpRoad):
@@ -205,6 +207,7 @@ class RtpSender:
     async def drained(self, until: float) -> None:
         """Wait until nothing is queued, or the clock says `until`."""
         for _ in range(math.ceil((until - self._clock()) / DRAIN_LOOK_S)):
+            self._passage.catch_up()
             if not self.queued_bytes or self.state is State.CLOSED:
                 return
             await asyncio.sleep(DRAIN_LOOK_S)
@@ -267,7 +270,7 @@ class RtpSender:
 
     def _report(self, now: float) -> None:
         assert self._rtcp is not None
-        self._passage.catch_up()
+        self._passage.publish_sent()
         ntp = int((time.time() + NTP_EPOCH) * (1 << 32))
         timestamp = self._numbering.timestamp + int((now - self._sent_at) * 90_000)
         report = rtcp.sender_report(self.wish.ssrc, ntp, timestamp, self.packets, self.bytes)
@@ -289,7 +292,7 @@ class RtpSender:
     # --- eyes ------------------------------------------------------------------------------------------------
 
     def statistics(self) -> SenderStatistics:
-        self._passage.catch_up()
+        self._passage.publish_sent()
         return SenderStatistics(
             outlet=self.name,
             target=f"{self.wish.host}:{self.wish.port}",

@@ -71,6 +71,10 @@ class HandRounds:
             return taken
         return sum(self._served[number](now) for number, _ in self._poll.poll(0) if number in self._served)
 
+    @property
+    def waits(self) -> bool:
+        return self._room is not None and self._room.waits
+
     def close(self) -> None:
         self._poll.close()
 
@@ -108,9 +112,9 @@ class Taker:
 class Side:
     """One inlet, and all that may be said of it."""
 
-    def __init__(self, has_lane: bool, is_stream: bool) -> None:
+    def __init__(self, has_lane: bool, is_stream: bool, rounds: Any = None) -> None:
         self.now = 1000.0
-        self.rounds: Any = HandRounds(has_lane)
+        self.rounds = HandRounds(has_lane) if rounds is None else rounds
         self.followed: list[object] = []
         self.is_followed = False
         self.taker = Taker()
@@ -161,16 +165,25 @@ class Side:
         self.sender._numbering.sequence = 65_000
         self.sender.begin()
 
+    @property
+    def waits(self) -> bool:
+        """Whether the pace holds anything back."""
+        return self.rounds.waits or (self.sender is not None and self.sender.queued_bytes > 0)
+
     def pump(self) -> None:
-        """What the pace held back, and what has arrived above."""
+        """What the pace held back until now, and what has arrived above."""
         if self.sender is None or self.above is None:
             return
-        for _ in range(100):
-            if self.sender.queued_bytes:
-                self.now += 0.005
-                self.sender._road._pump()
+        self.now += 0.005
+        if self.sender.queued_bytes:
+            self.sender._road._pump()
+        self.serve()
+        self.hear()
+
+    def hear(self) -> None:
+        """What has arrived above."""
         with contextlib.suppress(BlockingIOError):
-            while True:
+            while self.above is not None:
                 self.arrived.append(self.above.recv(4096))
 
     def close(self) -> None:
@@ -364,6 +377,16 @@ def trouble(dice: random.Random, packets: list[bytes]) -> list[bytes]:
     return packets
 
 
+def drain(sides: tuple[Side, Side]) -> None:
+    """Time goes by until no packet waits for the pace any more."""
+    for _ in range(1000):
+        for side in sides:
+            side.pump()
+        if not any(side.waits for side in sides):
+            return
+    raise AssertionError("what waits does not go on")
+
+
 def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
     """What people do, to both alike."""
     what = dice.randrange(10)
@@ -380,7 +403,7 @@ def happening(dice: random.Random, sides: tuple[Side, Side]) -> None:
             case 3:
                 side.receiver.sleep()
                 session.fanout.doze()
-                session.gauge.doze()
+                session.gauge.sleep(side.receiver.frames)
             case 4:
                 session.look()
             case 5:
@@ -426,8 +449,12 @@ def story(number: int, dice: random.Random, ahead: list[bool]) -> str:
                 for side in sides:
                     side.send(some[at : at + 100], from_whom, random.Random(cuts))
                     side.serve()
+            if dice.random() < 0.02:
+                for side in sides:
+                    side.session.express.catch_up()  # while packets wait
+            if dice.random() < 0.8:
+                drain(sides)
             for side in sides:
-                side.pump()
                 side.now += step
             ahead.append(sides[0].session.express.is_ahead)
             if picture > 45 and dice.random() < 0.03:
@@ -437,6 +464,7 @@ def story(number: int, dice: random.Random, ahead: list[bool]) -> str:
                     side.session.watch(side.now)
                     side.receiver.tick(side.now)
             if picture % 50 == 49 or dice.random() < 0.01:
+                drain(sides)
                 ours, theirs = sides[0].report(), sides[1].report()
                 for part, (one, other) in enumerate(zip(ours, theirs, strict=True)):
                     if one != other:

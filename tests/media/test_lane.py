@@ -110,3 +110,115 @@ def test_what_a_lane_kept_is_given_back(sanitized: Path) -> None:
     )
     assert done.returncode == 0, done.stderr[-3000:]
     assert abs(int(done.stdout)) < 200
+
+
+SENDS_ON = """
+import asyncio, socket, sys, time
+from media.inlets.rounds import Rounds
+from media.rtp import Packetiser
+from tests.media import lanes
+
+class Sender:
+    def __init__(self, to):
+        self.to, self.at = to, 0
+        self.packetiser, self.muxer = Packetiser(lanes.SSRC, 96), lanes.Muxer(lanes.Codec.H264, None)
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def picture(self, size, is_key=False):
+        slice_ = b"\\0\\0\\0\\1" + (b"\\x65\\x88\\x84" if is_key else b"\\x41\\x9a") + b"\\x55" * size
+        self.at += 3600
+        data = (lanes.KEY if is_key else b"") + slice_
+        packets = self.packetiser.packets(
+            self.muxer.pack(lanes.Frame(lanes.Codec.H264, data, self.at, self.at, is_key)), self.at
+        )
+        for each in packets:
+            self.socket.sendto(each, self.to)
+        return packets
+
+def payloads(packets):
+    return [each[12:] for each in packets]
+"""
+
+AT_THE_PACE = """
+async def story():
+    side = lanes.Side(True, False)
+    side.send_on()
+    sender = Sender(side.address)
+    for number in range(60):
+        sender.picture(900, number % 25 == 0)
+        side.serve()
+        side.pump()
+        side.now += 0.04
+    assert side.session.express.is_ahead
+    assert side.sender.statistics().packets == len(side.arrived) and side.session.express.is_ahead
+    side.arrived.clear()
+    burst = sender.picture(130_000)
+    side.serve()
+    gone = []
+    while not gone or side.waits:
+        side.pump()
+        gone += [len(side.arrived)] if len(side.arrived) not in gone else []
+    assert side.session.express.is_ahead and side.sender.queued_bytes == 0
+    assert payloads(side.arrived) == payloads(burst)
+    # Another that waits when the receiver above leaves.
+    sender.picture(130_000)
+    side.serve()
+    assert side.waits
+    side.sender.close()
+    assert not side.rounds.waits
+    print(len(burst), gone)
+    side.sender = None
+    side.close()
+
+asyncio.run(story())
+"""
+
+
+def test_a_large_picture_is_sent_on_at_the_pace_without_leaving_the_lane(sanitized: Path) -> None:
+    done = said(sanitized, "-c", SENDS_ON + AT_THE_PACE)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout.split(" ", 1) == ["93", "[32, 64, 93]\n"]
+
+
+BY_ITSELF = """
+class Live(lanes.Side):
+    now = property(lambda self: time.monotonic(), lambda self, value: None)
+
+async def story():
+    side = Live(True, False, Rounds())
+    side.send_on()
+    sender = Sender(side.address)
+
+    async def all_of(packets):
+        arrived = []
+        async with asyncio.timeout(5):
+            while len(arrived) < len(packets):
+                arrived.append(await asyncio.get_running_loop().sock_recv(side.above, 4096))
+        return arrived
+
+    for number in range(60):
+        sender.picture(900, number % 25 == 0)
+        await asyncio.sleep(0.005)
+    assert side.session.express.is_ahead
+    side.hear()
+    for size in (130_000, 200_000):
+        burst = sender.picture(size)
+        assert payloads(await all_of(burst)) == payloads(burst)
+        assert side.session.express.is_ahead
+    # Nobody is there any more: that is heard, and no harm is done.
+    side.above.close()
+    for number in range(8):
+        sender.picture(130_000)
+        await asyncio.sleep(0.02)
+    assert side.sender._road._refused_at > 0
+    side.above = socket.socket()
+    side.close()
+    print("well")
+
+asyncio.run(story())
+"""
+
+
+def test_what_waits_goes_on_by_itself_when_nothing_more_comes(sanitized: Path) -> None:
+    done = said(sanitized, "-c", SENDS_ON + BY_ITSELF)
+    assert done.returncode == 0 and done.stdout == "well\n", done.stderr[-4000:]
