@@ -169,8 +169,8 @@ class PlaneSettings:
 TICK_S = 0.05
 WATCH_EVERY_TICKS = 5
 """Waits are looked at every fifth tick: four times a second."""
-CALM_EVERY_TICKS = 20
-"""And every twentieth where all is as it should be. Inlets take turns: not all are looked at in one tick."""
+CALM_EVERY_TICKS = 40
+"""And every fortieth where all is as it should be. Inlets take turns: not all are looked at in one tick."""
 GALLERY_EVERY_TICKS = 20
 """Viewers' places every twentieth."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+
+import msgspec
 
 EVERY_S = 1.0
 RATE_S = 5.0
@@ -12,8 +13,7 @@ LOSS_S = 10.0
 """The share of lost packets is that of so long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(msgspec.Struct, frozen=True, gc=False):
     """Counters as they stand. They grow; one that has shrunk began anew."""
 
     packets: int = 0
@@ -92,7 +92,7 @@ class Rates:
 def _grown(total: Counted, before: Counted, after: Counted) -> Counted:
     """The total with what came on top of `before`; all of `after` where the counters began anew."""
     if after.packets < before.packets or after.bytes < before.bytes:
-        before = replace(before, packets=0, bytes=0)  # a new call begins them anew, the others run on
+        before = msgspec.structs.replace(before, packets=0, bytes=0)  # a new call begins them anew, the others run on
     return total + Counted(
         after.packets - before.packets,
         after.bytes - before.bytes,

@@ -17,7 +17,7 @@ DUE_S = 0.006
 """After so long what waits in the lanes' room may go on by any clock: a slot of the pace, and a tick of the loop."""
 LOOK_S = 0.25
 """How often the load is looked at."""
-NAPS = ((10_000_000, 0.005), (2_500_000, 0.003))
+NAPS = ((40_000_000, 0.010), (10_000_000, 0.005), (2_500_000, 0.003))
 """From so many bytes a second on, a nap of so many seconds between two rounds. A picture is then one wake instead of
 one for each of its packets, and a round finds several; a packet waits half a nap more in the mean."""
 CALM = 0.7

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from media.local import LocalPlane, PlaneSettings
 from media.plane import Aim, FirstFrame, SenderWish, Transport
+from media.worker import calm_collector
 from tests.bench import bench_ingest
 from tests.bench.bench_ingest import Tools, is_so, measured
 
@@ -137,6 +138,7 @@ def median(costs: list[Cost]) -> Cost:
 async def take(comes: Transport, goes: Transport, streams: int, each: int, ports: list[int]) -> None:
     plane = LocalPlane(PlaneSettings(host="127.0.0.1", first_port=0))
     await plane.start()
+    calm_collector()  # as a worker does
     inlets = [await plane.open(200000001, comes) for _ in range(streams)]
     targets = {inlet.id: ports[number * each : (number + 1) * each] for number, inlet in enumerate(inlets)}
     joined: list[str] = []

@@ -32,6 +32,7 @@ from media.local import LocalPlane, PlaneSettings
 from media.plane import Aim, OutletKind, Transport
 from media.ps.mux import Muxer
 from media.rtp import Packetiser
+from media.worker import calm_collector
 from tests.bench.bench_relay import FPS, GOP, frames
 
 HERE = Path(__file__).resolve().parent
@@ -161,6 +162,7 @@ def resident() -> int:
 async def take(transport: Transport, state: str, streams: int) -> None:
     plane = LocalPlane(PlaneSettings(host="127.0.0.1", first_port=0))
     await plane.start()
+    calm_collector()  # as a worker does
     before = resident()
     inlets = [await plane.open(200000001, transport) for _ in range(streams)]
     for inlet in inlets:
