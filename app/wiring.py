@@ -165,6 +165,7 @@ async def open_house(settings: Settings, data: Path, taken: AsyncExitStack) -> H
 
     kept = Recordings(broker, bus, recordings, broker.recorder_statistics, book=directory.archive)
     taken.push_async_callback(kept.close)
+    kept_shelf.opened = kept.open_files
     desk = RecordingDesk(directory.archive, kept, broker, below, bus, recordings, settings.recordings)
     await desk.start(mended_in)
     taken.push_async_callback(desk.close)

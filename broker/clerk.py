@@ -8,10 +8,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from broker.recordings import ABOUT, INDEX, MANUAL, About, read_about, read_segments
+from broker.recordings import ABOUT, INDEX, About, read_about, read_segments, row_of
 from media.plane import Segment
 from registry.archive import Archive
-from registry.store.promise import SegmentRow
 
 log = logging.getLogger(__name__)
 
@@ -64,23 +63,6 @@ class Clerk:
             known.update(segment.name for segment in fresh)
             self._sizes[recording] = size
             return len(fresh)
-
-
-def row_of(about: About, segment: Segment) -> SegmentRow:
-    """A file as the book has it. What people recorded by hand is theirs to delete."""
-    return SegmentRow(
-        about.id,
-        segment.name,
-        about.owner,
-        about.channel,
-        about.stream,
-        segment.start_ms,
-        segment.end_ms,
-        segment.bytes,
-        segment.frames,
-        about.kind,
-        about.kind == MANUAL,
-    )
 
 
 def _read(folder: Path, known: frozenset[str]) -> tuple[About, list[Segment]]:

@@ -25,6 +25,10 @@ Kept = Callable[[str, str, int, int, int], Awaitable[Source | None]]
 """The recording of an owner's channel: its stream, and UNIX seconds from and to; None when nothing is kept of then."""
 
 
+Opened = Callable[[str, str], Sequence[SegmentRow]]
+"""Of an owner's channel: the files that are being written, as far as they are on disk."""
+
+
 @dataclass(slots=True)
 class Showing(Fetching):
     """A `Call` that shows one of our recordings; MANSRTSP steers it (2022 annex B)."""
@@ -62,12 +66,17 @@ class KeptShelf:
     def __init__(self, archive: Archive, folder: Path) -> None:
         self._archive = archive
         self._folder = folder
+        self.opened: Opened = lambda owner, channel: ()
+        """The files that are being written: what happened a minute ago lies there."""
 
     async def source(self, owner: str, channel: str, stream: int, start: int, stop: int) -> Source | None:
         """Of the stream that is meant; of whatever stream was recorded when it is another."""
-        found = await self._archive.find(owner, channel, start * 1000, stop * 1000)
+        found, opened = await self._find(owner, channel, start * 1000, stop * 1000)
         rows = [row for row in found if row.stream == stream] or found
-        clips = [Clip(f"{row.recording}/{row.name}", row.start_ms, row.end_ms, row.bytes) for row in _chosen(rows)]
+        clips = [
+            Clip(f"{row.recording}/{row.name}", row.start_ms, row.end_ms, row.bytes, row.name in opened)
+            for row in _chosen(rows)
+        ]
         if not clips:
             return None
         return Source(
@@ -76,10 +85,21 @@ class KeptShelf:
 
     async def run(self, owner: str, channel: str, stream: int, at: float, until: float) -> Run | None:
         """What is there without a gap at a moment, or first after it; a last second of it is not worth a picture."""
-        found = await self._archive.find(owner, channel, int((at - BEFORE_S) * 1000), int(until * 1000))
+        found, _ = await self._find(owner, channel, int((at - BEFORE_S) * 1000), int(until * 1000))
         rows = [row for row in found if row.stream == stream] or found
         pieces = [Piece(row.start_ms / 1000, row.end_ms / 1000) for row in rows]
         return next((run for run in runs(pieces) if run.end > at + LAST_S), None)
+
+    async def _find(self, owner: str, channel: str, from_ms: int, to_ms: int) -> tuple[list[SegmentRow], set[str]]:
+        """Files of a span, and which of them are being written."""
+        found = list(await self._archive.find(owner, channel, from_ms, to_ms))
+        known = {row.name for row in found}
+        opened = [
+            row
+            for row in self.opened(owner, channel)
+            if row.name not in known and row.start_ms < to_ms and row.end_ms > from_ms
+        ]
+        return [*found, *opened], {row.name for row in opened}
 
 
 def _chosen(rows: Sequence[SegmentRow]) -> list[SegmentRow]:

@@ -23,6 +23,7 @@ import msgspec
 from broker.watch import Lease, RecordTo, Watch, WatchFailed
 from media.plane import RecorderStatistics, RecordingForm, Segment
 from registry.events import Bus, Event, RecordingChanged
+from registry.store.promise import SegmentRow
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,23 @@ class About(msgspec.Struct, frozen=True):
     started_at: float
     ended_at: float | None = None
     kind: str = MANUAL
+
+
+def row_of(about: About, segment: Segment) -> SegmentRow:
+    """A file as the book has it. What people recorded by hand is theirs to delete."""
+    return SegmentRow(
+        about.id,
+        segment.name,
+        about.owner,
+        about.channel,
+        about.stream,
+        segment.start_ms,
+        segment.end_ms,
+        segment.bytes,
+        segment.frames,
+        about.kind,
+        about.kind == MANUAL,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +301,18 @@ class Recordings:
         """One that runs."""
         running = self._running.get(recording)
         return self._view(running) if running is not None else None
+
+    def open_files(self, owner: str, channel: str) -> list[SegmentRow]:
+        """The files of a channel that are being written, as far as they are on disk."""
+        rows = []
+        for running in self._running.values():
+            about = running.about
+            counted = self._statistics(about.id)
+            if (about.owner, about.channel) != (owner, channel) or counted is None or not counted.open_file:
+                continue
+            segment = Segment(counted.open_file, counted.open_from_ms, counted.open_to_ms, 0, 0)
+            rows.append(row_of(about, segment))
+        return rows
 
     def counted(self, recording: str) -> RecorderStatistics | None:
         """What the media plane counts on one that runs."""

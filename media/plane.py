@@ -131,6 +131,8 @@ class Clip:
     start_ms: int
     end_ms: int
     bytes: int = 0
+    is_open: bool = False
+    """It is being written: where it cannot be read on is its end for now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -366,6 +368,8 @@ class RecorderStatistics:
     """When the file began that is being written, 0 when there is none."""
     open_to_ms: int = 0
     """Up to when it is on disk."""
+    open_file: str = ""
+    """Its name, "" while nothing of it is on disk."""
     seconds: float = 0.0
     """Of a recording that is taken from a device: how far it has come."""
 

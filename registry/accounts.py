@@ -252,12 +252,14 @@ class Accounts:
         async with self._store.writing() as writing:
             await writing.audit(row)
 
-    async def audits(self, after: str | None = None, limit: int = 100) -> Page[Audit]:
-        """Newest first. `after` is the last page's `next`; ValueError when it is not."""
+    async def audits(self, after: str | None = None, limit: int = 100, text: str = "", what: str = "") -> Page[Audit]:
+        """Newest first; of one action when `what` names it, and with `text` in one of the others.
+
+        `after` is the last page's `next`; ValueError when it is not."""
         limit = max(1, min(limit, LONGEST_PAGE))
         if after is not None and not (after.isascii() and after.isdigit() and len(after) < 19):
             raise ValueError("a page continues by the `next` of the page before it")
-        rows = await self._store.audits(int(after) if after is not None else None, limit + 1)
+        rows = await self._store.audits(int(after) if after is not None else None, limit + 1, text, what)
         shown = tuple(_of(Audit, row) for row in rows[:limit])
         return Page(shown, str(shown[-1].id) if len(rows) > limit else None)
 

@@ -217,12 +217,28 @@ class Archive:
         return length(there) / (end_ms - start_ms) if start_ms < end_ms else 0.0
 
     async def records(
-        self, owner: str, channel: str, start_ms: int, end_ms: int, stream: int | None = None
+        self,
+        owner: str,
+        channel: str,
+        start_ms: int,
+        end_ms: int,
+        stream: int | None = None,
+        opened: Sequence[SegmentRow] = (),
     ) -> list[Record]:
-        """The same, those that follow each other as one."""
+        """The same, those that follow each other as one; with files that are being written, of which no book knows."""
         joined: list[Record] = []
         last: dict[tuple[int, str, bool], int] = {}
-        for row in await self.find(owner, channel, start_ms, end_ms, stream):
+        found = await self.find(owner, channel, start_ms, end_ms, stream)
+        known = {row.name for row in found}
+        new = [
+            row
+            for row in opened
+            if row.name not in known
+            and stream in (None, row.stream)
+            and row.start_ms < end_ms
+            and row.end_ms > start_ms
+        ]
+        for row in (*found, *new):
             kin = row.stream, row.kind, row.locked
             at = last.get(kin)
             if at is not None and row.start_ms - joined[at].end_ms <= SEAM_MS:

@@ -144,6 +144,7 @@ class Recorder:
         """When the picture of a decoding time was taken; None at the beginning and after a break."""
         self._late_ms = 0
         self._open_ms = (0, 0)
+        self._open_file = ""
 
     # --- what comes in ---------------------------------------------------------------------------------------
 
@@ -220,6 +221,7 @@ class Recorder:
             queued_bytes=self._waiting_bytes + self._gathered_bytes,
             open_from_ms=self._open_ms[0],
             open_to_ms=self._open_ms[1],
+            open_file=self._open_file,
         )
 
     # --- segments --------------------------------------------------------------------------------------------
@@ -343,7 +345,7 @@ class Recorder:
         self._waiting_bytes -= size
         if was_written:
             self.bytes += size
-            self._open_ms = (file.start_ms, end_ms)
+            self._open_ms, self._open_file = (file.start_ms, end_ms), file.name
             self._keep_safe(file)
             if self._trouble is Trouble.TOO_SLOW and self._waiting_bytes > self._habits.queue_bytes // 2:
                 return  # it is still behind
@@ -392,7 +394,7 @@ class Recorder:
         if segment is not None:
             self.segments += 1
             if self._open_ms[0] == segment.start_ms:
-                self._open_ms = (0, 0)
+                self._open_ms, self._open_file = (0, 0), ""
             self._tell(SegmentWritten(self.inlet, self.name, self.wish.recording, segment))
 
     # --- trouble ---------------------------------------------------------------------------------------------

@@ -47,8 +47,8 @@ class SegmentFile:
 
     def __init__(self, folder: Path, form: RecordingForm, start_ms: int, *, fsync_s: float, keep_free: int) -> None:
         self.start_ms = start_ms
+        self.name = name_of(start_ms, form)
         self._folder = folder
-        self._name = name_of(start_ms, form)
         self._fsync_s = fsync_s
         self._keep_free = keep_free
         self._fd = -1
@@ -113,21 +113,21 @@ class SegmentFile:
         try:
             os.fsync(fd)
         except OSError as error:
-            log.warning("%s/%s could not be made safe: %s", self._folder.name, self._name, error)
+            log.warning("%s/%s could not be made safe: %s", self._folder.name, self.name, error)
         finally:
             with contextlib.suppress(OSError):
                 os.close(fd)
         if not self._frames:
             with contextlib.suppress(OSError):
-                os.unlink(self._folder / self._name)
+                os.unlink(self._folder / self.name)
             return None
-        segment = Segment(self._name, self.start_ms, self._end_ms, self._bytes, self._frames)
+        segment = Segment(self.name, self.start_ms, self._end_ms, self._bytes, self._frames)
         try:
             write_line(self._folder, segment)
         except OSError as error:
             # Whoever has it tries again; else the next start finds the file without its line and writes it.
             self.owes = segment
-            log.warning("%s/%s has no line in the index yet: %s", self._folder.name, self._name, error)
+            log.warning("%s/%s has no line in the index yet: %s", self._folder.name, self.name, error)
         return segment
 
     def _open(self) -> None:
@@ -136,7 +136,7 @@ class SegmentFile:
         if free < self._keep_free:
             raise DiskFull(28, f"{free} bytes are free and {self._keep_free} must stay so")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        self._fd = os.open(self._folder / self._name, flags, FILE_MODE)
+        self._fd = os.open(self._folder / self.name, flags, FILE_MODE)
         self._safe_at = time.monotonic()
 
 

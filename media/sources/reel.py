@@ -9,7 +9,7 @@ from typing import NamedTuple
 from media.frame import Codec, Frame
 from media.plane import Clip
 from media.ps.demux import Demuxer
-from media.sources.file import Film, open_within
+from media.sources.file import Film, Unusable, open_within
 
 CHUNK = 256 * 1024
 SEAM_MS = 1_000
@@ -42,6 +42,15 @@ def frames_of(folder: str, file: str) -> Iterator[Frame]:
         film.close()
 
 
+def _whole_of(folder: str, clip: Clip) -> Iterator[Frame]:
+    """Of one that is being written as much as is there. Raises Unusable."""
+    try:
+        yield from frames_of(folder, clip.file)
+    except Unusable:
+        if not clip.is_open:
+            raise
+
+
 def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
     """Everything from the key frame on that stands at a moment, or else the first after it. Raises Unusable."""
     reached_ms = float(from_ms)
@@ -51,7 +60,7 @@ def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
         held: list[Taken] = []
         is_first, is_there = True, clip.start_ms >= reached_ms - SEAM_MS
         wanted_ms = reached_ms
-        for frame in frames_of(folder, clip.file):
+        for frame in _whole_of(folder, clip):
             taken = Taken(frame, clip.start_ms + frame.dts_90k / 90, is_first)
             is_first = False
             if is_there:
@@ -79,7 +88,7 @@ def reel_back(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Take
         if clip.start_ms >= reached_ms:
             continue
         keys: deque[Taken] = deque(maxlen=MOST_KEYS)
-        for frame in frames_of(folder, clip.file):
+        for frame in _whole_of(folder, clip):
             at_ms = clip.start_ms + frame.dts_90k / 90
             if at_ms >= reached_ms:
                 break
@@ -94,7 +103,7 @@ def reel_back(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Take
 def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:
     """What is heard in the first file, as far as its first seconds tell. Raises Unusable."""
     for clip in clips[:1]:
-        for number, frame in enumerate(frames_of(folder, clip.file)):
+        for number, frame in enumerate(_whole_of(folder, clip)):
             if not frame.codec.is_video:
                 return frame.codec
             if number > 100:

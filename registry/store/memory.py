@@ -8,12 +8,13 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from heapq import nsmallest
+from itertools import islice
 from typing import TypeVar
 
 from gb28181.code import is_system
 from registry.store.alarm_memory import MemoryAlarms
 from registry.store.fix_memory import MemoryFixes
-from registry.store.promise import ChannelRow, Row, SearchLine, SegmentRow, SegmentSum, SentRow, Shelf
+from registry.store.promise import AUDIT_TEXTS, ChannelRow, Row, SearchLine, SegmentRow, SegmentSum, SentRow, Shelf
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -146,9 +147,12 @@ class MemoryStore:
             for key, rows in by_channel.items()
         ]
 
-    async def audits(self, before: int | None, limit: int) -> list[Row]:
+    async def audits(self, before: int | None, limit: int, text: str = "", what: str = "") -> list[Row]:
         end = len(self._audits) if before is None else max(0, min(before - 1, len(self._audits)))
-        return [dict(row) for row in reversed(self._audits[max(0, end - limit) : end])]
+        found = (row for row in reversed(self._audits[:end]) if not what or row["what"] == what)
+        wanted = text.lower()
+        shown = (row for row in found if any(wanted in str(row[name]).lower() for name in AUDIT_TEXTS))
+        return [dict(row) for row in islice(shown, limit)]
 
     def _every(self) -> Iterable[ChannelRow]:
         return (row for mine in self._channels.values() for row in mine.values())

@@ -102,6 +102,10 @@ class SegmentRow(NamedTuple):
     locked: bool
 
 
+AUDIT_TEXTS = ("who", "target", "result", "address")
+"""Of a line of the audit book: where a text is looked for."""
+
+
 class SegmentSum(NamedTuple):
     """All files of one channel together."""
 
@@ -232,5 +236,6 @@ class Store(Protocol):
     async def segment_sums(self) -> list[SegmentSum]:
         """Every channel that has any, in any order."""
 
-    async def audits(self, before: int | None, limit: int) -> list[Row]:
-        """Newest first, those with an id below `before`."""
+    async def audits(self, before: int | None, limit: int, text: str = "", what: str = "") -> list[Row]:
+        """Newest first, those with an id below `before`: of one action, and with `text` in who, target, result or
+        address, in capitals or not."""

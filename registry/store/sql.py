@@ -41,6 +41,7 @@ from registry.store.fix_sql import SqlFixes
 from registry.store.loop_thread import LoopThread
 from registry.store.migrate import upgrade_over
 from registry.store.promise import (
+    AUDIT_TEXTS,
     LONGEST_SEGMENT_MS,
     ChannelRow,
     Row,
@@ -296,10 +297,15 @@ class SqlStore:
             SegmentSum(str(row["owner"]), str(row["channel"]), *(int(str(row[name])) for name in _SUMS)) for row in rows
         ]
 
-    async def audits(self, before: int | None, limit: int) -> list[Row]:
-        statement = select(tables.audit).order_by(tables.audit.c.id.desc()).limit(limit)
+    async def audits(self, before: int | None, limit: int, text: str = "", what: str = "") -> list[Row]:
+        book = tables.audit.c
+        statement = select(tables.audit).order_by(book.id.desc()).limit(limit)
         if before is not None:
-            statement = statement.where(tables.audit.c.id < before)
+            statement = statement.where(book.id < before)
+        if what:
+            statement = statement.where(book.what == what)
+        if text:
+            statement = statement.where(or_(*(book[name].icontains(text, autoescape=True) for name in AUDIT_TEXTS)))
         return [dict(row) for row in await self._read_mappings(statement)]
 
     # A statement is Select[Any]: what its rows hold is said by the reader.

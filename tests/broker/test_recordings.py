@@ -10,11 +10,14 @@ from typing import Any
 
 import pytest
 
-from broker.recordings import AGAIN_S, Recordings, TooMany
+from broker.kept import KeptShelf
+from broker.recordings import AGAIN_S, Recordings, TooMany, row_of
 from broker.watch import Lease, RecordTo, Watch, WatchFailed
 from media.frame import Codec
 from media.plane import RecorderStatistics, RecordingForm, Segment, VideoTrack
+from registry.archive import Archive
 from registry.events import Bus, RecordingChanged
+from registry.store.memory import MemoryStore
 
 OWNER = "34020000001180000001"
 CHANNEL = "34020000001320000001"
@@ -149,6 +152,41 @@ async def test_segments_that_are_told_are_counted_while_it_runs(desk):
     desk.bus.tell(RecordingChanged(begun.about.id, OWNER, CHANNEL, "segment", "a.mp4", segment))
     (seen,) = kept.running()
     assert (seen.segments, seen.bytes) == (1, 900)
+    await kept.close()
+
+
+async def test_what_is_being_written_is_on_the_shelf_before_the_book_knows_of_it(desk):
+    store = MemoryStore()
+    await store.open()
+    archive = Archive(store)
+    await archive.open()
+    counted = RecorderStatistics("o1", "", "recording", None, 0, 500, 9, 0, 0, 0, 60_000, 75_000, "b.mp4")
+    kept = Recordings(desk.broker, desk.bus, desk.folder, lambda recording: counted)
+    begun = await kept.start(OWNER, CHANNEL, 0, "wang")
+    shelf = KeptShelf(archive, desk.folder)
+    assert await shelf.source(OWNER, CHANNEL, 0, 50, 100) is None
+    shelf.opened = kept.open_files
+    folder = begun.about.id
+
+    async def clips(start: int, stop: int) -> list[Any]:
+        found = await shelf.source(OWNER, CHANNEL, 0, start, stop)
+        return [] if found is None else [(each.file, each.end_ms, each.is_open) for each in found.clips]
+
+    assert await clips(50, 100) == [(f"{folder}/b.mp4", 75_000, True)]
+    assert await clips(76, 100) == await clips(10, 59) == []
+    assert kept.open_files(OWNER, "34020000001320000002") == []
+    run = await shelf.run(OWNER, CHANNEL, 0, 62.0, 100.0)
+    assert run is not None and (run.start, run.end) == (60.0, 75.0)
+    (band,) = await archive.records(OWNER, CHANNEL, 0, 100_000, 0, kept.open_files(OWNER, CHANNEL))
+    assert (band.start_ms, band.end_ms, band.kind) == (60_000, 75_000, "manual")
+    # Before it: they are one; and once it is whole the book alone tells of it.
+    await archive.add([row_of(begun.about, Segment("a.mp4", 30_000, 60_000, 900, 25))])
+    (band,) = await archive.records(OWNER, CHANNEL, 0, 100_000, 0, kept.open_files(OWNER, CHANNEL))
+    assert (band.start_ms, band.end_ms, band.files) == (30_000, 75_000, 2)
+    await archive.add([row_of(begun.about, Segment("b.mp4", 60_000, 90_000, 900, 25))])
+    assert await clips(50, 100) == [(f"{folder}/a.mp4", 60_000, False), (f"{folder}/b.mp4", 90_000, False)]
+    (band,) = await archive.records(OWNER, CHANNEL, 0, 100_000, 0, kept.open_files(OWNER, CHANNEL))
+    assert (band.end_ms, band.files) == (90_000, 2)
     await kept.close()
 
 

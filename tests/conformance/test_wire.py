@@ -28,18 +28,20 @@ from tests.sipserver.conftest import Camera as RawCamera
 Made = Callable[..., Awaitable[Any]]
 
 
+@pytest_asyncio.fixture(scope="class", loop_scope="class")
+async def one_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
+    async with house(Path(tmp_path_factory.mktemp("wire"))) as estate:
+        yield estate
+
+
 class TestBothTransports:
     """One house for both."""
 
     pytestmark = pytest.mark.asyncio(loop_scope="class")
 
-    @pytest_asyncio.fixture(scope="class", loop_scope="class")
-    async def estate(self, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Estate]:
-        async with house(Path(tmp_path_factory.mktemp("wire"))) as estate:
-            yield estate
-
     @pytest.mark.parametrize("transport", ["udp", "tcp"])
-    async def test_SEC_01_every_kind_of_request_works_by_either_transport(self, estate: Estate, transport: str):
+    async def test_SEC_01_every_kind_of_request_works_by_either_transport(self, one_house: Estate, transport: str):
+        estate = one_house
         code = "34020000001320000061" if transport == "udp" else "34020000001320000062"
         pair = await joined(estate, code, edition=Edition.V2022, speaker={"transport": transport})
         assert (await estate.device(code))["transport"] == transport.upper()

@@ -79,7 +79,8 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
         start, end = await window_of(line)
         if end - start <= 240:
             break
-        at = box["x"] + (await position(page) - start) / (end - start) * box["width"]
+        wanted = await position(page) - 40
+        at = box["x"] + (wanted - start) / (end - start) * box["width"]  # which stays in sight
         await page.mouse.move(at, box["y"] + box["height"] / 2)
         await page.mouse.wheel(0, -120)
         await page.wait_for_timeout(30)

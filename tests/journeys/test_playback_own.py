@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -14,7 +15,7 @@ from media.outlets.recording import Habits
 from media.outlets.segment import read_index
 from media.plane import RecordingForm
 from registry.store.promise import SegmentRow
-from tests.journeys.conftest import CAMERA, Estate
+from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import log_in, pixels
 from tests.journeys.test_playback import browser, position, wait_position, window_of
 from tests.journeys.test_recording import pictures
@@ -87,7 +88,7 @@ async def test_what_we_recorded_is_played_sought_turned_round_and_taken_home(
         start, end = await window_of(line)
         if end - start <= 400:
             break
-        at = box["x"] + (began + 100 - start) / (end - start) * box["width"]
+        at = box["x"] + (began + 150 - start) / (end - start) * box["width"]  # which stays in sight
         await page.mouse.move(at, box["y"] + box["height"] / 2)
         await page.mouse.wheel(0, -120)
         await page.wait_for_timeout(30)
@@ -145,3 +146,31 @@ async def test_what_we_recorded_is_played_sought_turned_round_and_taken_home(
     await page.get_by_test_id(f"play-{CAMERA}").get_by_role("status").wait_for()
     await page.get_by_test_id("origin-own").click()
     await is_playing(page, own=True)
+
+
+async def test_what_happened_a_moment_ago_is_played_from_the_file_that_is_still_being_written(
+    estate: Estate, browser: Browser, tmp_path: Path
+):
+    await estate.camera()
+    await estate.post("/api/v1/recordings", {"owner": CAMERA, "channel": CAMERA}, 201)
+    here = f"/api/v1/channels/{CAMERA}/{CAMERA}/kept"
+
+    async def bands() -> list[Any]:
+        now = time.time()
+        found = await estate.get(f"{here}?start={now - 600}&end={now + 60}")
+        return [each for each in found["items"] if each["end"] - each["start"] > 8]
+
+    (band,) = await until(bands, 60.0)
+    whole = await estate.get(f"{here}/files?start={band['start'] - 9}&end={band['end']}")
+    assert not whole["items"], "nothing of it is closed yet"
+    page = await log_in(browser, estate)
+    at = int(band["start"]) + 2
+    await page.goto(f"{estate.house.console_url}/playback?owner={CAMERA}&channel={CAMERA}&at={at}")
+    await is_playing(page, own=True)
+    await wait_position(page, at + 1, at + 8)
+    await page.screenshot(path=tmp_path / "still.png")
+    form = f"start={at}&end={at + 5}&form=mp4"
+    async with estate.http.get(f"{here}/export?{form}") as response:
+        assert response.status == 200
+        (tmp_path / "film.mp4").write_bytes(await response.read())
+    assert pictures(tmp_path / "film.mp4") >= 50

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,28 @@ def recorded(folder: Path, frames: list[Frame], form: RecordingForm, sound: Code
 def source(folder: Path, clips: tuple[Clip, ...], **changes: object) -> Source:
     words = {"from_ms": clips[0].start_ms, "to_ms": clips[-1].end_ms, "speed": 64.0} | changes
     return Source(folder=str(folder), clips=clips, **words)  # type: ignore[arg-type]  # the tests know the fields
+
+
+@pytest.mark.parametrize("is_torn", [False, True])
+@pytest.mark.parametrize("form", RecordingForm)
+async def test_a_file_that_is_being_written_is_given_out_as_far_as_it_is_there(tmp_path, h264, form, is_torn):
+    frames = long(h264, 4)
+    desk = Desk(tmp_path, Habits(1.2, 1 << 30, 1 << 24, 0, 0), form)
+    desk.feed(frames[:-10])
+    counted = desk.recorder.statistics()
+    whole = [Clip(each.name, each.start_ms, each.end_ms + 40) for each in read_index(tmp_path)]
+    assert whole and counted.open_file not in {each.file for each in whole}
+    if is_torn:
+        size = (tmp_path / counted.open_file).stat().st_size
+        os.truncate(tmp_path / counted.open_file, size - 100)  # as when a write is under way
+    sink = Sink()
+    opened = Clip(counted.open_file, counted.open_from_ms, counted.open_to_ms, is_open=True)
+    wanted = source(tmp_path, (*whole, opened), to_ms=counted.open_to_ms + 5000, is_rewritten=False)
+    ended = await KeptPull(wanted).run(sink)
+    assert (ended.verdict, ended.note) == (Verdict.LOST, FILE_SENT)
+    written = sum(each.frames for each in read_index(tmp_path)) + (counted.open_to_ms - counted.open_from_ms) // 40
+    assert written - 2 * is_torn <= len(sink.pictures) <= written + 1
+    desk.recorder.close()
 
 
 @pytest.mark.parametrize("form", RecordingForm)

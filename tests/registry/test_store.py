@@ -135,6 +135,26 @@ async def test_the_book_is_read_backwards_in_pages(store: Store) -> None:
     assert [row["what"] for row in await store.audits(last, 9)] == ["w2", "w1", "w0"]
 
 
+async def test_the_book_is_searched_by_action_and_by_text(store: Store) -> None:
+    async with store.writing() as writing:
+        for number, (who, target) in enumerate(
+            (("Wang", "100%"), ("li", "1000"), ("wang", "gate_1"), ("li", "gateA1"))
+        ):
+            line = {"who": who, "what": f"w{number % 2}", "target": target, "result": "ok", "address": "10.0.0.7"}
+            await writing.audit({"at": float(number)} | line)
+
+    async def found(text: str = "", what: str = "", before: int | None = None, limit: int = 9) -> list[object]:
+        return [row["target"] for row in await store.audits(before, limit, text, what)]
+
+    assert await found("WANG") == ["gate_1", "100%"]
+    assert await found("gate_") == ["gate_1"] and await found("0%") == ["100%"]  # as they stand, no patterns
+    assert await found(what="w1") == ["gateA1", "1000"]
+    assert await found("10.0.0.7", "w0", limit=1) == ["gate_1"]
+    newest = (await store.audits(None, 1, "wang"))[0]["id"]
+    assert isinstance(newest, int)
+    assert await found("wang", before=newest) == ["100%"] and await found("nobody") == []
+
+
 def test_another_kind_of_database_is_refused() -> None:
     with pytest.raises(ValueError, match="sqlite:///file or postgresql"):
         SqlStore("mysql://somewhere/db")

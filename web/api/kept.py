@@ -90,8 +90,10 @@ FILE = SegmentItem(
 async def kept(visit: Visit, owner: Code, code: Code, query: KeptQuery) -> KeptList:
     """What we have recorded of a channel, as bands."""
     start_ms, end_ms = _window(query.start, query.end, LONGEST_S)
-    archive = desk_of(visit).archive
-    found = await archive.records(owner, code, start_ms, end_ms, query.stream)
+    desk = desk_of(visit)
+    archive = desk.archive
+    opened = desk.recordings.open_files(owner, code)
+    found = await archive.records(owner, code, start_ms, end_ms, query.stream, opened)
     gaps = [
         gap_view(gap)
         for key in archive.plans()

@@ -119,5 +119,6 @@ export const system = {
   keys: () => http.get<{ items: ApiKey[] }>('/keys'),
   addKey: (wish: { name: string; role: KeyRole }) => http.post<NewApiKey>('/keys', wish),
   removeKey: (id: string) => http.delete<null>(`/keys/${part(id)}`),
-  audit: (after: string | null, limit: number) => http.get<{ items: AuditLine[]; next: string | null }>('/audit', { after, limit }),
+  audit: (after: string | null, limit: number, q: string, what: string | null) =>
+    http.get<{ items: AuditLine[]; next: string | null }>('/audit', { after, limit, q: q || null, what }),
 }
