@@ -99,3 +99,9 @@ class Device(msgspec.Struct, frozen=True):
     @property
     def is_online(self) -> bool:
         return self.presence is Presence.ONLINE
+
+    @property
+    def is_lit(self) -> bool:
+        """Whether its cameras may count as online. Who is unconfirmed was there before we went away, and has not
+        failed."""
+        return self.enabled and self.presence in (Presence.ONLINE, Presence.UNCONFIRMED)

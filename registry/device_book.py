@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from itertools import islice
 from typing import Any
 
 from msgspec import structs
 
 from registry.device import Device, DeviceKind, Presence
+from registry.forest import Holding
 from registry.refusal import Refusal, RefusalSeen
 from registry.store.promise import Row
 from registry.tree import Page
@@ -19,7 +21,7 @@ MOST_REFUSALS = 2_000
 
 _FIELDS = Device.__struct_fields__
 _CHANGEABLE = frozenset(_FIELDS) - {"code"}
-_REFUSAL_FIELDS = tuple(field.name for field in fields(RefusalSeen))
+_REFUSAL_FIELDS = tuple(known.name for known in fields(RefusalSeen))
 
 _SORTS: Mapping[str, Callable[[Device], Any]] = {  # keys of one sort are of one type, whichever
     "code": lambda device: device.code,
@@ -43,15 +45,27 @@ class DeviceQuery:
     sort: str = "code"
 
 
+@dataclass(slots=True)
+class Unwritten:
+    """What waits to be written; a device is one row however often it changes."""
+
+    undrawn: set[str] = field(default_factory=set)
+    """Codes of devices whose nodes may have to be named or lit otherwise."""
+    dirty: set[str] = field(default_factory=set)
+    """Codes of devices that changed."""
+    refusals: set[str] = field(default_factory=set)
+    """Codes whose last refusal changed, or was forgotten."""
+    heard: dict[str, float] = field(default_factory=dict)
+    """When devices were heard last, by code."""
+
+
 class DeviceBook:
-    """Devices by code. `dirty` and `heard` wait to be written; a device is one row however often it changes."""
+    """Devices by code. What changed waits until somebody `take`s it to write it."""
 
     def __init__(self) -> None:
         self.devices: dict[str, Device] = {}
         self.refusals: OrderedDict[str, RefusalSeen] = OrderedDict()
-        self.dirty: set[str] = set()
-        self.heard: dict[str, float] = {}
-        self.dirty_refusals: set[str] = set()
+        self._waiting = Unwritten()
 
     def load(self, devices: Iterable[Row], refusals: Iterable[Row]) -> None:
         """Take in what was kept. Who was online is unconfirmed until it is heard: we were away, not it."""
@@ -60,6 +74,7 @@ class DeviceBook:
             if device.presence is Presence.ONLINE:
                 device = structs.replace(device, presence=Presence.UNCONFIRMED)
             self.devices[device.code] = device
+        self._waiting.undrawn.update(self.devices)
         for seen in sorted((refusal_of(row) for row in refusals), key=lambda seen: seen.at):
             self.refusals[seen.code] = seen
 
@@ -74,15 +89,31 @@ class DeviceBook:
         changed = structs.replace(device, **changes)
         if changed != device:
             self.devices[code] = changed
-            self.dirty.add(code)
+            self._waiting.dirty.add(code)
         return changed
+
+    def count(self, code: str, held: Holding) -> None:
+        """What it holds now; unknown codes are passed over."""
+        device = self.devices.get(code)
+        if device is not None:
+            online = held.online if device.is_lit else 0
+            self.change(code, {"channels_total": held.cameras, "channels_online": online})
+
+    def is_lit(self, code: str) -> bool:
+        """Whether what this neighbour has may count as online."""
+        device = self.devices.get(code)
+        return device is not None and device.is_lit
+
+    def redraw(self, code: str) -> None:
+        """Its node may have to be named or lit otherwise."""
+        self._waiting.undrawn.add(code)
 
     def note_heard(self, heard: Mapping[str, float]) -> None:
         for code, at in heard.items():
             device = self.devices.get(code)
             if device is not None:
                 self.devices[code] = structs.replace(device, heard_at=at)
-                self.heard[code] = at
+                self._waiting.heard[code] = at
 
     def note_refusal(self, seen: RefusalSeen) -> RefusalSeen:
         """Keep the last refusal of a code, with how many came before it."""
@@ -90,19 +121,46 @@ class DeviceBook:
         if before is not None:
             seen = replace(seen, count=before.count + seen.count)
         self.refusals[seen.code] = seen
-        self.dirty_refusals.add(seen.code)
+        self._waiting.refusals.add(seen.code)
         while len(self.refusals) > MOST_REFUSALS:
             oldest, _ = self.refusals.popitem(last=False)
-            self.dirty_refusals.add(oldest)
+            self._waiting.refusals.add(oldest)
         if seen.code in self.devices:
             self.change(seen.code, {"refused_at": seen.at, "refusal": seen.reason.value, "refusal_note": seen.detail})
         return seen
 
     def forget_refusal(self, code: str) -> None:
         if self.refusals.pop(code, None) is not None:
-            self.dirty_refusals.add(code)
+            self._waiting.refusals.add(code)
         if code in self.devices:
             self.change(code, {"refused_at": None, "refusal": "", "refusal_note": ""})
+
+    def forget(self, code: str) -> None:
+        """The device was removed."""
+        self.devices.pop(code, None)
+        self._waiting.dirty.discard(code)
+        self._waiting.heard.pop(code, None)
+
+    def take(self, *, heard: bool) -> Unwritten | None:
+        """What waits, the times only when they are `heard`; None when that is nothing. The taker writes it or puts it
+        back."""
+        waiting, later = self._waiting, Unwritten()
+        if not heard:
+            later.heard, waiting.heard = waiting.heard, {}
+        self._waiting = later
+        is_something = waiting.undrawn or waiting.dirty or waiting.refusals or waiting.heard
+        return waiting if is_something else None
+
+    def put_back(self, unwritten: Unwritten) -> None:
+        """It could not be written. What was noted since is newer."""
+        self._waiting.undrawn |= unwritten.undrawn
+        self._waiting.dirty |= unwritten.dirty
+        self._waiting.refusals |= unwritten.refusals
+        self._waiting.heard = unwritten.heard | self._waiting.heard
+
+    def refused(self, limit: int) -> list[RefusalSeen]:
+        """The newest first, one for each code."""
+        return list(islice(reversed(self.refusals.values()), max(0, limit)))
 
     def page(self, query: DeviceQuery, after: str | None, limit: int) -> Page[Device]:
         """ValueError for an unknown sort. `after` is the code of the last device shown."""
@@ -130,8 +188,8 @@ def _answers(device: Device, query: DeviceQuery) -> bool:
         return False
     text = query.text.strip().casefold()
     return not text or any(
-        text in field.casefold()
-        for field in (device.code, device.name, device.name_here or "", device.remote_host, device.manufacturer)
+        text in said.casefold()
+        for said in (device.code, device.name, device.name_here or "", device.remote_host, device.manufacturer)
     )
 
 

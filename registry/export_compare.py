@@ -66,7 +66,7 @@ class Comparison:
         return theirs > PAGE and 4 * theirs > sum(total for total, _ in channels)
 
     async def _compare_some(self, news: News, codes: Sequence[str], seen: Seen) -> None:
-        rows = await self._directory.sent_of(self._upper, codes)
+        rows = await self._directory.sent.of(self._upper, codes)
         for row in await aside(len(codes), lambda: _lay_beside(self._plan, news, codes, seen, rows)):
             await self._lose(news, row)
 
@@ -141,7 +141,7 @@ class _Told:
 
     async def _is_more(self) -> bool:
         if not self._rows and not self._at_end:
-            self._rows = await self._directory.sent(self._upper, self._after, PAGE)
+            self._rows = await self._directory.sent.page(self._upper, self._after, PAGE)
             self._at_end = len(self._rows) < PAGE
             if self._rows:
                 self._after = (self._rows[-1].code, self._rows[-1].code_there)

@@ -234,7 +234,7 @@ class Exporter:
             view.told = Told()
             view.pending.clear()
             view.dirt = Dirt(everything=True)
-            await self._directory.forget_sent(upper.code)
+            await self._directory.sent.forget(upper.code)
 
     async def diff(self, upper: Upper) -> ExportDiff:
         """What it does not know yet, for eyes; nothing counts as told by this."""
@@ -254,7 +254,7 @@ class Exporter:
             news.told_count["UPDATE"] + news.state_count,
             news.gone_count,
             news.seen,
-            await self._directory.sent_count(upper.code),
+            await self._directory.sent.count(upper.code),
         )
 
     async def _name(self, plan: Plan, there: str) -> str:
@@ -272,7 +272,7 @@ class Exporter:
         if not len(told):
             return
         try:
-            await self._directory.keep_sent(upper, list(told.rows.values()), told.states, list(told.gone))
+            await self._directory.sent.keep(upper, list(told.rows.values()), told.states, list(told.gone))
         except BaseException:
             view.dirt.add(Dirt(everything=True))  # it will be told once more
             raise

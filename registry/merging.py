@@ -180,41 +180,6 @@ async def lay_in(
     )
 
 
-async def write_draft(writing: Writing, draft: Draft) -> None:
-    """Store what a draft changed of nodes and holdings."""
-    await aside(len(draft.touched), draft.settle)
-    await writing.remove(Shelf.NODES, [(id,) for id in draft.gone])
-    await writing.put(
-        Shelf.NODES,
-        [
-            {
-                "id": node.id,
-                "kind": node.kind.value,
-                "code": node.code,
-                "name": node.name,
-                "parent": node.parent,
-                "owner": node.owner,
-                "online": node.online,
-                "total": node.total,
-                "standing": node.standing,
-                "kids": node.kids,
-                "lit": node.lit,
-            }
-            for node in draft.touched.values()
-        ],
-    )
-    kept: list[Row] = []
-    away: list[tuple[object, ...]] = []
-    for (owner, places), holding in draft.held.items():
-        key = "\n".join(places)
-        if holding.channels:
-            kept.append({"owner": owner, "places": key, **holding._asdict()})
-        else:
-            away.append((owner, key))
-    await writing.remove(Shelf.HOLDINGS, away)
-    await writing.put(Shelf.HOLDINGS, kept)
-
-
 async def write_names(writing: Writing, parting: Parting) -> None:
     """Store which of our names wait for channels that are gone."""
     await writing.remove(Shelf.NAMES_KEPT, parting.dropped)

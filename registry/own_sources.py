@@ -48,10 +48,10 @@ class OwnSources:
         return next((each.code for each in self._directory.all_devices() if each.kind is DeviceKind.OWN), "")
 
     def all(self) -> tuple[OwnSource, ...]:
-        return tuple(self._directory.sources().values())
+        return self._directory.sources.all()
 
     def get(self, code: str) -> OwnSource | None:
-        return self._directory.sources().get(code)
+        return self._directory.sources.of(code)
 
     def state(self, code: str) -> SourceState:
         return self._states.get(code, SourceState(code))
@@ -80,7 +80,7 @@ class OwnSources:
         if self.get(source.code) is not None or await self._is_taken(source.code):
             raise ValueError(f"code {source.code} is known here already")
         source = replace(source, added_at=self._clock())
-        await self._directory.keep_source(source)
+        await self._directory.sources.keep(source)
         await self._show()
         return source
 
@@ -97,7 +97,7 @@ class OwnSources:
         if odd:
             raise ValueError(f"a source has no field {', '.join(sorted(odd))} to change")
         after = replace(before, **changes)
-        await self._directory.keep_source(after)
+        await self._directory.sources.keep(after)
         if (after.url, after.user, after.password, after.file) != (
             before.url,
             before.user,
@@ -113,7 +113,7 @@ class OwnSources:
         async with self._one_at_a_time:
             if self.get(code) is None:
                 raise LookupError(f"no source {code}")
-            await self._directory.drop_source(code)
+            await self._directory.sources.drop(code)
             self._states.pop(code, None)
             await self._show()
 

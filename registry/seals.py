@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 
-from registry.store.promise import Row, Shelf, Store
+from registry.store.promise import Row, Shelf, Store, Writing
 
 MOST_SEALS = 10_000
 
@@ -69,8 +69,9 @@ class SealBook:
             await writing.remove(Shelf.SEALS, [(code,)])
         self._seals.pop(code, None)
 
-    def forget(self, code: str) -> None:
-        """The neighbour is gone, and its row with it."""
+    async def strike(self, writing: Writing, code: str) -> None:
+        """The neighbour is being removed, and its seal with it."""
+        await writing.remove(Shelf.SEALS, [(code,)])
         self._seals.pop(code, None)
 
 

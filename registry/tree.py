@@ -10,6 +10,13 @@ from registry.channel import Channel
 
 T = TypeVar("T")
 
+LONGEST_PAGE = 1_000
+
+
+def bounded(limit: int) -> int:
+    """How many are on a page when somebody wishes for so many."""
+    return max(1, min(limit, LONGEST_PAGE))
+
 
 class NodeKind(StrEnum):
     DIVISION = "division"

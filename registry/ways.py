@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeVar
 
 from gb28181.code import is_system
 from registry.branch import device_id
-from registry.forest import Draft, Forest, Way
+from registry.forest import Draft, Forest, Node, Way
 from registry.store.promise import ChannelRow
 from registry.tree import NodeKind
 
@@ -65,6 +65,11 @@ class Ways:
 
     def excess(self, node: str) -> Excess:
         return self._excess.get(node, NONE)
+
+    def counts(self, node: Node) -> tuple[int, int]:
+        """Online and total, as they truly are at a node."""
+        more = self.excess(node.id)
+        return node.online + more.online, node.total + more.total
 
     def has(self, owner: str) -> bool:
         """Whether any camera of this platform has another way, too."""

@@ -188,7 +188,7 @@ async def bench(url: str, items: list[Item], yardstick_s: float) -> None:
 
     await clocked("the platform goes offline", count, yardstick_s, leave)
     await page_times(directory, ("环城路与", f"{count - 7:06d}", "cqddy", "huochezhan", "3401020000131", "没有这个"))
-    print(f"  search index {directory._finder.size_bytes / 1e6:.1f} MB")
+    print(f"  search index {directory.statistics()['index_bytes'] / 1e6:.1f} MB")
     await directory.close()
     await open_again(url)
 

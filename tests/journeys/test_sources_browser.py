@@ -37,6 +37,6 @@ async def test_a_camera_is_tried_added_and_listed_as_online(estate: Estate, brow
         assert PASSWORD not in await page.content()
         await row.get_by_role("button", name="删除").click()
         await page.get_by_role("button", name="删除", exact=True).last.click()
-        await until(lambda: not estate.house.directory.sources())
+        await until(lambda: not estate.house.directory.sources.all())
     finally:
         await server.close()

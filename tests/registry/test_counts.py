@@ -112,7 +112,7 @@ async def check(directory: Directory) -> None:
     assert directory.cameras() == (sum(seen.values()), len(seen))
     store = directory._store
     for device in directory.all_devices():
-        rows = await store.channels_of(device.code, "", 1000)
+        rows = await directory.rows_of(device.code, "", 1000)
         assert directory._forest.holdings.get(device.code, {}) == moves_of(rows)
         mine = {row.code for row in rows if row.playable}
         assert {(is_system(device.code) or device.code, code) for code in mine} <= seen.keys(), (

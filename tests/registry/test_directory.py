@@ -239,7 +239,7 @@ async def test_a_merge_that_fails_half_way_leaves_everything_as_it_was(directory
 async def test_a_caller_who_loses_patience_leaves_no_half_merge(directory: Directory) -> None:
     await with_platform(directory)
     waiting = asyncio.create_task(directory.merge(PLATFORM, cameras(700), complete=True, at=1.0))
-    while not directory._one_at_a_time.locked():
+    while not directory._changes.is_held:
         await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -130,15 +130,15 @@ async def test_platforms_rules_and_names_survive_a_restart(new_url: Urls) -> Non
 async def test_what_it_was_told_is_kept_in_order_of_our_code(directory: Directory) -> None:
     await directory.add_upper(Upper(PROVINCE))
     rows = [SentRow(PROVINCE, f"t{n}", f"c{n // 2}", "name", "digest", True) for n in range(5)]
-    await directory.keep_sent(PROVINCE, rows[::-1], {}, [])
-    assert await directory.sent(PROVINCE, ("", ""), 3) == rows[:3]
-    assert await directory.sent(PROVINCE, ("c1", "t2"), 3) == rows[3:]
-    assert sorted(await directory.sent_of(PROVINCE, ["c0", "c2", "c9"])) == [rows[0], rows[1], rows[4]]
+    await directory.sent.keep(PROVINCE, rows[::-1], {}, [])
+    assert await directory.sent.page(PROVINCE, ("", ""), 3) == rows[:3]
+    assert await directory.sent.page(PROVINCE, ("c1", "t2"), 3) == rows[3:]
+    assert sorted(await directory.sent.of(PROVINCE, ["c0", "c2", "c9"])) == [rows[0], rows[1], rows[4]]
     moved = SentRow(PROVINCE, "t0", "c7", "name", "other", True)
-    await directory.keep_sent(PROVINCE, [moved], {"t1": False, "t9": False}, ["t2", "t9"])
-    assert await directory.sent(PROVINCE, ("", ""), 9) == [rows[1]._replace(online=False), *rows[3:], moved]
-    assert await directory.sent_count(PROVINCE) == 4
-    await directory.forget_sent(PROVINCE)
-    assert await directory.sent_count(PROVINCE) == 0
-    await directory.keep_sent(COUNTY, [SentRow(COUNTY, "t", "c", "", "", True)], {}, [])
-    assert await directory.sent_count(COUNTY) == 0, "a stranger was told nothing"
+    await directory.sent.keep(PROVINCE, [moved], {"t1": False, "t9": False}, ["t2", "t9"])
+    assert await directory.sent.page(PROVINCE, ("", ""), 9) == [rows[1]._replace(online=False), *rows[3:], moved]
+    assert await directory.sent.count(PROVINCE) == 4
+    await directory.sent.forget(PROVINCE)
+    assert await directory.sent.count(PROVINCE) == 0
+    await directory.sent.keep(COUNTY, [SentRow(COUNTY, "t", "c", "", "", True)], {}, [])
+    assert await directory.sent.count(COUNTY) == 0, "a stranger was told nothing"
