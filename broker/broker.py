@@ -10,14 +10,15 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 
-from broker.failure import Failure
+from broker.errand import Detour, Pace, StreamKey, errand_of
+from broker.failure import Failed, Failure, failed
 from broker.fetched import Sources, nothing_is_fetched
 from broker.kept import Kept, nothing_is_kept
 from broker.life import State
 from broker.placement import Placement
-from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Refused, Route, RouteBook, refused
+from broker.route import NO_OTHER_WAY_HELPS, ChannelLookup, Route, RouteBook
 from broker.ssrc_pool import NoNumber, SsrcPool
-from broker.stream import FINISHED, Detour, Errand, Pace, Stream, StreamKey
+from broker.stream import FINISHED, Stream
 from broker.watch import (
     InletStatistics,
     Lease,
@@ -49,7 +50,6 @@ from media.plane import (
     SegmentWritten,
     SenderWish,
     TakingEnded,
-    TakingWish,
     Transport,
 )
 from registry.events import Bus, DeviceCameOnline, Event, RecordingChanged, StreamChanged
@@ -171,7 +171,7 @@ class Broker:
         """
         try:
             lease = await self._grant(watch)
-        except Refused as no:
+        except Failed as no:
             self._failed += 1
             failure = no.failure
             raise (failure if failure.path else replace(failure, path=(self.settings.domain,))).as_error() from None
@@ -266,7 +266,7 @@ class Broker:
             message = (
                 "we are shutting down" if self._is_closed else f"all {self.settings.leases} viewer places are taken"
             )
-            raise refused(message, "no-capacity", 503, "find a place")
+            raise failed(message, "no-capacity", 503, "find a place")
         until = asyncio.get_running_loop().time() + self.settings.viewer_patience_s
         number, channel = watch.stream_number, watch.channel
         routes = await self._routes.of(watch, lambda owner: self._flows(StreamKey(owner, channel, number)))
@@ -276,12 +276,12 @@ class Broker:
             answer_s = self._answer_s(route, has_other=bool(routes))
             try:
                 lease = await self._by(route, watch, until, answer_s)
-            except Refused as no:
+            except Failed as no:
                 failure = no.failure.after(tried)
                 if not watch.kept:  # which says nothing about any way
                     self._routes.failed(route.device.code, channel)
                 if not routes or failure.code in NO_OTHER_WAY_HELPS:
-                    raise Refused(failure) from None
+                    raise Failed(failure) from None
                 log.info("%s; trying it by %s", failure.message, routes[0].device.code)
                 tried = failure.hops
                 continue
@@ -330,7 +330,7 @@ class Broker:
         self._routes.failed(before.owner, before.channel)
         try:
             routes = await self._routes.of(replace(watch, owner=""), lambda owner: None)
-        except Refused:
+        except Failed:
             return None
         for route in routes:
             key = replace(before, owner=route.device.code)
@@ -368,19 +368,7 @@ class Broker:
                 settings.single_port,
                 settings.key_frame_every_s,
             ),
-            Errand(
-                watch.kind,
-                watch.start,
-                watch.stop,
-                watch.download_speed,
-                watch.uri,
-                route.headers,
-                settings.domain,
-                _taking(watch),
-                watch.kept,
-                watch.enter,
-                isinstance(watch.outlet, RecordTo),
-            ),
+            errand_of(watch, route.headers, settings.domain),
             self._stream_changed,
             self._inlet_changed,
             lambda: self._detour(stream, watch),
@@ -404,14 +392,14 @@ class Broker:
         except TimeoutError:
             message = f"{stream.key.channel} sent no picture in {self.settings.viewer_patience_s:g} s"
             hop = Hop("us", "await the stream", 504, f"still {stream.state}")
-            raise Refused(Failure(message, "timeout", 504, (*stream.hops, hop), path=stream.path)) from None
+            raise Failed(Failure(message, "timeout", 504, (*stream.hops, hop), path=stream.path)) from None
         if failure is not None:
-            raise Refused(failure)
+            raise Failed(failure)
 
     async def _lease(self, watch: Watch, stream: Stream, claim: str) -> Lease:
         plane, inlet, call, video = stream.plane, stream.inlet, stream.call, stream.video
         if plane is None or inlet is None or call is None or video is None:
-            raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops, path=stream.path))
+            raise Failed(Failure("the stream ended at this moment", "ended", 480, stream.hops, path=stream.path))
         with ExitStack() as taken:
             sender: Sender | None = None
             try:
@@ -429,9 +417,9 @@ class Broker:
                 else:
                     outlet, address = await plane.attach(inlet.id, watch.outlet, audio=watch.audio)
             except (NoCapacity, NoNumber) as error:
-                raise refused(str(error), "no-capacity", 503, "attach a viewer") from None
+                raise failed(str(error), "no-capacity", 503, "attach a viewer") from None
             except KeyError:
-                raise Refused(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
+                raise Failed(Failure("the stream ended at this moment", "ended", 480, stream.hops)) from None
             self._leases[claim] = _Held(
                 stream,
                 plane,
@@ -459,7 +447,7 @@ class Broker:
             return await plane.attach_sender(inlet.id, wish)
         except ValueError as error:
             message = f"nothing can be sent to {to.host} port {to.port} by {to.transport}: {error}"
-            raise refused(message, "bad-address", 488, "attach a sender") from None
+            raise failed(message, "bad-address", 488, "attach a sender") from None
 
     # --- eyes ------------------------------------------------------------------------------------------------
 
@@ -651,9 +639,3 @@ class Broker:
 
     def __repr__(self) -> str:
         return f"<Broker {len(self._streams)} streams, {len(self._leases)} leases>"
-
-
-def _taking(watch: Watch) -> TakingWish | None:
-    """How a download is written to disk; None for what is none."""
-    to = watch.outlet
-    return TakingWish(to.name, to.begins_s, to.keeps_s) if isinstance(to, TakeHome) else None

@@ -75,6 +75,19 @@ class Failure:
         return self.seen is not None and self.seen.verdict is Verdict.OTHER_SSRC
 
 
+class Failed(Exception):
+    """A failure on its way through the hall, to whoever tries on or to the door."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+
+
+def failed(message: str, code: str, status: int, what: str, path: tuple[str, ...] = ()) -> Failed:
+    """It failed with us, at one step of ours."""
+    return Failed(Failure(message, code, status, (Hop("us", what, status, message),), path=path))
+
+
 def of_peer(error: PeerError, code: str) -> Failure:
     """A neighbour did not take our call."""
     if isinstance(error, PeerOffline):

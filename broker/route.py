@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.failure import Failure
+from broker.failure import failed
 from broker.watch import Watch
 from gb28181.identity import HEADER as IDENTITY
-from gb28181.peer import Hop
 from gb28181.routepath import PREFERRED_PATH, route_downward, write_route
 from registry.channel import Channel
 from registry.device import Device
@@ -45,18 +44,6 @@ class Route:
     platforms: int = 0
 
 
-class Refused(Exception):
-    """A failure on its way to the door."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.message)
-        self.failure = failure
-
-
-def refused(message: str, code: str, status: int, what: str, path: tuple[str, ...] = ()) -> Refused:
-    return Refused(Failure(message, code, status, (Hop("us", what, status, message),), path=path))
-
-
 class RouteBook:
     """Finds the ways of a watch and remembers which of them worked."""
 
@@ -68,7 +55,7 @@ class RouteBook:
         self._clock = clock
 
     async def of(self, watch: Watch, is_flowing: Callable[[str], bool | None]) -> list[Route]:
-        """The ways to a watch, best first, at least one. Raises Refused.
+        """The ways to a watch, best first, at least one. Raises Failed.
 
         `is_flowing(owner)` tells of a stream that is there already, and None where there is none: nobody is called
         twice for one channel, but one that has just fallen silent is joined last.
@@ -123,10 +110,10 @@ class RouteBook:
     def _check_loop(self, watch: Watch, owner: str) -> None:
         if watch.viewer_peer and owner == watch.viewer_peer:
             message = f"{watch.channel} comes from {owner}, who asks for it"
-            raise refused(message, "loop", 482, "find a way", (self._own,))
+            raise failed(message, "loop", 482, "find a way", (self._own,))
 
     async def _owners(self, watch: Watch) -> list[Candidate]:
-        """Every neighbour that may be asked for the channel. Raises Refused when there is none."""
+        """Every neighbour that may be asked for the channel. Raises Failed when there is none."""
         channels = [each for each in await self._channels.find_channel(watch.channel) if each.playable]
         found = []
         for channel in channels:
@@ -138,21 +125,21 @@ class RouteBook:
         if not found and device is not None and device.enabled:
             found.append(Candidate(device.code, device.is_online))  # a camera without a catalog is its own channel
         if not found:
-            raise refused(f"nobody here has a channel {watch.channel}", "unknown-channel", 404, "find the channel")
+            raise failed(f"nobody here has a channel {watch.channel}", "unknown-channel", 404, "find the channel")
         return found
 
     async def _device(self, watch: Watch) -> Device:
-        """The device that is to be called. Raises Refused."""
+        """The device that is to be called. Raises Failed."""
         device = self._channels.device(watch.owner)
         if device is None:
-            raise refused(f"no device {watch.owner} is known here", "unknown-device", 404, "find the device")
+            raise failed(f"no device {watch.owner} is known here", "unknown-device", 404, "find the device")
         if not device.enabled:
-            raise refused(f"{watch.owner} is disabled here", "device-disabled", 403, "find the device")
+            raise failed(f"{watch.owner} is disabled here", "device-disabled", 403, "find the device")
         channel = await self._channels.channel(watch.owner, watch.channel)
         # A camera without a catalog is its own channel.
         if channel is None and watch.channel != watch.owner:
             message = f"{watch.owner} has no channel {watch.channel}"
-            raise refused(message, "unknown-channel", 404, "find the channel")
+            raise failed(message, "unknown-channel", 404, "find the channel")
         if channel is not None and not channel.playable and watch.channel != watch.owner:
-            raise refused(f"{watch.channel} carries no picture", "not-playable", 488, "find the channel")
+            raise failed(f"{watch.channel} carries no picture", "not-playable", 488, "find the channel")
         return device
