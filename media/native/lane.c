@@ -2,9 +2,9 @@
 
    An inlet that flows as streams flow lends its state (media/inlets/express.py does, in `arm`): whose packets, which
    number is next, what the demultiplexer and the clocks stand at. Until it is taken back (`settle`) the lane receives,
-   keeps and unpacks by itself. Whatever is out of the ordinary it does not judge: it gives the state back and hands the
-   packets over as they came, and the Python way, its twin, goes on from there. So nothing is decided here that is not
-   decided there, too, and tests/media/test_lane.py holds the two against each other.
+   keeps, unpacks and sends on by itself. Whatever is out of the ordinary it does not judge: it gives the state back and
+   hands the packets over as they came, and the Python way, its twin, goes on from there. So nothing is decided here that
+   is not decided there, too, and tests/media/test_lane.py holds the two against each other.
 
    Bytes lie once, as the runs of media/run.py; a frame is a list of places in them until somebody wants it. */
 #define PY_SSIZE_T_CLEAN
@@ -54,6 +54,7 @@
 #define PACE_S 0.005 /* as media/outlets/udp_road.py paces */
 #define PACE_PACKETS 32
 #define WAIT_LIMIT 256 /* packets that wait for the pace here; more are Python's to judge */
+#define GONE_LIMIT 16 /* runs that are out and still stand before those that wait */
 #define READ_BYTES 262144
 #define READS 2
 #define DOLLAR 4 /* bytes before a packet; two where it is only its length */
@@ -449,6 +450,11 @@ static int offer(exit_t *way, const run_t *run, double at) {
         return EAGAIN;
     if (!way->waiting && (went = send_some(way, run, 0)) < 0) return errno;
     if ((uint32_t)went == run->count) return 0;
+    if (way->first_wait >= GONE_LIMIT) {
+        way->wait_count -= way->first_wait;
+        memmove(way->waits, way->waits + way->first_wait, way->wait_count * sizeof *way->waits);
+        way->first_wait = 0;
+    }
     Py_INCREF(run->data);
     way->waits[way->wait_count++] = (wait_t){*run, (uint32_t)went};
     way->waiting += run->count - (uint32_t)went;

@@ -175,7 +175,7 @@ class Side:
         """What the pace held back until now, and what has arrived above."""
         if self.sender is None or self.above is None:
             return
-        self.now += 0.005
+        self.now += 0.006
         if self.sender.queued_bytes:
             self.sender._road._pump()
         self.serve()
