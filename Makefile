@@ -1,6 +1,6 @@
 # Two words for a newcomer: `make demo` and `make test`. The rest are for those who live here.
 .DEFAULT_GOAL := help
-.PHONY: help demo serve compiled test check journeys clicks conformance bench bench-page console python packages clean
+.PHONY: help demo serve compiled test check journeys clicks conformance bench bench-page console python packages house clean
 
 PY := .venv/bin/python
 # Tests that run at once: more than there are cores, for half of a journey is waiting.
@@ -27,7 +27,11 @@ console:
 packages:
 	@sh tools/setup.sh packages
 
-demo: python console
+# Both at once: each waits for its own packages.
+house:
+	@$(MAKE) --no-print-directory -j2 python console
+
+demo: house
 	@exec .venv/bin/lianwang demo
 
 serve: python console
@@ -37,10 +41,11 @@ compiled: python
 	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[compiled]'
 	@$(PY) tools/compile_formats.py
 
-test: packages python console
+test: packages house
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .
-	@$(PY) -m mypy & types=$$!; (cd web/console && npm run --silent test); words=$$?; wait $$types && exit $$words
-	@$(PY) -m pytest -q -n $(AT_ONCE) --dist loadgroup $(PYTEST_ARGS)
+	@$(PY) -m mypy & types=$$!; (cd web/console && npm run --silent test) & words=$$!; \
+		$(PY) -m pytest -q -n $(AT_ONCE) --dist loadgroup $(PYTEST_ARGS); failed=$$?; \
+		wait $$types || failed=1; wait $$words || failed=1; exit $$failed
 
 check: python
 	@$(PY) -m ruff format --check --quiet . && $(PY) -m ruff check --quiet .

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "app": ("gb28181", "sipserver", "broker", "registry", "media", "simulator", "web"),
 }
 # Words of the media plane that the web may speak: values only, through the broker's own floor.
+# Every file is read once, by one process.
+pytestmark = pytest.mark.xdist_group("house")
+
 PURE = ("gb28181", "sipserver/sip")
 NEVER_IN_PURE = {"asyncio", "socket", "time", "threading", "selectors", "subprocess"}
 
@@ -54,6 +58,11 @@ def _files() -> Iterator[Path]:
         for path in sorted((HOUSE / room).rglob("*.py")):
             if "node_modules" not in path.parts and "migrations" not in path.parts:
                 yield path
+
+
+@cache
+def _read(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _name(path: Path) -> str:
@@ -85,7 +94,7 @@ def test_every_import_goes_through_a_door_that_is_open():
     for path in _files():
         module = _name(path)
         room = _room(module)
-        for imported, line in _imports(ast.parse(path.read_text(encoding="utf-8"))):
+        for imported, line in _imports(_read(path)):
             if imported.split(".")[0] not in ROOMS or _within(imported, room):
                 continue
             if not any(_within(imported, door) for door in MAY_IMPORT[room]):
@@ -98,7 +107,7 @@ def test_nobody_imports_the_roof():
         f"{path.relative_to(HOUSE)}:{line}"
         for path in _files()
         if path.relative_to(HOUSE).parts[0] != "app"
-        for imported, line in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        for imported, line in _imports(_read(path))
         if _within(imported, "app")
     ]
     assert not wrong, "\n".join(wrong)
@@ -107,7 +116,7 @@ def test_nobody_imports_the_roof():
 def test_no_import_hides_in_a_function_or_under_type_checking():
     wrong = []
     for path in _files():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = _read(path)
         for node in ast.walk(tree):
             hides = isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)) or (
                 isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)
@@ -127,7 +136,7 @@ def test_the_language_and_the_sip_core_open_no_socket_and_read_no_clock():
         f"{path.relative_to(HOUSE)}:{line} uses {imported}"
         for path in _files()
         if any(path.relative_to(HOUSE).as_posix().startswith(room + "/") for room in PURE)
-        for imported, line in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        for imported, line in _imports(_read(path))
         if imported.split(".")[0] in NEVER_IN_PURE
     ]
     assert not wrong, "\n".join(wrong)
@@ -138,7 +147,7 @@ def test_sqlalchemy_stays_in_the_store():
         f"{path.relative_to(HOUSE)}:{line}"
         for path in _files()
         if not path.relative_to(HOUSE).as_posix().startswith("registry/store/")
-        for imported, line in _imports(ast.parse(path.read_text(encoding="utf-8")))
+        for imported, line in _imports(_read(path))
         if imported.split(".")[0] in {"sqlalchemy", "alembic", "aiosqlite", "asyncpg"}
     ]
     assert not wrong, "\n".join(wrong)
@@ -146,4 +155,4 @@ def test_sqlalchemy_stays_in_the_store():
 
 @pytest.mark.parametrize("path", sorted(_files()), ids=lambda path: str(path.relative_to(HOUSE)))
 def test_the_first_line_of_every_file_says_what_it_is(path: Path):
-    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{path} says nothing of itself"
+    assert ast.get_docstring(_read(path)), f"{path} says nothing of itself"

@@ -44,6 +44,26 @@ async def window_of(line: Locator) -> tuple[float, float]:
     return float(await line.get_attribute("aria-valuemin") or 0), float(await line.get_attribute("aria-valuemax") or 0)
 
 
+async def nearer(page: Page, line: Locator, first: float, last: float, within_s: float) -> tuple[float, float]:
+    """Turn the wheel over the timeline until it shows no more than so many seconds, these two moments among them at
+    whatever hour of the day; where the picture stands must lie between them. The window then comes back."""
+    box = await line.bounding_box()
+    assert box is not None
+    start, end = await window_of(line)
+    over = first + (first - start) / (end - start) * (last - first)
+    for _ in range(60):
+        across = (over - start) / (end - start) * box["width"]
+        await page.mouse.move(box["x"] + across, box["y"] + box["height"] / 2)
+        await page.mouse.wheel(0, -120)
+        shown = "line => [line.getAttribute('aria-valuemin'), line.getAttribute('aria-valuemax')].join()"
+        moved = f"line => ({shown})(line) !== '{start:.0f},{end:.0f}'"
+        await page.wait_for_function(moved, arg=await line.element_handle(), timeout=10_000)
+        start, end = await window_of(line)
+        if end - start <= within_s:
+            return start, end
+    raise AssertionError("the wheel brings nothing nearer")
+
+
 async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
     estate: Estate, browser: Browser, done: Counting, tmp_path: Path
 ):
@@ -75,19 +95,10 @@ async def test_from_live_to_ten_minutes_ago_a_seek_and_a_span_taken_home(
     box = await line.bounding_box()
     assert box is not None
     await page.screenshot(path=tmp_path / "day.png")
-    for _ in range(60):
-        start, end = await window_of(line)
-        if end - start <= 240:
-            break
-        wanted = await position(page) - 40
-        at = box["x"] + (wanted - start) / (end - start) * box["width"]  # which stays in sight
-        await page.mouse.move(at, box["y"] + box["height"] / 2)
-        await page.mouse.wheel(0, -120)
-        await page.wait_for_timeout(30)
-    start, end = await window_of(line)
-    assert end - start <= 240
 
     # A click on the timeline, 40 seconds before where it stands.
+    stands = await position(page)
+    start, end = await nearer(page, line, stands - 45, stands + 5, 240)
     wanted = await position(page) - 40
     async with done(page, "seek"):
         across = (wanted - start) / (end - start) * box["width"]

@@ -17,7 +17,7 @@ from media.plane import RecordingForm
 from registry.store.promise import SegmentRow
 from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import log_in, pixels
-from tests.journeys.test_playback import browser, position, wait_position, window_of
+from tests.journeys.test_playback import browser, nearer, position, wait_position, window_of
 from tests.journeys.test_recording import pictures
 from tests.media.conftest import encode
 from tests.media.test_recording import Desk, long
@@ -84,15 +84,7 @@ async def test_what_we_recorded_is_played_sought_turned_round_and_taken_home(
     await line.locator("rect.bar.own").first.wait_for(timeout=20_000)
     box = await line.bounding_box()
     assert box is not None
-    for _ in range(60):
-        start, end = await window_of(line)
-        if end - start <= 400:
-            break
-        at = box["x"] + (began + 150 - start) / (end - start) * box["width"]  # which stays in sight
-        await page.mouse.move(at, box["y"] + box["height"] / 2)
-        await page.mouse.wheel(0, -120)
-        await page.wait_for_timeout(30)
-    start, end = await window_of(line)
+    start, end = await nearer(page, line, began + 60, began + 150, 400)
 
     def across(moment: float) -> float:
         return box["x"] + (moment - start) / (end - start) * box["width"]
