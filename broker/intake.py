@@ -59,8 +59,8 @@ class Intake:
 
     # --- open and closed -------------------------------------------------------------------------------------
 
-    async def open(self, way: Way, key: StreamKey, before: tuple[Hop, ...]) -> None:
-        """An inlet on the best media host that has room. Raises Failed; `before` is what was done until then."""
+    async def open(self, way: Way, key: StreamKey) -> None:
+        """An inlet on the best media host that has room. Raises Failed."""
         self._way = way
         device = self._device(key.owner)
         source = await self._find_source(key, device)
@@ -82,7 +82,7 @@ class Intake:
             break
         else:
             hop = Hop("media", "open a port", 503, refusal)
-            raise Failed(Failure(refusal, "no-capacity", 503, (*before, hop)))
+            raise Failed(Failure(refusal, "no-capacity", 503, (hop,)))
         self._changed(None, self.inlet.id)
         if source is not None:
             self.hops = ()
@@ -90,12 +90,12 @@ class Intake:
         place = f"{way.transport} port {self.inlet.port}, SSRC {Ssrc(self.ssrc).text}"
         self.hops = (Hop("media", "open a port", 200, place),)
 
-    async def move_house(self, key: StreamKey, before: tuple[Hop, ...]) -> None:
+    async def move_house(self, key: StreamKey) -> None:
         """The same by the way it was opened last: on another media host, or on the one that took the dead one's
         place. Raises Failed."""
         assert self._way is not None
         await self.close()
-        await self.open(self._way, key, before)
+        await self.open(self._way, key)
 
     async def close(self) -> None:
         """Harmless when it is closed."""

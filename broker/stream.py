@@ -271,7 +271,7 @@ class Stream:
         while second is not None:
             way = second
             try:
-                await self._intake.open(way, self.key, self.hops)
+                await self._intake.open(way, self.key)
                 await self._ring()
                 return
             except Failed as failed:
@@ -319,7 +319,7 @@ class Stream:
             self._move(Turn.RING_AGAIN)
             try:
                 if self.counted() is None:
-                    await self._intake.move_house(self.key, self.hops)
+                    await self._intake.move_house(self.key)
                 await self._ring()
                 return True
             except Failed as failed:

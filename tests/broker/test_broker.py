@@ -8,7 +8,7 @@ import pytest
 
 from broker.watch import WatchFailed
 from gb28181.peer import Hop, PeerOffline, PeerRefused, PeerSilent
-from media.plane import OutletClosed, Seen, Transport, Verdict
+from media.plane import NoCapacity, OutletClosed, Seen, Transport, Verdict
 from registry.events import DeviceCameOnline
 
 OWNER, CHANNEL = "34020000001110000001", "34020000001320000001"
@@ -308,6 +308,26 @@ async def test_what_came_and_cannot_be_used_is_not_rung_again(hall, verdict, sta
     assert (failed.status, failed.seen.packets) == (status, 7)
     assert failed.hops[-1].reason.endswith("(so it was)")
     assert home.said()["INVITE"] == 1
+
+
+async def test_a_second_way_without_a_port_shows_the_first_ring_once(hall):
+    home = hall(retry_other_transport=True)
+    home.plane.silent = [Seen(Verdict.NOTHING)]
+    opened = home.plane.open
+
+    async def open_once(*args, **words):
+        if home.plane.opened:
+            raise NoCapacity("no port is left")
+        return await opened(*args, **words)
+
+    home.plane.open = open_once
+    failed = await refusal(home)
+    assert [(hop.what, hop.status) for hop in failed.hops] == [
+        ("open a port", 200),
+        ("INVITE", 200),
+        ("await the first picture", 0),
+        ("open a port", 503),
+    ]
 
 
 async def test_strangers_on_the_shared_port_lead_to_a_port_of_its_own(hall):
