@@ -78,6 +78,8 @@ class Caller:
         inlet = self._intake.inlet
         assert inlet is not None
         self.hops = self._intake.hops
+        if self.is_stopped:
+            raise Failed(self._stopped(None))
         if inlet.transport is Transport.PULLED:
             await self._fetch()
         else:
@@ -106,6 +108,10 @@ class Caller:
         self.path = ()
         self._headers = detour.headers
         self._answer_s = detour.answer_s
+
+    def _stopped(self, call: Call | None) -> Failure:
+        call_id = call.call_id if call is not None else None
+        return Failure(f"the stream was {STOPPED}", "stopped", 487, self.hops, None, call_id, self.path)
 
     # --- what is heard meanwhile -----------------------------------------------------------------------------
 
@@ -269,8 +275,7 @@ class Caller:
         except TimeoutError:
             seen = Seen(Verdict.NOTHING, note=f"the media plane said nothing in {self._first_frame_s:g} s")
         if self.is_stopped:
-            message = f"the stream was {STOPPED}"
-            raise Failed(Failure(message, "stopped", 487, self.hops, None, call.call_id, self.path))
+            raise Failed(self._stopped(call))
         if seen is None:
             self.hops += (Hop("media", "await the first picture", 200, "it came"),)
             return

@@ -18,10 +18,12 @@ from simulator.camera import Camera, CameraSettings, ChannelSettings
 from simulator.speaker import SpeakerSettings
 from simulator.video import VideoSettings
 from sipserver.below.settings import Admission
+from tests.ending import ends_within
 from tests.furnished import furnish
 
 SERVER = "34020000002000000001"
 CAMERA = "34020000001320000001"
+END_S = 40.0
 PASSWORD = "a-secret-of-this-test"
 NO_SPARE = {"worker_spare": False}
 """What stands ready in case a media worker dies costs as much as a worker, and most houses of tests see none die."""
@@ -193,5 +195,7 @@ async def opened(data: Path, *, is_furnished: bool = True, **changes: Any) -> As
     try:
         yield estate
     finally:
-        await estate.take_all_away()
-        await estate.close()
+        async with ends_within(END_S, "the estate's cameras"):
+            await estate.take_all_away()
+        async with ends_within(END_S, "the estate"):
+            await estate.close()

@@ -310,6 +310,25 @@ async def test_what_came_and_cannot_be_used_is_not_rung_again(hall, verdict, sta
     assert home.said()["INVITE"] == 1
 
 
+async def test_who_is_stopped_while_a_port_is_opened_rings_nobody(hall):
+    home = hall()
+    opened, may_open = home.plane.open, asyncio.Event()
+
+    async def open_later(*args, **words):
+        await may_open.wait()
+        return await opened(*args, **words)
+
+    home.plane.open = open_later
+    watch = asyncio.create_task(home.broker.watch(home.wish()))
+    await home.until(lambda: bool(home.broker.streams()))
+    assert await home.broker.stop(home.broker.streams()[0].id)
+    may_open.set()
+    with pytest.raises(WatchFailed) as failed:
+        await watch
+    assert failed.value.code == "stopped" and not home.said()
+    await home.until(home.nothing_is_held)
+
+
 async def test_a_second_way_without_a_port_shows_the_first_ring_once(hall):
     home = hall(retry_other_transport=True)
     home.plane.silent = [Seen(Verdict.NOTHING)]

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from media.guest import Guest, GuestSettings
 from media.local import PlaneSettings
@@ -19,6 +19,7 @@ from media.seal import read_key
 from simulator.camera import ChannelSettings
 from simulator.video import VideoSettings
 from tests.journeys.cascade.tiers import free_port
+from tests.journeys.chromium import chromium
 from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate, opened, until
 
@@ -38,10 +39,8 @@ FLAGS = [
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium(FLAGS) as browser:
         yield browser
-        await browser.close()
 
 
 async def log_in(browser: Browser, estate: Estate) -> Page:

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from gb28181.manscdp.control import HomePosition
 from simulator.camera import Camera, ChannelSettings, Hardware
 from simulator.firmware import make_package
 from simulator.video import VideoSettings
+from tests.journeys.chromium import chromium
 from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate, until
 from tests.journeys.test_browser import FLAGS, log_in
@@ -26,10 +27,8 @@ KEPT = re.compile("截图已保存：北门|已抓拍，存入抓拍库")
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium(FLAGS) as browser:
         yield browser
-        await browser.close()
 
 
 async def watching(estate: Estate, browser: Browser, **changes: Any) -> tuple[Camera, Page]:

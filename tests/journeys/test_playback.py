@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, async_playwright
+from playwright.async_api import Browser, Locator, Page
 
 from simulator.recording import Recording
 from simulator.video import VideoSettings
+from tests.journeys.chromium import chromium
 from tests.journeys.clicks import Counting
 from tests.journeys.conftest import CAMERA, Estate
 from tests.journeys.test_browser import FLAGS, log_in, pixels, shades
@@ -21,10 +22,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+    async with chromium(FLAGS) as browser:
         yield browser
-        await browser.close()
 
 
 async def position(page: Page) -> int:

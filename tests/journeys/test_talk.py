@@ -17,13 +17,14 @@ import aiohttp
 import av
 import pytest
 from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
-from playwright.async_api import Browser, Page, async_playwright
+from playwright.async_api import Browser, Page
 
 from media.g711 import alaw_to_linear
 from simulator.camera import Camera
 from simulator.hearing import HearingSettings
 from simulator.tone import Tone
 from tests.estate import CAMERA, Estate, until
+from tests.journeys.chromium import chromium
 from tests.journeys.clicks import Counting
 from tests.journeys.test_browser import FLAGS, log_in, log_in_at
 
@@ -204,11 +205,8 @@ ELSEWHERE = "console.example"
 
 @pytest.fixture
 async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        flags = [*FLAGS, *FAKE_MICROPHONE, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]
-        browser = await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
+    async with chromium([*FLAGS, *FAKE_MICROPHONE, f"--host-resolver-rules=MAP {ELSEWHERE} 127.0.0.1"]) as browser:
         yield browser
-        await browser.close()
 
 
 def beeps(camera: Camera) -> bool:
