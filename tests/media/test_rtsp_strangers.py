@@ -118,8 +118,14 @@ async def stranger(film: Path) -> AsyncIterator[Callable[..., Any]]:
 async def decoded(house: House, url: str, source: Source, path: Path) -> str:
     """What ffmpeg's decoder says of two seconds of what a viewer gets; "" when it is content."""
     inlet = await house.plane.pull(200000001, source)
-    await house.plane.aim(inlet.id, Aim())
-    first = await house.until(FirstFrame, 20.0)
+    first = None
+    for _ in range(3):  # as the hall does: whoever brings nothing on a busy machine is fetched again
+        house.told.clear()
+        await house.plane.aim(inlet.id, Aim())
+        first = await house.until(lambda event: isinstance(event, FirstFrame | StreamFailed), 20.0)
+        if isinstance(first, FirstFrame):
+            break
+    assert isinstance(first, FirstFrame), first
     assert (first.video.codec, first.video.width) == (Codec.H264, 160)
     assert first.audio is not None and first.audio.codec is Codec.AAC
     _, address = await house.plane.attach(inlet.id, OutletKind.FLV_HTTP)
