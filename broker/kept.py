@@ -9,7 +9,7 @@ from pathlib import Path
 from broker.fetched import Fetching
 from gb28181.mansrtsp import Control, Method, read_control
 from media.plane import Clip, Source, Steering
-from registry.archive import Archive
+from registry.archive import Archive, unbooked
 from registry.recorded import Piece, Run, runs
 from registry.store.promise import SegmentRow
 
@@ -93,12 +93,7 @@ class KeptShelf:
     async def _find(self, owner: str, channel: str, from_ms: int, to_ms: int) -> tuple[list[SegmentRow], set[str]]:
         """Files of a span, and which of them are being written."""
         found = list(await self._archive.find(owner, channel, from_ms, to_ms))
-        known = {row.name for row in found}
-        opened = [
-            row
-            for row in self.opened(owner, channel)
-            if row.name not in known and row.start_ms < to_ms and row.end_ms > from_ms
-        ]
+        opened = unbooked(self.opened(owner, channel), found, from_ms, to_ms)
         return [*found, *opened], {row.name for row in opened}
 
 

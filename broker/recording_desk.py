@@ -256,17 +256,8 @@ class RecordingDesk:
 
     def _open_spans(self, key: PlanKey) -> list[Span]:
         """What is on disk of files that are being written for a plan."""
-        spans = []
-        for view in self.recordings.running():
-            about = view.about
-            counted = self.recordings.counted(about.id)
-            if (
-                counted is not None
-                and counted.open_from_ms
-                and PlanKey(about.owner, about.channel, about.stream) == key
-            ):
-                spans.append((counted.open_from_ms, counted.open_to_ms))
-        return spans
+        opened = self.recordings.open_files(key.owner, key.channel)
+        return [(row.start_ms, row.end_ms) for row in opened if row.stream == key.stream]
 
     def _is_running(self, recording: str) -> bool:
         return self.recordings.view(recording) is not None

@@ -229,15 +229,7 @@ class Archive:
         joined: list[Record] = []
         last: dict[tuple[int, str, bool], int] = {}
         found = await self.find(owner, channel, start_ms, end_ms, stream)
-        known = {row.name for row in found}
-        new = [
-            row
-            for row in opened
-            if row.name not in known
-            and stream in (None, row.stream)
-            and row.start_ms < end_ms
-            and row.end_ms > start_ms
-        ]
+        new = [row for row in unbooked(opened, found, start_ms, end_ms) if stream in (None, row.stream)]
         for row in (*found, *new):
             kin = row.stream, row.kind, row.locked
             at = last.get(kin)
@@ -281,3 +273,9 @@ class Archive:
     async def _put(self, shelf: Shelf, rows: Iterable[Row]) -> None:
         async with self._store.writing() as writing:
             await writing.put(shelf, list(rows))
+
+
+def unbooked(opened: Iterable[SegmentRow], found: Iterable[SegmentRow], start_ms: int, end_ms: int) -> list[SegmentRow]:
+    """Of files that are being written those that overlap a span and are not among what the book has of it."""
+    known = {row.name for row in found}
+    return [row for row in opened if row.name not in known and row.start_ms < end_ms and row.end_ms > start_ms]

@@ -253,7 +253,7 @@ class World:
         for held in self.held.values():
             if held.to.recording == recording:
                 size = (held.written_ms - held.opened_ms) * RATE // 1000
-                return RecorderStatistics(
-                    "o", recording, "recording", None, 0, size, 9, 0, 0, 0, held.opened_ms, held.written_ms
-                )
+                span = held.opened_ms, held.written_ms
+                file = f"{held.opened_ms}.mp4" if held.opened_ms else ""
+                return RecorderStatistics("o", recording, "recording", None, 0, size, 9, 0, 0, 0, *span, file)
         return None
