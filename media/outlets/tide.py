@@ -7,6 +7,7 @@ import contextlib
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from media.outlets.chunk import Chunk
@@ -199,17 +200,18 @@ class _Voyage:
 
     def _write(self, viewers: list[Viewer], data: bytes) -> None:
         wave, now, file, size = self._wave, self._now, self._file, len(data)
+        send_file: Callable[[int, int, int, int], int] = os.sendfile
+        is_new, is_filed = wave.is_new, file >= 0
         for viewer in viewers:
-            if wave.is_new or not viewer.is_clear:
+            if is_new or not viewer.is_clear:
                 viewer.take(wave, now)
                 continue
-            wire = viewer.wire
             try:
-                sent = os.sendfile(wire.number, file, 0, size) if file >= 0 else wire.send(data)
+                sent = send_file(viewer.number, file, 0, size) if is_filed else viewer.wire.send(data)
             except (BlockingIOError, InterruptedError):
                 sent = 0
             except OSError:
-                wire.lose()
+                viewer.wire.lose()
                 continue
             if sent == size:
                 viewer.handed_bytes += size

@@ -39,9 +39,9 @@ class Viewer:
     """Never waits and never delays another: a wave is written, queued or dropped, at once.
 
     While `is_clear` nothing waits for it and it has all that came before: whoever carries a wave may then send it
-    through `wire.send` without asking, and tells by `sent` or `kept` what came of it. Otherwise `take` decides. On
-    overflow of bytes or age the queue is dropped and the viewer goes on at the next key frame. Too many skips in a
-    row, and it is cut: `ended` then carries why.
+    by its `wire` or to the descriptor `number` without asking, and adds to `handed_bytes` what went whole, or tells
+    `keep` how much did. Otherwise `take` decides. On overflow of bytes or age the queue is dropped and the viewer goes
+    on at the next key frame. Too many skips in a row, and it is cut: `ended` then carries why.
     """
 
     def __init__(self, wire: Wire, tolerance: Tolerance) -> None:
@@ -51,8 +51,9 @@ class Viewer:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_cut = False
         self.is_clear = False
-        self.wire = wire
         self.form = wire.form
+        self.number = wire.number
+        self.wire = wire
         wire.on_full = self._on_full
         wire.on_room = self._pump
         wire.on_left = self._stop

@@ -16,6 +16,7 @@ class SlowWire:
     """A wire that takes everything, or nothing while it is stuck."""
 
     form = WireForm.PLAIN
+    number = -1
 
     def __init__(self, *, stuck: bool = False) -> None:
         self.taken: list[bytes] = []
