@@ -33,6 +33,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import QueuePool
 
 from gb28181.code import Kind
 from registry.store import tables
@@ -133,26 +134,28 @@ class SqlStore:
             raise RuntimeError("the store is not open")
         return self._engine
 
+    @property
+    def lent(self) -> int:
+        """So many connections are at work."""
+        pool = self._ready.pool
+        return pool.checkedout() if isinstance(pool, QueuePool) else 0
+
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[SqlWriting]:
         async with self._one_at_a_time:
-            connection = await self._thread.run(self._begin())
+            connection = self._ready.connect()
             try:
+                await self._thread.run(_begin(connection))
                 yield SqlWriting(self._thread, connection)
             except BaseException:
-                await asyncio.shield(self._thread.run(_end(connection, keep=False)))
+                await self._thread.run(_end(connection, keep=False))
                 raise
-            await asyncio.shield(self._thread.run(_end(connection, keep=True)))
+            await self._thread.run(_end(connection, keep=True))
 
     @asynccontextmanager
     async def _carrying(self) -> AsyncIterator[Carry]:
         async with self.writing() as writing:
             yield writing.carry
-
-    async def _begin(self) -> AsyncConnection:
-        connection = await self._ready.connect()
-        await connection.begin()
-        return connection
 
     async def load(self, shelf: Shelf) -> list[Row]:
         return [dict(row) for row in await self._read_mappings(select(tables.SHELVES[shelf]))]
@@ -536,7 +539,14 @@ class SqlWriting:
         await self._connection.exec_driver_sql("DROP TABLE incoming")
 
 
+async def _begin(connection: AsyncConnection) -> None:
+    await connection.start()
+    await connection.begin()
+
+
 async def _end(connection: AsyncConnection, *, keep: bool) -> None:
+    if connection.sync_connection is None:
+        return  # it never began
     try:
         if keep:
             await connection.commit()

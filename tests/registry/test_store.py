@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
@@ -54,6 +56,32 @@ async def test_a_block_that_raises_has_not_happened(store: Store) -> None:
     assert await store.standing("organisation:y", ("", ""), 10) == []
     assert await store.load(Shelf.SETTINGS) == [{"name": "a", "value": "1"}]
     assert await store.audits(None, 10) == []
+
+
+async def test_who_is_cancelled_is_told_so_and_leaves_nothing_behind(store: Store) -> None:
+    """A statement cut in its middle took its connection along, and raised something else that hid the cancellation."""
+    dice = random.Random(28181)
+
+    async def write(number: int) -> None:
+        async with store.writing() as writing:
+            await writing.put(Shelf.SETTINGS, [{"name": f"{number}", "value": "whole"}])
+            await writing.put(Shelf.SETTINGS, [{"name": f"{number}.", "value": "or not at all"}])
+
+    async def read(number: int) -> None:
+        await store.load(Shelf.SETTINGS)
+
+    for number in range(60):
+        tasks = [asyncio.create_task(work(number * 2 + at)) for at, work in enumerate((write, read, write))]
+        for _ in range(dice.randrange(8)):
+            await asyncio.sleep(dice.choice((0, 0.0005, 0.001)))
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(each is None or isinstance(each, asyncio.CancelledError) for each in ended), ended
+    names = {str(row["name"]) for row in await store.load(Shelf.SETTINGS)}
+    assert {name for name in names if name[-1] != "."} == {name[:-1] for name in names if name[-1] == "."}
+    if isinstance(store, SqlStore):
+        assert store.lent == 0
 
 
 async def test_channels_are_written_changed_and_dropped(store: Store) -> None:
