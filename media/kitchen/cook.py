@@ -99,7 +99,8 @@ class Cook:
             await self.close_feed(feed)
             raise NoCapacity(f"no picture came for the kitchen in {FEED_S:g} s") from None
         except asyncio.CancelledError:
-            if not opened.over.done():
+            task = asyncio.current_task()
+            if not opened.over.done() or (task is not None and task.cancelling()):
                 opened.close()
                 raise
             raise NoCapacity(f"the kitchen got no picture: {opened.over.result()}") from None

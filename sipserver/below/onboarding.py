@@ -210,10 +210,15 @@ class Onboarding:
             gathered = await link.ask_and_follow(CatalogQuery(0, link.code), progress=progress, to_whom=intake.take)
         except asyncio.CancelledError:
             storing.cancel()
+            await asyncio.gather(storing, return_exceptions=True)  # what it says now must not hide that we are to end
+            intake.end()
             raise
-        finally:
+        except PeerError:
             intake.end()
             await storing
+            raise
+        intake.end()
+        await storing
         assert isinstance(gathered, Gathered)
         return gathered
 
