@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
@@ -14,6 +13,7 @@ from typing import Any
 
 from aiohttp.http_exceptions import HttpProcessingError
 
+from app.leaving import CLOSING_S, SIGNALS, in_time
 from app.premises import CannotStart
 from app.settings import Settings
 from app.thrift import be_thrifty
@@ -66,11 +66,12 @@ async def serve(
     data: Path,
     *,
     ready: Callable[[House, AsyncExitStack], Coroutine[Any, Any, None]] | None = None,
+    closing_s: float = CLOSING_S,
 ) -> int:
     """Open the house, call `ready`, wait for SIGINT or SIGTERM, close everything. The result is an exit status."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in SIGNALS:
         loop.add_signal_handler(name, stop.set)
     async with AsyncExitStack() as taken:
         try:
@@ -85,4 +86,6 @@ async def serve(
             await ready(house, taken)
         await stop.wait()
         log.info("stopping")
+        with in_time(closing_s):
+            await taken.aclose()
     return 0
