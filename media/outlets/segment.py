@@ -18,6 +18,7 @@ from pathlib import Path
 
 from media.plane import RecordingForm, Segment
 from media.ps.mux import SCR_LEAD_90K
+from media.sources.entrance import scr_90k
 
 log = logging.getLogger(__name__)
 
@@ -314,7 +315,7 @@ def _whole_ps(data: mmap.mmap) -> tuple[int, int, int]:
     if not frames:
         return 0, 0, 0
     # Files begin at 0, where the clock cannot be ahead of the picture.
-    last_90k = _scr(data, data.rfind(PACK_CODE, 0, last))
+    last_90k = scr_90k(data, data.rfind(PACK_CODE, 0, last))
     return size, frames, (last_90k + SCR_LEAD_90K) // 90 if last_90k else 0
 
 
@@ -326,8 +327,3 @@ def _is_whole_pack(data: mmap.mmap, at: int) -> bool:
         at += 6 + length
     # A picture is cut into packets of this length; after the last of them comes a shorter one.
     return at == len(data) and 0 < length < LONGEST_PES
-
-
-def _scr(data: mmap.mmap, at: int) -> int:
-    word = int.from_bytes(data[at + 4 : at + 10], "big")
-    return (word >> 43 & 7) << 30 | (word >> 27 & 0x7FFF) << 15 | (word >> 11 & 0x7FFF)

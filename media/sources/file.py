@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, NoReturn
 from media.aac import AacFormat, adts_length, format_of_config, with_header
 from media.frame import Codec, Frame
 from media.plane import Probed, Source, Step, Verdict
+from media.sources.entrance import entrance, head_of
 from media.sources.pull import Ended, Taker
 
 try:
@@ -112,20 +113,38 @@ def files_within(folder: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+class Straight:
+    """A file that is only read on: a head, then all from one place. FFmpeg reads a file of many fragments whole before
+    its first picture, to make a list of them, when it can go back."""
+
+    def __init__(self, opened: BinaryIO, head: bytes) -> None:
+        self._opened = opened
+        self._head = head
+
+    def read(self, size: int) -> bytes:
+        if not self._head:
+            return self._opened.read(size)
+        taken, self._head = self._head[:size], self._head[size:]
+        return taken
+
+
 class Film:
     """An opened file: `frames` once from its beginning to its end, times from 0 on. Use it in one thread at a time."""
 
-    def __init__(self, folder: str, name: str) -> None:
-        """Raises Unusable."""
+    def __init__(self, folder: str, name: str, ours_from_90k: int | None = None) -> None:
+        """One of our own recordings may begin with the last key frame at or before a moment; its times are those of
+        the whole file. Raises Unusable."""
         if av is None:
             raise Unusable(Verdict.REFUSED, "PyAV is not installed: files cannot be read")
         self._file = open_within(folder, name)
         self.duration_90k = 0
+        self._begins_90k: int | None = None
         # PyAV's containers and streams carry no useful types of their own.
         self._container: Any = None
         try:
             form = FORMATS[os.path.splitext(name)[1].lower()]
-            self._container = av.open(self._file, format=form, options={"protocol_whitelist": "none"})
+            opened = self._file if ours_from_90k is None else self._entered(name, ours_from_90k)
+            self._container = av.open(opened, format=form, options={"protocol_whitelist": "none"})
             self._video: Any = self._container.streams.video[0] if self._container.streams.video else None
             self._choose(name)
         except BaseException as error:
@@ -134,6 +153,14 @@ class Film:
                 why = getattr(error, "strerror", None) or error
                 raise Unusable(Verdict.REFUSED, f"{name} cannot be read: {why}") from error
             raise
+
+    def _entered(self, name: str, from_90k: int) -> Straight:
+        number = self._file.fileno()
+        begin = entrance(number, name, from_90k) if from_90k > 0 else 0
+        if begin:
+            self._begins_90k = 0
+        self._file.seek(begin)
+        return Straight(self._file, head_of(number) if begin else b"")
 
     def _choose(self, name: str) -> None:
         streams = [*self._container.streams.video, *self._container.streams.audio]
@@ -160,15 +187,18 @@ class Film:
 
     def frames(self) -> Iterator[Frame]:
         """In the order of decoding. Raises Unusable where the file is damaged beyond reading on."""
-        start: int | None = None
+        start = self._begins_90k
+        is_begun = False
         chosen = [self._video] if self._sound is None else [self._video, self._sound]
         try:
             for packet in self._container.demux(*chosen):
                 for frame in self._frames_of(packet):
-                    if start is None:
+                    if not is_begun:
                         if not frame.key:
                             continue
-                        start = frame.dts_90k
+                        is_begun = True
+                        start = frame.dts_90k if start is None else start
+                    assert start is not None  # it is begun
                     frame.pts_90k -= start
                     frame.dts_90k -= start
                     length = round(packet.duration * packet.time_base / _LINE) if packet.duration else 3_600

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from media.frame import Codec, Frame
 from media.plane import Clip
 from media.ps.demux import Demuxer
+from media.sources.entrance import entrance
 from media.sources.file import Film, Unusable, open_within
 
 CHUNK = 256 * 1024
@@ -16,10 +17,10 @@ SEAM_MS = 1_000
 """Files that overlap by less follow each other; of those that overlap by more the later is entered where it is new."""
 MOST_KEPT = 2_000
 """Frames from one key frame to the next that are held while the wanted moment is looked for."""
-
-
+BACK_MS = 10_000
+"""So much is read at a time to go backwards; more where key frames are further apart."""
 MOST_KEYS = 1_000
-"""Of one file; the earliest are left out."""
+"""Of one reading; the earliest are left out."""
 
 
 class Taken(NamedTuple):
@@ -30,22 +31,22 @@ class Taken(NamedTuple):
     is_first: bool
 
 
-def frames_of(folder: str, file: str) -> Iterator[Frame]:
-    """Of one file as we write them, times from 0 on. Raises Unusable."""
+def frames_of(folder: str, file: str, from_90k: int = 0) -> Iterator[Frame]:
+    """Of one file as we write them, from the last key frame at or before a moment of it. Raises Unusable."""
     if file.endswith(".ps"):
-        yield from _of_program(folder, file)
+        yield from _of_program(folder, file, from_90k)
         return
-    film = Film(folder, file)
+    film = Film(folder, file, from_90k)
     try:
         yield from film.frames()
     finally:
         film.close()
 
 
-def _whole_of(folder: str, clip: Clip) -> Iterator[Frame]:
+def _whole_of(folder: str, clip: Clip, from_ms: float = 0.0) -> Iterator[Frame]:
     """Of one that is being written as much as is there. Raises Unusable."""
     try:
-        yield from frames_of(folder, clip.file)
+        yield from frames_of(folder, clip.file, max(0, int((from_ms - clip.start_ms) * 90)))
     except Unusable:
         if not clip.is_open:
             raise
@@ -60,7 +61,7 @@ def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
         held: list[Taken] = []
         is_first, is_there = True, clip.start_ms >= reached_ms - SEAM_MS
         wanted_ms = reached_ms
-        for frame in _whole_of(folder, clip):
+        for frame in _whole_of(folder, clip, 0.0 if is_there else wanted_ms):
             taken = Taken(frame, clip.start_ms + frame.dts_90k / 90, is_first)
             is_first = False
             if is_there:
@@ -81,23 +82,29 @@ def reel(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
 def reel_back(folder: str, clips: Sequence[Clip], from_ms: int) -> Iterator[Taken]:
     """The key frames before a moment, the latest first: no other picture can be shown backwards. Raises Unusable.
 
-    A file is read from its beginning, and its key frames are held while they are given out.
+    Some seconds are read at a time, and their key frames are held while they are given out.
     """
     reached_ms = float(from_ms) + 1
     for clip in reversed(clips):
-        if clip.start_ms >= reached_ms:
-            continue
-        keys: deque[Taken] = deque(maxlen=MOST_KEYS)
-        for frame in _whole_of(folder, clip):
-            at_ms = clip.start_ms + frame.dts_90k / 90
-            if at_ms >= reached_ms:
+        while clip.start_ms < reached_ms:
+            keys = _keys(folder, clip, max(reached_ms - BACK_MS, clip.start_ms), reached_ms)
+            if not keys:
                 break
-            if frame.key:
-                keys.append(Taken(frame, at_ms, not keys))
-        while keys:
-            taken = keys.pop()
-            reached_ms = taken.at_ms
-            yield taken
+            for taken in reversed(keys):
+                reached_ms = taken.at_ms
+                yield taken
+
+
+def _keys(folder: str, clip: Clip, from_ms: float, to_ms: float) -> deque[Taken]:
+    """The key frames from the last one at or before a moment up to another moment."""
+    keys: deque[Taken] = deque(maxlen=MOST_KEYS)
+    for frame in _whole_of(folder, clip, from_ms):
+        at_ms = clip.start_ms + frame.dts_90k / 90
+        if at_ms >= to_ms:
+            break
+        if frame.key:
+            keys.append(Taken(frame, at_ms, frame.dts_90k == 0))
+    return keys
 
 
 def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:
@@ -111,18 +118,24 @@ def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:
     return None
 
 
-def _of_program(folder: str, file: str) -> Iterator[Frame]:
+def _of_program(folder: str, file: str, from_90k: int) -> Iterator[Frame]:
     """By our own demuxer: others take G.711 in a program stream for something else."""
     demuxer = Demuxer(freeze_after_loss=False)
     start: int | None = None
+    is_begun = False
     with open_within(folder, file) as opened:
+        if from_90k and (begin := entrance(opened.fileno(), file, from_90k)):
+            opened.seek(begin)
+            start = 0
         while True:
             chunk = opened.read(CHUNK)
             for frame in demuxer.feed(chunk) if chunk else demuxer.flush():
-                if start is None:
+                if not is_begun:
                     if not frame.key:
                         continue
-                    start = frame.dts_90k
+                    is_begun = True
+                    start = frame.dts_90k if start is None else start
+                assert start is not None  # it is begun
                 frame.pts_90k -= start
                 frame.dts_90k -= start
                 if frame.dts_90k >= 0:
