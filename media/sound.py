@@ -70,6 +70,17 @@ class Sound:
         self.frames += 1
         return [Frame(codec, data, out, out)]
 
+    def hear_of(self, codec: Codec) -> None:
+        """The stream map says so. Its first word is a hint; a new one says that the camera was set otherwise, and holds
+        until the bytes say something else, as AAC does."""
+        is_new = self.hint is not None and codec is not self.hint
+        self.hint = codec
+        if is_new and codec is not Codec.AAC and self.codec is not codec:
+            self.codec = None
+            self._rest = b""
+            self._window_start = None
+            self._in_samples = False
+
     def follow(self, picture_dts: int) -> None:
         """The picture is master: sound that has come to lie more than a second beside it is put back."""
         last = self.timeline.last

@@ -177,6 +177,10 @@ class Unpacker:
         """Give out what is whole: call it after 200 ms without a packet, and at the end."""
         return [frame for way in self._ways.values() if way.unpacking for frame in way.unpacking.flush()]
 
+    def break_off(self) -> list[Frame]:
+        """What comes next does not go on what came: give out what is surely whole, and wait for a key frame."""
+        return [frame for way in self._ways.values() if way.unpacking for frame in way.unpacking.feed(b"", True)]
+
     def _videos(self) -> list[Demuxer | NalDepacketiser]:
         return [way.unpacking for way in self._ways.values() if isinstance(way.unpacking, Demuxer | NalDepacketiser)]
 

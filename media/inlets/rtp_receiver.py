@@ -10,7 +10,7 @@ from media.frame import Codec, Frame
 from media.inlets.order import Order
 from media.inlets.reception import Reception
 from media.inlets.source_lock import Source, SourceLock
-from media.inlets.witness import Witness
+from media.inlets.witness import MANY, Witness
 from media.passage import Passage
 from media.plane import Transport
 from media.ps.demux import Lent
@@ -61,6 +61,8 @@ class RtpReceiver:
         self._passage = passage
         self._is_awake = True
         self._heard_ssrc: int | None = None
+        self._ssrcs: dict[int, int] = {}
+        """Of each payload type in this session: sound beside the picture may have one of its own."""
         self._payload_type = -1
         self._is_mismatch = False
         self._sequence = 0
@@ -160,8 +162,11 @@ class RtpReceiver:
         if not self.lock.admits(source, packet.ssrc, packet.payload_type, now):
             self.refused += 1
             return False
-        if packet.ssrc != self._heard_ssrc or by_udp is not self._is_udp:
-            self._change_session(packet.ssrc, by_udp)
+        if self._ssrcs.get(packet.payload_type, packet.ssrc) != packet.ssrc or by_udp is not self._is_udp:
+            self._change_session(by_udp, now)
+        if self._ssrcs.get(packet.payload_type) != packet.ssrc:
+            self._meet(packet)
+        self._heard_ssrc = packet.ssrc
         if packet.payload_type != self._payload_type:
             self._payload_type = packet.payload_type
             witness.note_payload_type(packet.payload_type)
@@ -305,6 +310,7 @@ class RtpReceiver:
             self._passage.restart()
         self._renew(self._is_udp)
         self._heard_ssrc = None
+        self._ssrcs.clear()
         self.packet_at = self.frame_at = None
 
     def report(self, now: float) -> bytes:
@@ -373,18 +379,26 @@ class RtpReceiver:
             self.key_frames += frame.key
         self._on_frame(frame, now)
 
-    def _change_session(self, ssrc: int, by_udp: bool) -> None:
+    def _meet(self, packet: RtpPacket) -> None:
+        """The first of its payload type in this session."""
+        if not self._ssrcs:
+            self.reports = Reception(packet.ssrc)
+        if len(self._ssrcs) < MANY:
+            self._ssrcs[packet.payload_type] = packet.ssrc
+        self.witness.note_ssrc(packet.ssrc)
+
+    def _change_session(self, by_udp: bool, now: float) -> None:
+        self._ssrcs.clear()
         if self._heard_ssrc is not None:
-            # Another SSRC on the same pair is the sender beginning anew; what we know of the codecs still holds.
+            # Another SSRC on the same pair is the sender beginning anew; what we know of the codecs still holds, but
+            # its first pictures are no continuation of the last ones (media.md 3.6).
             self._renew(by_udp, keep_unpacker=True)
+            self.give_all(self._unpacker.break_off(), now)
             if self._passage is not None:
                 self._passage.rejoin()
         elif by_udp is not self._is_udp:
             self._order = self._new_order(by_udp)
         self._is_udp = by_udp
-        self._heard_ssrc = ssrc
-        self.reports = Reception(ssrc)
-        self.witness.note_ssrc(ssrc)
 
     def _renew(self, by_udp: bool, *, keep_unpacker: bool = False) -> None:
         self._past_lost += self._order.lost

@@ -159,6 +159,8 @@ class Hls:
         muxer = self._muxer
         if muxer is None or (not self._open and not frame.codec.is_video):
             return
+        if not frame.codec.is_video and format_of(frame.data) != muxer.audio:
+            return  # other sound than this segment's begins with the next segment
         body = muxer.fragment(frame)
         if not body:
             return

@@ -9,7 +9,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Protocol
 
-from media.aac import AacFormat
+from media.aac import AacFormat, format_of
 from media.annexb import VideoParameters, video_parameters
 from media.fmp4 import Fmp4Muxer
 from media.frame import Codec, Frame
@@ -440,6 +440,7 @@ class Mp4Form:
             form = AAC_8K
             self._transcoder = AacFromG711()
         self._codec = sound.codec if sound is not None else None
+        self._form = form
         self._muxer = Fmp4Muxer(video, form)
 
     def head(self) -> bytes:
@@ -448,8 +449,8 @@ class Mp4Form:
     def body(self, frame: Frame) -> bytes:
         if frame.codec.is_video:
             return self._muxer.fragment(frame)
-        if frame.codec is not self._codec:
-            return b""
+        if frame.codec is not self._codec or (frame.codec is Codec.AAC and format_of(frame.data) != self._form):
+            return b""  # the head of this file speaks of other sound; the next file begins at the next key frame
         sounds = [frame] if self._transcoder is None else self._transcoder.feed(frame)
         return b"".join(map(self._muxer.fragment, sounds))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from media.aac import AacFormat
+from media.aac import AacFormat, format_of
 from media.annexb import VideoParameters
 from media.flv import FlvMuxer
 from media.fmp4 import Fmp4Muxer
@@ -122,7 +122,7 @@ class Rendition:
         self._revision = -1
         self._kept: list[Chunk] = []
         self._is_begun = False
-        self._has_sound = False
+        self._sound: AacFormat | None = None
         self._heads = Heads(0)
 
     @property
@@ -133,7 +133,7 @@ class Rendition:
         """Tracks are known, or have changed; the next frame must be a key frame, or the first of `kept`."""
         self._container.begin(tracks)
         self._is_begun = True
-        self._has_sound = self.key.audio and tracks.sound is not None
+        self._sound = tracks.sound if self.key.audio else None
         self._kept.clear()
         for frame in kept:
             self._mux(frame)
@@ -162,7 +162,7 @@ class Rendition:
     def _mux(self, frame: Frame) -> Chunk | None:
         if not self._is_begun:
             return None
-        if not frame.codec.is_video and not (self._has_sound and frame.codec is Codec.AAC):
+        if not frame.codec.is_video and not self._is_heard(frame):
             return None
         body = self._container.body(frame)
         if self._container.revision != self._revision:
@@ -180,6 +180,11 @@ class Rendition:
         if self._kept or chunk.is_key:
             self._kept.append(chunk)
         return chunk
+
+    def _is_heard(self, frame: Frame) -> bool:
+        """Sound of another form than was announced has to wait for the key frame at which that is told anew: a new head
+        in mid group would cost every viewer its pictures up to there."""
+        return self._sound is not None and frame.codec is Codec.AAC and format_of(frame.data) == self._sound
 
 
 def announcement(tracks: Tracks, mime: str, *, with_audio: bool) -> bytes:

@@ -399,7 +399,7 @@ class Demuxer:
                 if self.sound.hint is None:
                     self._audio_sid = sid
                 if sid == self._audio_sid:
-                    self.sound.hint = codec
+                    self.sound.hear_of(codec)
         return end
 
     def _pes(self, data: bytes, start: int, size: int, sid: int, length: int, frames: list[Frame]) -> int:

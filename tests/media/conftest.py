@@ -17,6 +17,7 @@ import av
 import pytest
 from aiohttp import ClientSession, TCPConnector, web
 
+from media.aac import AacFormat, with_header
 from media.frame import Codec, Frame
 from media.local import LocalPlane, PlaneSettings
 from media.plane import Aim, FirstFrame, Inlet, PlaneEvent, Transport
@@ -78,6 +79,24 @@ def copies(frames: list[Frame], shift_90k: int = 0) -> list[Frame]:
 def tone(frames: list[Frame], codec: Codec = Codec.G711A) -> list[Frame]:
     """40 ms of G.711 for each picture."""
     return [Frame(codec, bytes([0xD5, 0x55] * 160), f.pts_90k, f.dts_90k) for f in frames]
+
+
+def aac(form: AacFormat, beside: list[Frame]) -> list[Frame]:
+    """Silence in AAC by PyAV, as much as these pictures last."""
+    context: Any = av.CodecContext.create("aac", "w")
+    context.sample_rate, context.layout = form.rate_hz, "mono" if form.channels == 1 else "stereo"
+    context.format = "fltp"
+    raws: list[bytes] = []
+    step = 1024 * 90_000 // form.rate_hz
+    first, last = beside[0].dts_90k, beside[-1].dts_90k
+    while first + len(raws) * step <= last:
+        samples = av.AudioFrame("fltp", context.layout.name, 1024)
+        samples.sample_rate, samples.pts = form.rate_hz, len(raws) * 1024
+        for plane in samples.planes:
+            plane.update(bytes(plane.buffer_size))
+        raws += [bytes(each) for each in context.encode(samples)]
+    at = (first + number * step for number in range(len(raws)))
+    return [Frame(Codec.AAC, with_header(form, raw), time, time) for raw, time in zip(raws, at, strict=True)]
 
 
 class Camera:

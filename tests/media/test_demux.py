@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from media.aac import AacFormat, with_header
 from media.frame import Codec, Frame
 from media.ps import stream_map
 from media.ps.demux import Demuxer
@@ -462,6 +463,19 @@ def test_adts_under_a_map_that_says_g711_is_aac() -> None:
     adts = bytes.fromhex("FFF16C4019FFFC") + b"\x21" * 200
     frames = sounds(play(PACK + SYSTEM + MAP + VIDEO + pes(adts * 2, 8_100_000, sid=0xC0)))
     assert [(f.codec, len(f.data)) for f in frames] == [(Codec.AAC, 414)]
+
+
+@pytest.mark.parametrize(("first", "then"), [(0x0F, 0x90), (0x90, 0x91), (0x90, 0x0F), (0x91, 0x92)])
+def test_a_map_that_names_another_sound_in_mid_stream_is_followed(first: int, then: int) -> None:
+    data = {0x0F: with_header(AacFormat(2, 8000, 1), bytes(40)), 0x90: SILENCE, 0x91: b"\x7f" * 320, 0x92: b"\x11" * 60}
+    stream, kinds = b"", [first] * 4 + [then] * 4
+    for number, kind in enumerate(kinds):
+        time = 8_100_000 + 3600 * number
+        stream += PACK + stream_map.build({0xE0: 0x1B, 0xC0: kind}) + pes(KEY, time) + pes(data[kind], time, sid=0xC0)
+    demuxer = Demuxer()
+    frames = sounds(play(stream, demuxer=demuxer))
+    assert [frame.codec for frame in frames] == [stream_map.CODECS[kind] for kind in kinds]
+    assert [frame.data for frame in frames] == [data[kind] for kind in kinds] and demuxer.tally.damaged == 0
 
 
 def test_an_aac_frame_cut_by_a_pes_border_is_put_together() -> None:

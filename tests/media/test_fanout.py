@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import pytest
 
+from media.aac import AacFormat
 from media.fanout import Fanout, KeepLimits
 from media.frame import Codec, Frame
 from media.outlets.rendition import RenditionKey
 from media.outlets.viewer import Tolerance, Viewer
 from media.plane import WireForm
+from tests.media.conftest import aac
 
 LIMITS = KeepLimits(frames=1024, bytes=1 << 25, seconds=10.0, audio_wait_s=1.0)
 FMP4, FLV = RenditionKey("fmp4", audio=True), RenditionKey("flv", audio=True)
@@ -19,6 +21,8 @@ FMP4, FLV = RenditionKey("fmp4", audio=True), RenditionKey("flv", audio=True)
 
 class Wire:
     """Takes everything, as WebSocket messages."""
+
+    number = -1
 
     form = WireForm.WEBSOCKET
     unsent = 0
@@ -128,6 +132,31 @@ async def test_sound_that_stops_is_taken_out_again(h264, fresh):
     source.put(fresh(h264[10:11]))
     assert source.tracks[-1][1] is None
     assert json.loads([each for each in wire.taken if each.startswith(b"{")][-1])["audio"] is None
+
+
+@pytest.mark.parametrize("first", [None, AacFormat(2, 8000, 1)], ids=["G.711", "AAC"])
+@pytest.mark.parametrize("key", [FMP4, FLV], ids=lambda key: key.container)
+async def test_sound_that_becomes_other_sound_costs_no_picture_and_is_told_with_the_next_key_frame(
+    h264, fresh, first, key
+):
+    source = Source()
+    wire = source.join(key)
+    pictures, then = fresh(h264), AacFormat(2, 16000, 1)
+    before = aac(first, pictures[:14]) if first else sounds(Codec.G711A, 14)
+    both = pictures + before + aac(then, pictures[14:])
+    source.put(sorted(both, key=lambda frame: (frame.dts_90k, frame.codec.is_video)))
+    assert source.last.dropped == 0
+    if key is FLV:
+        configurations = [at for at in range(len(wire.data)) if wire.data.startswith(b"\xaf\x00", at)]
+        assert [wire.data[at + 2 : at + 4] for at in configurations][-1] == then.config
+        return
+    taken = wire.taken
+    heads = [number for number, message in enumerate(taken) if message.startswith(b"{")]
+    assert len(heads) == 2 and json.loads(taken[heads[1]])["audio"]["rate_hz"] == 16000
+    following = taken[heads[1] + 2]
+    assert b"tfhd\0\2\0\0\0\0\0\1" in following and b"\x02\0\0\0" in following[:104]  # a key picture
+    shown = sum(b"tfhd\0\2\0\0\0\0\0\1" in message[:80] for message in taken)
+    assert shown == len(h264)
 
 
 async def test_a_newcomer_gets_the_kept_pictures_at_once_and_the_same_as_others(h264, fresh):

@@ -84,6 +84,31 @@ def test_a_sequence_that_begins_anew_recovers(h264):
     assert len(one.frames) >= 38
 
 
+def test_a_new_ssrc_in_mid_picture_ends_that_picture_and_shows_from_its_first_key_frame_on(h264):
+    one = Listener()
+    one.hear(sent(h264[:31])[:-1])
+    one.hear(sent(h264[5:], ssrc=2, sequence=500))
+    one.rest()
+    assert [frame.data for frame in one.frames] == [each.data for each in h264[:30] + h264[10:]]
+    assert one.receiver._unpacker.tally.damaged == 1
+
+
+def test_sound_under_an_ssrc_of_its_own_breaks_nothing_off(h264):
+    one = Listener()
+    taken: list[Run] = []
+    passage = one.receiver._passage = Passage(keep_bytes=1 << 20, keep_s=60.0)
+    passage.rejoin = lambda: taken.append(None)  # type: ignore[method-assign]  # nobody may call it
+    muxer, packetiser = Muxer(Codec.H264), Packetiser(1, 96, payload_limit=100)
+    for number, frame in enumerate(h264):
+        one.hear(packetiser.packets(muxer.pack(frame), frame.pts_90k))
+        sound = Packetiser(2, 8, sequence=7000 + number).packets(b"\xd5" * 320, 320 * number)
+        one.hear(sound)
+    one.rest()
+    assert [frame.data for frame in one.frames if frame.codec is Codec.H264] == [each.data for each in h264]
+    assert sum(frame.codec is Codec.G711A for frame in one.frames) == len(h264)
+    assert taken == [] and one.receiver.lost == 0
+
+
 def test_a_stranger_is_not_mixed_in(h264):
     one = Listener()
     packets = sent(h264)

@@ -7,11 +7,13 @@ import subprocess
 
 import pytest
 
+from media.aac import AacFormat
 from media.annexb import video_parameters
 from media.frame import Codec, Frame
 from media.kitchen import hls as module
 from media.kitchen.hls import Hls
 from media.plane import FeedFacts
+from tests.media.conftest import aac
 
 
 class FakeFeed:
@@ -102,6 +104,21 @@ async def test_another_picture_size_has_a_new_init_segment_behind_a_discontinuit
     assert "#EXT-X-DISCONTINUITY" not in lines and "#EXT-X-DISCONTINUITY-SEQUENCE:1" in lines
     with pytest.raises(KeyError):
         await hls.part("init-1.mp4")
+
+
+async def test_other_sound_begins_with_another_segment_and_every_segment_with_its_key_frame(h264):
+    feed = FakeFeed()
+    hls = Hls(feed)
+    pictures = stretched(h264, 60)
+    sound = aac(AacFormat(2, 8000, 1), pictures[:25]) + aac(AacFormat(2, 16000, 1), pictures[25:])
+    feed.put(sorted(pictures + sound, key=lambda frame: (frame.dts_90k, frame.codec.is_video)))
+    lines = await playlist(hls)
+    assert lines.count("#EXT-X-DISCONTINUITY") == 1
+    for number, name in enumerate(listed(lines)):
+        body = (await hls.part(name)).body
+        keys = [at for at in range(len(body)) if body.startswith(b"\x02\0\0\0\0\0\0\0", at)]
+        assert body[44:48] == b"\0\0\0\1" and keys[0] < 104, f"segment {number} begins with no key picture"
+        assert body.count(b"moof") > 10
 
 
 async def test_a_playlist_waits_for_its_first_segment(h264, monkeypatch):

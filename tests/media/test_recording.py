@@ -16,9 +16,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
-from media.aac import format_of
+from media.aac import AacFormat, format_of
 from media.frame import Codec, Frame
 from media.outlets import segment as segments
 from media.outlets.pen import Pen
@@ -40,7 +41,7 @@ from media.plane import (
 )
 from media.ps.demux import Demuxer
 from media.ps.mux import Muxer
-from tests.media.conftest import copies, tone
+from tests.media.conftest import aac, copies, tone
 
 HOUSE = Path(__file__).resolve().parents[2]
 HABITS = Habits(segment_s=1.0, segment_bytes=1 << 30, queue_bytes=1 << 20, fsync_s=0.0, keep_free_bytes=0)
@@ -191,6 +192,25 @@ def test_a_new_resolution_begins_a_new_segment(tmp_path, h264, larger):
     desk.feed([*copies(h264)[:10], *copies(larger)[:10]])
     desk.recorder.close()
     assert [each.frames for each in read_index(tmp_path)] == [10, 10]
+
+
+def test_other_sound_waits_for_the_next_segment_and_spoils_none(tmp_path, h264):
+    desk = Desk(tmp_path)
+    pictures = copies(h264)
+    first, then = AacFormat(2, 8000, 1), AacFormat(2, 16000, 2)
+    for frame in sorted(
+        pictures + aac(first, h264[:14]) + aac(then, h264[14:]), key=lambda frame: (frame.dts_90k, frame.codec.is_video)
+    ):
+        if frame.codec is Codec.AAC:
+            desk.heard = Sound(Codec.AAC, format_of(frame.data))
+        desk.recorder.frame(frame, 100.0)
+    desk.recorder.close()
+    files = sorted(tmp_path.glob("*.mp4"))
+    assert len(files) == 2
+    for path, channels in zip(files, (1, 2), strict=True):
+        assert decodes(path) == ""
+        with av.open(str(path)) as opened:
+            assert {sound.layout.nb_channels for sound in opened.decode(audio=0)} == {channels}
 
 
 def test_a_break_of_the_source_begins_a_new_segment_at_its_own_time(tmp_path, h264):
