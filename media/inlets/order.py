@@ -18,6 +18,10 @@ NEAR = 64
 """A type that has followed on so often is believed to be out of order, not apart, within this distance."""
 
 
+DROPOUT = 3000
+"""A longer way ahead is a sequence that began anew, not so much loss (RFC 3550 A.1)."""
+
+
 class Line(Protocol):
     """One sequence space. The counters only grow."""
 
@@ -57,7 +61,7 @@ class Straight:
     def push(self, sequence: int, packet: RtpPacket, now: float) -> list[tuple[RtpPacket, bool]]:
         gap = 0 if self._next is None else sequence_distance(self._next, sequence)
         self._next = (sequence + 1) & 0xFFFF
-        if gap > 0:
+        if 0 < gap <= DROPOUT:
             self.lost += gap
         return [(packet, gap != 0)]
 

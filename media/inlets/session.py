@@ -222,6 +222,9 @@ class Session:
     def locked_source(self) -> Source | None:
         return self.receiver.lock.source
 
+    def is_silent(self, now: float) -> bool:
+        return self.receiver.lock.is_silent(now)
+
     def take_shared(self, data: bytes, size: int, source: Source, now: float, by_udp: bool) -> None:
         self.receiver.take(data, size, source, now, by_udp)
         if not by_udp and self.passage.is_pressed and not self._is_stayed:
@@ -238,14 +241,13 @@ class Session:
             self.receiver.receive_rtcp(data, now)
 
     def _accepted(self, opened: socket.socket, source: Source) -> None:
-        if len(self._connections) >= CONNECTIONS:
-            stalest = min(self._connections, key=lambda each: each.heard_at)
-            self._past_resyncs += stalest.resyncs
-            del self._connections[stalest]
-            stalest.close()
         self.connection_came(TcpConnection(opened, source, None, self, self._rounds, self._clock(), self.express))
 
     def connection_came(self, connection: TcpConnection) -> None:
+        if len(self._connections) >= CONNECTIONS:
+            # Whoever connects takes no place of the one whose packets we take, however seldom those come.
+            others = [each for each in self._connections if each.source != self.receiver.lock.source]
+            min(others, key=lambda each: each.heard_at).end("newer connections came")
         self.receiver.witness.connections += 1
         self.receiver.witness.note_source(connection.source)
         self._connections[connection] = None
@@ -254,6 +256,7 @@ class Session:
     def connection_ended(self, connection: TcpConnection, why: str) -> None:
         self._past_resyncs += connection.resyncs
         self._connections.pop(connection, None)
+        self.receiver.lock.part(connection.source)
         if why == "the framing was lost":
             self.receiver.witness.framing_lost += 1
         if not self._connections:

@@ -30,6 +30,9 @@ class Guest(Protocol):
     @property
     def locked_source(self) -> Source | None: ...
 
+    def is_silent(self, now: float) -> bool:
+        """Whether nothing has come from there for long, or nothing more can."""
+
     def take_shared(self, data: bytes, size: int, source: Source, now: float, by_udp: bool) -> None: ...
 
     def connection_came(self, connection: TcpConnection) -> None: ...
@@ -134,7 +137,9 @@ class SharedPort:
         guest = self._by_ssrc.get(ssrc)
         if guest is not None and guest.locked_source in (None, source):
             return guest
-        found = self._by_source.get(source) or self._by_answer.get(source) or self._only_guest_from(source[0])
+        found = self._by_source.get(source) or self._by_answer.get(source)
+        if found is None and (guest is None or not _goes_on_from(guest, source[0], self._clock())):
+            found = self._only_guest_from(source[0])
         if found is not None:
             return found
         if guest is None:
@@ -191,6 +196,12 @@ def _bind_both(host: str, port: int, receive_buffer: int) -> tuple[socket.socket
             udp.close()
             failure = error
     raise failure
+
+
+def _goes_on_from(guest: Guest, host: str, now: float) -> bool:
+    """Whether its sender may have come back by another port: one that is awaited from the same host is another."""
+    locked = guest.locked_source
+    return locked is not None and locked[0] == host and guest.is_silent(now)
 
 
 def _is_of_one(data: bytes, size: int) -> bool:

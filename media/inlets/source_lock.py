@@ -33,6 +33,15 @@ class SourceLock:
         if self.source is not None:
             self._rank = self._rank_of(self.source, self._ssrc)
 
+    def part(self, source: Source) -> None:
+        """Nothing more comes from there, its connection has ended: an equal one need not wait."""
+        if source == self.source:
+            self.heard_at = float("-inf")
+
+    def is_silent(self, now: float) -> bool:
+        """Whether the locked one has been silent for so long that an equal one may take over."""
+        return now - self.heard_at >= SILENT_S
+
     def reset(self) -> None:
         """A new session: the next valid packet is learnt from."""
         self.source = None
@@ -60,12 +69,7 @@ class SourceLock:
         rank = self._rank_of(source, ssrc)
         if rank > self._rank:
             return True
-        return (
-            now - self.heard_at >= SILENT_S
-            and rank >= self._rank
-            and ssrc == self._ssrc
-            and payload_type in self._payload_types
-        )
+        return self.is_silent(now) and rank >= self._rank and ssrc == self._ssrc and payload_type in self._payload_types
 
     def _rank_of(self, source: Source, ssrc: int | None) -> int:
         at_home = self._expected_host is not None and source[0] == self._expected_host

@@ -90,10 +90,10 @@ class TcpConnection:
             except (BlockingIOError, InterruptedError):
                 break
             except OSError as error:
-                self._end(f"the connection broke: {error.strerror}")
+                self.end(f"the connection broke: {error.strerror}")
                 break
             if not count:
-                self._end("the sender closed the connection")
+                self.end("the sender closed the connection")
                 break
             total += count
             self.feed(self._memory[:count], now)
@@ -111,7 +111,7 @@ class TcpConnection:
             if not self.is_open:
                 return
         if self._framer.is_lost:
-            self._end("the framing was lost")
+            self.end("the framing was lost")
 
     def lend(self) -> tuple[int, bytes] | None:
         """Where reading stands, for a lane (`Framer.lend`)."""
@@ -123,7 +123,8 @@ class TcpConnection:
         self.heard_at = now
         self._framer.take_back(packets, rest)
 
-    def _end(self, why: str) -> None:
+    def end(self, why: str) -> None:
+        """Close it, and tell its owner."""
         self.close()
         self._owner.connection_ended(self, why)
 

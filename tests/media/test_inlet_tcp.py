@@ -11,6 +11,7 @@ import pytest
 from media.inlets.tcp import CONNECTIONS, connect
 from media.inlets.udp import DATAGRAM_BYTES, DRAIN_LIMIT, UdpDoor
 from media.plane import Aim, FirstFrame, StreamFailed, Transport, Verdict
+from media.rtp import Packetiser
 
 
 async def test_a_connection_of_junk_is_closed_and_said(house, camera):
@@ -73,6 +74,77 @@ async def test_a_camera_that_connects_anew_goes_on(house, camera, h264, fresh):
         while home.plane.statistics(inlet.id).frames < 39:
             await asyncio.sleep(0.02)
     assert not [event for event in home.told if isinstance(event, StreamFailed)]
+
+
+async def test_a_camera_whose_connection_ended_is_heard_at_once_when_it_comes_back(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264[:20]), Transport.TCP_PASSIVE)
+    session = home.plane._sessions[inlet.id]
+    cam.tcp.close()
+    async with asyncio.timeout(3):
+        while session._connections:
+            await asyncio.sleep(0.01)
+    cam.packetiser = Packetiser(200000001, 96, sequence=20_000)
+    await cam.connect(inlet.port)
+    await cam.send_tcp(fresh(h264[20:]))
+    async with asyncio.timeout(3):
+        while home.plane.statistics(inlet.id).frames < 39:
+            await asyncio.sleep(0.02)
+    assert session.receiver.refused == 0
+    assert home.plane.statistics(inlet.id).lost == 0, "a sequence that began anew was counted as loss"
+
+
+async def test_strangers_who_connect_take_no_place_of_a_live_camera(house, camera, h264, fresh):
+    home, cam = await house(), camera()
+    inlet, _ = await home.flowing(cam, fresh(h264[:20]), Transport.TCP_PASSIVE)
+    strangers = [camera(n) for n in range(CONNECTIONS + 2)]
+    for stranger in strangers:
+        await stranger.connect(inlet.port)
+        await stranger.send_tcp(fresh(h264[:1]))
+    async with asyncio.timeout(3):
+        while home.plane._sessions[inlet.id].receiver.refused < 3:
+            await asyncio.sleep(0.01)
+    await cam.send_tcp(fresh(h264[20:]))
+    async with asyncio.timeout(3):
+        while home.plane.statistics(inlet.id).frames < 39:
+            await asyncio.sleep(0.02)
+    assert len(home.plane._sessions[inlet.id]._connections) <= CONNECTIONS
+
+
+async def test_on_the_shared_port_a_camera_that_comes_back_is_not_taken_for_its_neighbour(house, camera, h264, fresh):
+    home, cam = await house(), camera(1)
+    inlets = [await home.plane.open(n, Transport.TCP_PASSIVE, single_port=True) for n in (1, 2)]
+    await home.plane.aim(inlets[0].id, Aim("127.0.0.1", 15060))
+    await cam.connect(inlets[0].port)
+    await cam.send_tcp(fresh(h264[:20]))
+    await home.until(FirstFrame)
+    await home.plane.aim(inlets[1].id, Aim("127.0.0.1", 15060))  # another channel of the same recorder
+    first, second = (home.plane._sessions[inlet.id] for inlet in inlets)
+    cam.tcp.close()
+    async with asyncio.timeout(3):
+        while first._connections:
+            await asyncio.sleep(0.01)
+    await cam.connect(inlets[0].port)
+    await cam.send_tcp(fresh(h264[20:]))
+    async with asyncio.timeout(3):
+        while first.receiver.witness.packets + second.receiver.witness.packets < len(h264):
+            await asyncio.sleep(0.01)
+    assert (first.receiver.witness.packets, second.receiver.witness.packets) == (len(h264), 0)
+
+
+async def test_on_the_shared_port_too_one_inlet_holds_few_connections(house, camera, h264, fresh):
+    home = await house()
+    inlet = await home.plane.open(7, Transport.TCP_PASSIVE, single_port=True)
+    await home.plane.aim(inlet.id, Aim())
+    session = home.plane._sessions[inlet.id]
+    for number in range(CONNECTIONS + 3):
+        cam = camera(7)
+        await cam.connect(inlet.port)
+        await cam.send_tcp(fresh(h264[:1]))
+        async with asyncio.timeout(3):
+            while session.receiver.witness.connections <= number:
+                await asyncio.sleep(0.01)
+    assert len(session._connections) == len(session.shared._of_connection) == CONNECTIONS
 
 
 async def test_connecting_gives_up_after_its_tries():
