@@ -6,7 +6,7 @@ import asyncio
 import logging
 import socket
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -200,7 +200,8 @@ class RemotePlane:
         await self._ask("aim", KeyError, inlet, aim)
 
     async def attach(self, inlet: str, kind: OutletKind, *, audio: bool = True) -> tuple[str, str]:
-        outlet, address = await self._ask("attach", KeyError, inlet, kind, audio)
+        late = self._detach_late("attach", inlet)
+        outlet, address = await self._ask("attach", KeyError, inlet, kind, audio, late=late)
         self._keep_outlet(_Outlet(inlet, kind), outlet)
         return outlet, self.base + address
 
@@ -208,17 +209,20 @@ class RemotePlane:
         if self._address:
             # The receiver knows the server's address, and will not be sent to from there.
             wish = replace(wish, local_host="")
-        sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish)
+        late = self._detach_late("attach_sender", inlet)
+        sender: Sender = await self._ask("attach_sender", KeyError, inlet, wish, late=late)
         self._keep_outlet(_Outlet(inlet, None), sender.outlet)
         return sender
 
     async def attach_recording(self, inlet: str, wish: RecordingWish) -> Recorder:
-        recorder: Recorder = await self._ask("attach_recording", KeyError, inlet, wish)
+        late = self._detach_late("attach_recording", inlet)
+        recorder: Recorder = await self._ask("attach_recording", KeyError, inlet, wish, late=late)
         self._keep_outlet(_Outlet(inlet, None), recorder.outlet)
         return recorder
 
     async def attach_taking(self, inlet: str, wish: TakingWish) -> Recorder:
-        recorder: Recorder = await self._ask("attach_taking", KeyError, inlet, wish)
+        late = self._detach_late("attach_taking", inlet)
+        recorder: Recorder = await self._ask("attach_taking", KeyError, inlet, wish, late=late)
         self._keep_outlet(_Outlet(inlet, None), recorder.outlet)
         return recorder
 
@@ -309,7 +313,20 @@ class RemotePlane:
     def _close_late(self, body: msgspec.Raw) -> None:
         """Who asked for this stream has lost patience."""
         late: Inlet = CALLS["open"].read_answer(body)
-        task = asyncio.create_task(self.close(late.id), name=f"close {late.id}")
+        self._later(self.close(late.id), f"close {late.id}")
+
+    def _detach_late(self, name: str, inlet: str) -> Callable[[msgspec.Raw], None]:
+        """The same of whoever asked for an outlet: it would be sent to, or written, for as long as its stream flows."""
+
+        def detach(body: msgspec.Raw) -> None:
+            made = CALLS[name].read_answer(body)
+            outlet = made[0] if isinstance(made, tuple) else made.outlet
+            self._later(self.detach(inlet, outlet), f"detach {outlet}")
+
+        return detach
+
+    def _later(self, work: Coroutine[None, None, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
         self._leaving.add(task)
         task.add_done_callback(self._leaving.discard)
 

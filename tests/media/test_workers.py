@@ -27,9 +27,11 @@ from media.plane import (
     OutletClosed,
     OutletKind,
     PlaneEvent,
+    RecordingWish,
     Seating,
     SenderWish,
     StreamFailed,
+    TakingWish,
     Transport,
     Verdict,
     WireForm,
@@ -162,6 +164,26 @@ async def test_a_question_that_was_given_up_leaves_nothing_open(yard):
     await asyncio.gather(asking, return_exceptions=True)
     await until(lambda: home.workers.totals().get("opened") == 1)
     await until(lambda: home.workers.totals()["inlets"] == 0)
+
+
+async def test_nobody_goes_on_to_be_sent_or_written_to_who_gave_up_before_it_was_told(yard, tmp_path):
+    home = await yard(recordings=str(tmp_path))
+    plane = home.plane
+    inlet = await plane.open(5, Transport.UDP)
+    wishes = (
+        lambda: plane.attach(inlet.id, OutletKind.FMP4_WS),
+        lambda: plane.attach_sender(inlet.id, SenderWish(Transport.UDP, "127.0.0.1", 9, 200000009)),
+        lambda: plane.attach_recording(inlet.id, RecordingWish("given-up")),
+        lambda: plane.attach_taking(inlet.id, TakingWish("given-up-too")),
+    )
+    for number, wish in enumerate(wishes, 1):
+        asking = asyncio.create_task(wish())
+        await asyncio.sleep(0)
+        asking.cancel()
+        assert isinstance((await asyncio.gather(asking, return_exceptions=True))[0], asyncio.CancelledError)
+        await until(lambda number=number: len(home.of(OutletClosed)) == number)
+    await plane.detach(inlet.id, "whoever")  # news of what was said before it have come
+    await until(lambda: plane.statistics(inlet.id).recorders == ())
 
 
 async def test_a_killed_worker_is_replaced_and_every_stream_and_place_of_it_is_told_lost(yard, camera, h264):
