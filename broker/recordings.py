@@ -184,8 +184,12 @@ class Recordings:
             await asyncio.to_thread(self.write_about, about)
             await self._open_book(about)
         except BaseException:
-            del self._running[about.id]
+            self._running.pop(about.id, None)
             raise
+        if self._running.get(about.id) is not running:
+            # Whoever had it from us as one that runs has ended it before the book knew of it.
+            await self._close_book(about)
+            return replace(self._view(running), state="ended")
         running.task = asyncio.create_task(self._keep(running), name=f"recording {about.id}")
         self._tell(running, "asking")
         return self._view(running)
@@ -206,10 +210,13 @@ class Recordings:
         await asyncio.gather(*(self._let_go(running) for running in tuple(self._running.values())))
 
     async def _let_go(self, running: _Running) -> bool:
-        if running.task is not None:
-            running.task.cancel()
-            await asyncio.gather(running.task, return_exceptions=True)
-        return self._running.pop(running.about.id, None) is not None
+        try:
+            if running.task is not None:
+                running.task.cancel()
+                await asyncio.gather(running.task, return_exceptions=True)
+        finally:
+            was_running = self._running.pop(running.about.id, None) is not None
+        return was_running
 
     async def _end(self, running: _Running) -> None:
         if await self._let_go(running):

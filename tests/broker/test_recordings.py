@@ -101,6 +101,55 @@ async def test_who_records_what_is_recorded_gets_that_one(desk):
     assert other.about.id != one.about.id
 
 
+class SlowBook:
+    """Writes down what is open when it is let."""
+
+    def __init__(self) -> None:
+        self.may_write = asyncio.Event()
+        self.open: list[str] = []
+
+    def open_recordings(self) -> list[Any]:
+        return []
+
+    async def opened(self, row: dict[str, object]) -> None:
+        await self.may_write.wait()
+        self.open.append(str(row["id"]))
+
+    async def ended(self, recording: str) -> None:
+        if recording in self.open:
+            self.open.remove(recording)
+
+
+async def test_one_that_is_ended_before_it_has_begun_does_not_run_on_unseen(desk):
+    book = desk.kept._book = SlowBook()
+    beginning = asyncio.create_task(desk.kept.start(OWNER, CHANNEL, 0, "wang"))
+    await until(desk.kept.running)
+    joined = await desk.kept.start(OWNER, CHANNEL, 0, "li")
+    assert (await desk.kept.stop(joined.about.id)).state == "ended"
+    book.may_write.set()
+    assert (await beginning).state == "ended"
+    assert (desk.kept.running(), book.open) == ([], [])
+    await asyncio.sleep(0.01)
+    assert (desk.broker.asked, desk.broker.held) == ([], {})
+
+
+async def test_who_is_cancelled_while_he_ends_one_leaves_none_that_only_seems_to_run(desk, monkeypatch):
+    begun = await desk.kept.start(OWNER, CHANNEL, 0, "wang")
+    await until(lambda: desk.broker.held)
+    given_back = asyncio.Event()
+
+    async def release(lease_id: str) -> None:
+        await given_back.wait()
+
+    monkeypatch.setattr(desk.broker, "release", release)
+    ending = asyncio.create_task(desk.kept.stop(begun.about.id))
+    await asyncio.sleep(0.01)
+    ending.cancel()
+    given_back.set()
+    assert isinstance((await asyncio.gather(ending, return_exceptions=True))[0], asyncio.CancelledError)
+    assert desk.kept.running() == []
+
+
 async def test_a_lease_that_ends_by_itself_is_taken_anew_into_the_same_folder(desk):
     begun = await desk.kept.start(OWNER, CHANNEL, 0, "wang")
     for turn in range(1, 4):
