@@ -180,7 +180,8 @@ class Playback:
 
     @property
     def is_forgotten(self) -> bool:
-        return self._clock() - self._alive_at > FORGOTTEN_S
+        """Not while a wish is being carried out: a device may take longer than that to answer."""
+        return not self._turn.locked() and self._clock() - self._alive_at > FORGOTTEN_S
 
     # --- in step ---------------------------------------------------------------------------------------------
 
@@ -344,7 +345,8 @@ class Playbacks:
         self._clock = clock
         self._wall = wall
         self._sessions: dict[str, Playback] = {}
-        self._looking: asyncio.Task[None] | None = None
+        self._looking: dict[str, asyncio.Task[None]] = {}
+        """One for each session: a device that is slow to answer holds up nobody else's."""
 
     def __len__(self) -> int:
         return len(self._sessions)
@@ -365,11 +367,10 @@ class Playbacks:
         try:
             await playback.go_to(at)
         except BaseException:
-            del self._sessions[name]
-            await playback.close()
+            await self.stop(playback)
             raise
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._look_for_ever(), name="playbacks")
+        if self._sessions.get(name) is playback:
+            self._looking[name] = asyncio.create_task(self._look_for_ever(playback), name=f"playback {name}")
         return playback
 
     def of(self, name: str, holder: str) -> Playback | None:
@@ -380,26 +381,25 @@ class Playbacks:
     async def stop(self, playback: Playback) -> None:
         """End one; harmless when it has ended."""
         self._sessions.pop(playback.id, None)
+        looking = self._looking.pop(playback.id, None)
+        if looking is not None and looking is not asyncio.current_task():
+            looking.cancel()
+            await asyncio.wait((looking,))
         await playback.close()
 
     async def close(self) -> None:
         """End all; harmless when closed."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
-            self._looking = None
         await asyncio.gather(*(self.stop(playback) for playback in tuple(self._sessions.values())))
 
-    async def _look_for_ever(self) -> None:
-        while self._sessions:
+    async def _look_for_ever(self, playback: Playback) -> None:
+        while playback.id in self._sessions:
             await asyncio.sleep(LOOK_EVERY_S)
-            for playback in tuple(self._sessions.values()):
-                try:
-                    await playback.look()
-                    if playback.is_forgotten:
-                        await self.stop(playback)
-                except Exception:
-                    log.exception("playback %s could not be looked at; it is tried again", playback.id)
+            try:
+                await playback.look()
+                if playback.is_forgotten:
+                    await self.stop(playback)
+            except Exception:
+                log.exception("playback %s could not be looked at; it is tried again", playback.id)
 
 
 def _raise_if_all(failed: Sequence[BaseException], tracks: Sequence[Track]) -> None:

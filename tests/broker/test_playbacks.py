@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -283,3 +284,55 @@ async def test_only_ours_or_only_the_devices_when_that_is_wished(playbacks: Play
     searched = rooms.searched
     nothing = await playbacks.start("wang", [Sitting(NEW, "2", origin=Origin.OWN)], rooms, START)
     assert nothing.tracks[0].state is TrackState.GAP and rooms.searched == searched
+
+
+async def test_a_device_that_does_not_answer_holds_up_nobody_else(playbacks: Playbacks, rooms: Rooms, monkeypatch):
+    monkeypatch.setattr("broker.playbacks.LOOK_EVERY_S", 0.005)
+    rooms.pieces["1"] = [Piece(START, START + 10), Piece(START + 12, START + 900)]
+    slow, quick = await started(playbacks, rooms, "1"), await started(playbacks, rooms, "2")
+    await slow.go_to(START + 9)
+    hangs, is_asked = asyncio.Event(), asyncio.Event()
+    search = rooms.search
+
+    async def hanging(owner: str, channel: str, *span: Any, **named: Any) -> Any:
+        if channel == "1":
+            is_asked.set()
+            await hangs.wait()
+        return await search(owner, channel, *span, **named)
+
+    rooms.search = hanging  # type: ignore[method-assign]
+    track = slow.tracks[0]
+    track.is_own = True  # behind whose end the device is asked
+    rooms.listeners[track.lease.id]("finished")
+    rooms.counted["lease-2"][1] = 30.0
+    async with asyncio.timeout(5):
+        await is_asked.wait()
+        looked_at = quick._alive_at
+        rooms.now += 1.0
+        while quick._alive_at == looked_at:
+            await asyncio.sleep(0.005)
+        await playbacks.stop(slow)
+    assert len(playbacks) == 1
+
+
+async def test_one_that_is_ended_while_it_begins_says_why_it_came_to_nothing(playbacks: Playbacks, rooms: Rooms):
+    began, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def watch(watch: Watch) -> Lease:
+        began.set()
+        await goes_on.wait()
+        raise WatchFailed("no", code="device-refused", status=404)
+
+    rooms.watch = watch  # type: ignore[method-assign]
+    starting = asyncio.create_task(started(playbacks, rooms, "1"))
+    await began.wait()
+    rooms.now += 100.0
+    session = next(iter(playbacks._sessions.values()))
+    assert not session.is_forgotten, "it waits for its device"
+    closing = asyncio.create_task(playbacks.close())
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(WatchFailed):
+        await starting
+    await closing
+    assert len(playbacks) == 0
