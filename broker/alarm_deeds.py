@@ -183,14 +183,16 @@ class AlarmDeeds:
             wanted == "close" and what == Deed.CLOSE
         )
 
-    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def _begin(self, work: Coroutine[Any, Any, None], name: str) -> bool:
+        """False when too much is under way."""
         if len(self._tasks) >= MOST_TASKS:
             work.close()
             self.tally.left += 1
-            return
+            return False
         task = asyncio.create_task(self._carefully(work, name), name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _carefully(self, work: Coroutine[Any, Any, None], name: str) -> None:
         try:
@@ -270,8 +272,9 @@ class AlarmDeeds:
         elif len(self._recording) >= MOST_RECORDING:
             self.tally.left += 1
         else:
-            running = self._recording[key] = _Recording(until)
-            self._begin(self._record_until(key, running), f"recording of {alarm.video} for alarm {alarm.id}")
+            running = _Recording(until)
+            if self._begin(self._record_until(key, running), f"recording of {alarm.video} for alarm {alarm.id}"):
+                self._recording[key] = running
 
     async def _record_until(self, key: tuple[str, str], running: _Recording) -> None:
         """Record until the time is over; another alarm meanwhile makes it longer. What others record goes on."""

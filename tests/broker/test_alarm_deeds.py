@@ -131,6 +131,16 @@ async def test_what_somebody_else_records_goes_on(house: House) -> None:
     assert house.recorder.stopped == []
 
 
+async def test_a_recording_that_a_storm_left_undone_is_begun_by_the_next_alarm(house: House, monkeypatch) -> None:
+    await house.deeds.keep_rule(AlarmRule("", "录像", record_s=60))
+    monkeypatch.setattr("broker.alarm_deeds.MOST_TASKS", 0)
+    await house.alarm()
+    assert (house.deeds.tally.left, house.recorder.asked) == (2, []), "its photograph and its recording"
+    monkeypatch.setattr("broker.alarm_deeds.MOST_TASKS", 200)
+    await house.alarm()
+    await until(lambda: house.recorder.running)
+
+
 async def test_a_rule_shows_the_picture_and_calls_a_preset_of_what_it_is_about(house: House) -> None:
     await house.deeds.keep_rule(AlarmRule("", "看", methods=(5,), lowest_priority=2, popup=True, preset=3))
     await house.alarm(priority=3)
