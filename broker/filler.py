@@ -90,7 +90,7 @@ class Filler:
             if len(self._at_work) >= self._settings.fill_at_once:
                 return
             if self._may_begin(gap, now):
-                task = asyncio.create_task(self._fill(gap), name=f"fill {gap.channel}")
+                task = asyncio.create_task(self._carefully(gap), name=f"fill {gap.channel}")
                 self._at_work[gap.owner] = task
                 task.add_done_callback(lambda _, owner=gap.owner: self._at_work.pop(owner, None))  # type: ignore[misc]
 
@@ -105,9 +105,17 @@ class Filler:
 
     def _may_begin(self, gap: Gap, now: float) -> bool:
         plan = self._archive.plans().get(gap.key)
-        if gap.state is not GapState.OPEN or gap.next_at > now or gap.owner in self._at_work:
+        # One that is said to be filled while nobody is at it is one whose end could not be written down.
+        waits = gap.state in (GapState.OPEN, GapState.FILLING)
+        if not waits or gap.next_at > now or gap.owner in self._at_work:
             return False
         return plan is not None and plan.fills and gap.end_ms < now * 1000 - REST_MS
+
+    async def _carefully(self, gap: Gap) -> None:
+        try:
+            await self._fill(gap)
+        except Exception:
+            log.exception("how a gap of %s was filled could not be written down; it is tried again", gap.channel)
 
     async def _fill(self, gap: Gap) -> None:
         peer = self._neighbours.peer(gap.owner)

@@ -138,7 +138,10 @@ class RecordingDesk:
         if self._stop_hearing is not None:
             self._stop_hearing()
             self._stop_hearing = None
-            await self.archive.beat(self._wall())
+            try:
+                await self._write_down_ended()
+            finally:
+                await self.archive.beat(self._wall())
 
     # --- plans -----------------------------------------------------------------------------------------------
 
@@ -200,8 +203,7 @@ class RecordingDesk:
             await self.schedule.turn()
             for owner, channel, reason in self._disk_trouble.news():
                 self._alarm(owner, channel, DISK_PRIORITY, f"录像受阻：{CHINESE[reason]}")
-            while self._ended:
-                await self.clerk.close(self._ended.popleft())
+            await self._write_down_ended()
             now = self._wall()
             if now >= self._settle_at:
                 self._settle_at = now + self.settings.settle_every_s
@@ -209,6 +211,16 @@ class RecordingDesk:
                 await self.sweeper.turn(now)
                 await self.archive.beat(now)
                 self.filler.turn()
+
+    async def _write_down_ended(self) -> None:
+        """One that cannot be written down now is tried again at the next turn: nobody else would ever look."""
+        while self._ended:
+            recording = self._ended.popleft()
+            try:
+                await self.clerk.close(recording)
+            except BaseException:
+                self._ended.append(recording)
+                raise
 
     async def _settle(self) -> None:
         await self.clerk.look([view.about.id for view in self.recordings.running()])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from registry.alarm import KeptAlarm
@@ -302,9 +303,15 @@ class Bus:
         self._listeners: list[Callable[[Event], None]] = []
 
     def listen(self, listener: Callable[[Event], None]) -> Callable[[], None]:
-        """Add a listener; the result takes it away again. Listeners must return at once."""
+        """Add a listener; the result takes it away again, and is harmless when it has. Listeners must return at
+        once."""
+
+        def deafen() -> None:
+            with suppress(ValueError):
+                self._listeners.remove(listener)
+
         self._listeners.append(listener)
-        return lambda: self._listeners.remove(listener)
+        return deafen
 
     def tell(self, event: Event) -> None:
         for listener in tuple(self._listeners):

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -199,6 +200,48 @@ async def test_a_device_that_is_away_costs_no_tries(world: World):
     world.online = False
     await passes(world, 600)
     assert all(gap.tries == 0 and gap.state is GapState.OPEN for gap in world.archive.gaps(KEY))
+
+
+async def test_a_gap_whose_end_could_not_be_written_down_is_tried_again(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    world.on_device = [(int(MIDNIGHT * 1000), int((MIDNIGHT + 86_400) * 1000))]
+    await filling(world)
+    review, reviewed = world.desk.reconciler.review, asyncio.Event()
+
+    async def breaks(*gap: Any, **how: Any) -> Any:
+        reviewed.set()
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(world.desk.reconciler, "review", breaks)
+    while not reviewed.is_set():
+        await passes(world, 60)
+    assert [state for _, _, _, state in gaps(world)] == ["filling"]
+    monkeypatch.setattr(world.desk.reconciler, "review", review)
+    await passes(world, 120)
+    assert [state for _, _, _, state in gaps(world)] == ["filled"]
+    assert [record.message for record in caplog.records if "could not be written down" in record.message]
+
+
+@pytest.mark.parametrize("closes", [False, True])
+async def test_what_ended_while_the_database_was_gone_comes_into_the_book(
+    world: World, monkeypatch: pytest.MonkeyPatch, closes: bool
+):
+    await world.desk.set_plans([ALWAYS])
+    await passes(world, 60)
+    add = world.archive.add
+
+    async def breaks(rows: Any) -> None:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(world.archive, "add", breaks)
+    await world.desk.drop_plans([KEY])
+    with pytest.raises(OSError):
+        await world.desk.turn()
+    assert world.archive.files == 0
+    monkeypatch.setattr(world.archive, "add", add)
+    await (world.close() if closes else world.desk.turn())
+    assert world.archive.files == 1
 
 
 # ---- room
