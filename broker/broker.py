@@ -267,6 +267,14 @@ class Broker:
                 "we are shutting down" if self._is_closed else f"all {self.settings.leases} viewer places are taken"
             )
             raise failed(message, "no-capacity", 503, "find a place")
+        # No wait between counting the places and taking one.
+        self._waiting += 1
+        try:
+            return await self._by_some_way(watch)
+        finally:
+            self._waiting -= 1
+
+    async def _by_some_way(self, watch: Watch) -> Lease:
         until = asyncio.get_running_loop().time() + self.settings.viewer_patience_s
         number, channel = watch.stream_number, watch.channel
         routes = await self._routes.of(watch, lambda owner: self._flows(StreamKey(owner, channel, number)))
@@ -311,15 +319,12 @@ class Broker:
         # No wait between looking for the stream and claiming it: two watches at once must find one.
         stream = self._stream_of(watch, route, claim, answer_s)
         stream.claim(claim, watch.viewer, may_move=not wish.owner)
-        self._waiting += 1
         try:
             await self._wait(stream, until)
             return await self._lease(watch, stream, claim)
         except BaseException:
             stream.unclaim(claim)
             raise
-        finally:
-            self._waiting -= 1
 
     async def _detour(self, stream: Stream, watch: Watch) -> Detour | None:
         """Another way for a stream that rang again in vain: it goes on there under the new owner's key.

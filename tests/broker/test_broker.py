@@ -378,6 +378,12 @@ async def test_there_is_no_place_beyond_the_last(hall):
     assert (failed.code, failed.status) == ("no-capacity", 503)
 
 
+async def test_who_comes_at_the_same_moment_gets_no_place_beyond_the_last_either(hall):
+    home = hall(leases=2)
+    came = await asyncio.gather(*(home.broker.watch(home.wish()) for _ in range(5)), return_exceptions=True)
+    assert [each.code for each in came if isinstance(each, WatchFailed)] == ["no-capacity"] * 3
+
+
 async def test_a_device_that_ends_the_call_before_a_picture_is_said(hall):
     home = hall(retry_other_transport=True)
     home.plane.fails = "never"
