@@ -133,7 +133,11 @@ class Downloads:
         stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(now))
         name = f"{PREFIX}{stamp}-{secrets.token_hex(4)}"
         job = Job(name, owner, channel, stream, start, min(end, now - LATEST_S), speed, by, now)
-        await self._set(job)
+        try:
+            await self._set(job)
+        except BaseException:
+            del self._jobs[name]
+            raise
         self._run(job)
         return job
 
@@ -153,11 +157,16 @@ class Downloads:
         return await self._set(_with(self._jobs[name], state=JobState.INTERRUPTED, note="operator"))
 
     async def resume(self, name: str) -> Job | None:
-        """Go on with one that was interrupted, failed, or came short."""
+        """Go on with one that was interrupted, failed, or came short. Raises OSError."""
         job = self._jobs.get(name)
         if job is None or not job.state.is_over or job.state is JobState.DONE:
             return job
-        job = await self._set(_with(job, state=JobState.QUEUED, note="", gaps=(), ended_at=None))
+        before = job
+        try:
+            job = await self._set(_with(job, state=JobState.QUEUED, note="", gaps=(), ended_at=None))
+        except BaseException:
+            self._jobs[name] = before
+            raise
         self._run(job)
         return job
 
@@ -280,10 +289,12 @@ class Downloads:
         except WatchFailed as failed:
             why = str(failed)
         finally:
-            if lease is not None:
-                await self._broker.release(lease.id)
-                await asyncio.wait((taken,), timeout=WRITTEN_WITHIN_S)
-            self._broker.on_taken(name, None)
+            try:
+                if lease is not None:
+                    await self._broker.release(lease.id)
+                    await asyncio.wait((taken,), timeout=WRITTEN_WITHIN_S)
+            finally:
+                self._broker.on_taken(name, None)
         return why, taken.result().trouble if taken.done() else None
 
     def _look(self, name: str, lease: Lease, leg: Leg) -> None:
@@ -323,17 +334,21 @@ class Downloads:
         sizes = await asyncio.to_thread(_sizes, self._folder / name)
         job = self._jobs[name]
         progress = 1.0 if state is JobState.DONE else job.progress
-        await self._set(
-            _with(
-                job,
-                state=state,
-                note=note,
-                mp4_bytes=sizes[0],
-                ps_bytes=sizes[1],
-                progress=progress,
-                ended_at=self._wall(),
-            )
+        job = _with(
+            job,
+            state=state,
+            note=note,
+            mp4_bytes=sizes[0],
+            ps_bytes=sizes[1],
+            progress=progress,
+            ended_at=self._wall(),
         )
+        try:
+            await self._set(job)
+        except OSError as error:
+            # The disk may be why it is over. It is known here until our restart, which finds it interrupted.
+            log.warning("how download %s ended could not be written down: %s", name, error)
+            self._tell(job)
 
     # --- keeping ---------------------------------------------------------------------------------------------
 
