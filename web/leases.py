@@ -92,7 +92,7 @@ class Leases:
         if held is None:
             return
         held.ended = True
-        for lease_id in held.leases:
+        for lease_id in tuple(held.leases):
             await self._release_quietly(lease_id)
 
     async def end_user(self, name: str, *, keep: str | None = None) -> None:
@@ -113,16 +113,16 @@ class Leases:
         held = self._held.setdefault(who.id, _Held(who, touched_at=time.monotonic()))
         if held.pending >= self._most:
             raise Problem(429, "too-many-leases", f"No more than {self._most} pictures at once.", {"most": self._most})
-        await self._make_room(held)
         held.pending += 1
         try:
+            await self._make_room(held)
             yield held
         finally:
             held.pending -= 1
             self._forget_empty(held)
 
     async def _make_room(self, held: _Held) -> None:
-        while len(held.leases) + held.pending >= self._most and held.leases:
+        while len(held.leases) + held.pending > self._most and held.leases:
             oldest = next(iter(held.leases))
             del held.leases[oldest]
             await self._release_quietly(oldest)
