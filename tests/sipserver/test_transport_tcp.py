@@ -139,12 +139,12 @@ async def test_a_half_message_that_trickles_does_not_live_for_ever() -> None:
 
 
 async def test_a_busy_stream_whose_segments_never_end_with_a_message_lives_on() -> None:
-    async with listening(Limits(half_message_s=0.15, idle_s=60)) as (transport, heard, address):
+    async with listening(Limits(half_message_s=0.8, idle_s=60)) as (transport, heard, address):
         _, writer = await asyncio.open_connection(*address)
         writer.write(REQUEST[:40])
         for _ in range(25):
             writer.write(REQUEST[40:] + REQUEST[:40])
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.04)
         await until(lambda: len(heard.messages) == 25)
         assert transport.tally.closed_idle == 0
         writer.close()
