@@ -35,6 +35,7 @@ from sipserver.below.registrar import (
 from sipserver.below.settings import BelowSettings
 from sipserver.below.twins import Twins, twins_words
 from sipserver.sip.digest import Challenge
+from sipserver.sip.header import cut_outside_quotes, list_items
 from sipserver.sip.message import Field, Request
 from sipserver.stack import Incoming, Path
 
@@ -191,7 +192,7 @@ class Reception:
         headers: list[Field] = []
         contact = request.headers.get("Contact")
         if contact and contact != "*" and expires_s:
-            headers.append(("Contact", contact))
+            headers.append(("Contact", with_expiry(contact, expires_s)))
         headers += (("Expires", str(expires_s)), *self._version)
         dialect = dialect_for(device.dialect, device.manufacturer, request.user_agent[:SHOWN_AGENT])
         if self._settings.send_date and device.send_date and not dialect.reads_date_as_utc:
@@ -259,6 +260,32 @@ def attempt_of(request: Request, path: Path, code: str) -> Attempt:
         request.user_agent[:SHOWN_AGENT],
         sent_by if ":" in sent_by else f"{sent_by}:5060",
     )
+
+
+def with_expiry(contacts: str, expires_s: int) -> str:
+    """A Contact header as it came, but where it names a time, it is the time granted: a client goes by that one
+    rather than by Expires (RFC 3261 10.2.4).
+
+    >>> with_expiry("<sip:a@10.0.0.9;expires=1>;Expires=7200;q=1", 3600)
+    '<sip:a@10.0.0.9;expires=1>;expires=3600;q=1'
+    """
+    if "expires" not in contacts.lower():
+        return contacts
+    told = []
+    for contact in list_items(contacts):
+        address, *params = cut_outside_quotes(contact, ";")
+        while params and address.count("<") > address.count(">"):
+            address += f";{params.pop(0)}"  # it belongs to the address within the brackets
+        told.append(
+            ";".join(
+                [address]
+                + [
+                    f"expires={expires_s}" if each.partition("=")[0].strip().lower() == "expires" else each
+                    for each in params
+                ]
+            )
+        )
+    return ", ".join(told)
 
 
 def contact_expiry(request: Request) -> str | None:
