@@ -63,6 +63,8 @@ class Carrier(Protocol):
 
     def forget_dialog(self, dialog: Dialog) -> None: ...
 
+    def part_after_ack(self, dialog: Dialog) -> None: ...
+
     def guarded(self, told: Callable[..., None], *what: object) -> bool: ...
 
     def pump(self) -> None: ...
@@ -167,7 +169,10 @@ class Dialog:
         self.on_ack: Callable[[Request], None] | None = None
         self.on_end: Callable[[str], None] | None = None
         self.is_over = False
+        self.awaits_ack = False
+        """Whether an INVITE in it was accepted by us and its ACK is still to come."""
         self._ack: tuple[bytes, Request] | None = None
+        self._goodbye: asyncio.Future[Response] | None = None
 
     def __repr__(self) -> str:
         return f"<Dialog {self.call_id} with {self.state.remote.uri} over {self.path}{' over' * self.is_over}>"
@@ -211,22 +216,38 @@ class Dialog:
             self.state.refresh_target(response)
         return response
 
-    async def bye(self, *, headers: Iterable[Field] = (), timeout_s: float | None = None) -> None:
+    async def bye(self, *, timeout_s: float | None = None) -> None:
         """End the session; harmless when it has ended. Never raises for what the other side does or leaves undone."""
         if self.is_over:
             return
-        self._stack.forget_dialog(self)
+        self._goodbye = answered = asyncio.get_running_loop().create_future()
+        self.hang_up()
         try:
-            await self.request("BYE", headers=headers, timeout_s=timeout_s)
-        except (RequestTimedOut, TransportLost):
+            async with asyncio.timeout(timeout_s):
+                await answered
+        except (RequestTimedOut, TransportLost, TimeoutError):
             pass
 
     def hang_up(self) -> None:
-        """As `bye`, without waiting for the answer."""
-        if not self.is_over:
-            self._stack.forget_dialog(self)
-            made = self._stack.request_in(self, "BYE", self.state.next_seq())
-            self._stack.begin(made, self.path, None)
+        """As `bye`, without waiting for the answer. The BYE follows their ACK to our 2xx, or its absence: one that
+        overtook the 2xx would end nothing, and the 2xx begin a session with nobody (RFC 3261 15)."""
+        if self.is_over:
+            return
+        self._stack.forget_dialog(self)
+        if self.awaits_ack:
+            self._stack.part_after_ack(self)
+        else:
+            self.say_bye()
+
+    def say_bye(self) -> None:
+        """Put a BYE on its way, whatever the session is in; for the stack."""
+        made = self._stack.request_in(self, "BYE", self.state.next_seq())
+        self._stack.begin(made, self.path, None if self._goodbye is None else Ask(self._goodbye))
+
+    def parted(self) -> None:
+        """Their BYE came first: ours is not wanted any more; for the stack."""
+        if self._goodbye is not None:
+            Ask(self._goodbye).failed(TransportLost("they hung up first"))
 
     def forget(self) -> None:
         """Hear no more of it, and say nothing: how a subscription ends that nobody hangs up."""

@@ -142,6 +142,7 @@ class Stack:
         self._followed: dict[tuple[str, str], Dialog] = {}  # subscriptions of ours, by Call-ID and our tag
         self._dialogs_on: dict[int, set[Dialog]] = {}
         self._ended: OrderedDict[DialogKey, None] = OrderedDict()
+        self._parting: dict[DialogKey, Dialog] = {}  # over for us; their ACK, then our BYE
         self._asked: dict[Transaction, Incoming] = {}
         self._handler_faults = 0
 
@@ -185,6 +186,9 @@ class Stack:
 
     async def close(self) -> None:
         """Close sockets and connections. Who still waits for an answer gets TransportLost."""
+        parting, self._parting = self._parting, {}
+        for dialog in parting.values():
+            dialog.say_bye()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -474,6 +478,7 @@ class Stack:
             dialog.state.refresh_target(request)
         incoming.is_answered = True
         transaction.user = dialog
+        dialog.awaits_ack = dialog.awaits_ack or transaction.table is INVITE_SERVER
         self.answer(transaction, response)
         return dialog
 
@@ -504,6 +509,10 @@ class Stack:
             on_connection.discard(dialog)
             if not on_connection:
                 del self._dialogs_on[dialog.path.connection]
+
+    def part_after_ack(self, dialog: Dialog) -> None:
+        """The dialog is over for us; the BYE goes when its ACK has come, or comes no more."""
+        self._parting[dialog.state.key] = dialog
 
     # What comes in.
 
@@ -643,6 +652,9 @@ class Stack:
                 self._request_in_dialog(followed, transaction, incoming)
                 return
             if method == "BYE" and key in self._ended:
+                parting = self._parting.pop(key, None)
+                if parting is not None:
+                    parting.parted()
                 incoming.respond(200)
                 return
             if method == "INVITE":
@@ -687,6 +699,10 @@ class Stack:
 
     def _on_ack(self, event: AckReceived) -> None:
         request = event.request
+        accepted = event.transaction.user if event.transaction is not None else None
+        if isinstance(accepted, Dialog):
+            accepted.awaits_ack = False
+            self._part(accepted)
         dialog = self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
         if dialog is not None and dialog.on_ack is not None:
             self.guarded(dialog.on_ack, request)
@@ -717,10 +733,19 @@ class Stack:
 
     def _on_ack_missing(self, event: AckMissing) -> None:
         dialog = event.transaction.user
-        if event.was_success and isinstance(dialog, Dialog) and not dialog.is_over:
+        if not event.was_success or not isinstance(dialog, Dialog):
+            return
+        dialog.awaits_ack = False
+        if dialog.is_over:
+            self._part(dialog)
+        else:
             dialog.hang_up()
             if dialog.on_end is not None:
                 self.guarded(dialog.on_end, "no ACK came for our 200")
+
+    def _part(self, dialog: Dialog) -> None:
+        if self._parting.pop(dialog.state.key, None) is not None:
+            dialog.say_bye()
 
 
 ACCEPT = "application/sdp, Application/MANSCDP+xml, Application/MANSRTSP"

@@ -263,9 +263,10 @@ class Endpoint:
         waiting = self._unacknowledged.pop(key, None)
         if waiting is None:
             self.tally.stray_acks += 1
-        else:
-            waiting.done = True
-        self._events.append(AckReceived(request, path))
+            self._events.append(AckReceived(request, path))
+            return
+        waiting.done = True
+        self._events.append(AckReceived(request, path, waiting.transaction))
 
     def _receive_cancel(self, request: Request, path: Path, now: float) -> None:
         """RFC 3261 9.2."""

@@ -22,10 +22,12 @@ class RequestReceived(Struct, frozen=True):
 
 
 class AckReceived(Struct, frozen=True):
-    """An ACK that belongs to no failed INVITE: the end of a successful handshake."""
+    """An ACK that belongs to no failed INVITE: the end of a successful handshake. `transaction` is the INVITE whose 2xx
+    it acknowledges, None when it did so before or none was awaited."""
 
     request: Request
     path: Path
+    transaction: Transaction | None = None
 
 
 class CancelReceived(Struct, frozen=True):

@@ -6,9 +6,8 @@ import asyncio
 
 import pytest
 
-from gb28181.sdp import live_offer
 from sipserver.stack import Incoming, Stack, StackSettings
-from tests.sipserver.by_hand import Stranger, lines_of, value_of
+from tests.sipserver.by_hand import Stranger, value_of
 
 CODE = "34020000001320000001"
 OUR_CODE = "34020000002000000001"
@@ -104,15 +103,19 @@ async def test_who_is_called_hangs_up_after_the_ACK_and_not_before():
 
 async def test_without_an_ACK_the_BYE_goes_when_nobody_awaits_it_any_more():
     async with Answering(t1_s=0.01) as called:
-        await called.dialogs[0].bye()
-        assert await called.upper.hear("BYE", within_s=3.0)
+        await called.dialogs[0].bye(timeout_s=0.05)
+        bye = await called.upper.hear("BYE", within_s=5.0)
+        called.upper.answer(bye, "200 OK")
 
 
 async def test_a_BYE_of_theirs_that_crosses_ours_is_the_only_one():
     async with Answering(t1_s=0.05) as called:
-        called.dialogs[0].hang_up()
+        ending = asyncio.create_task(called.dialogs[0].bye(timeout_s=5))
+        await asyncio.sleep(0)
         called.say("BYE", 8)
         assert await called.upper.hear("SIP/2.0 200", holds="CSeq: 8 BYE")
+        async with asyncio.timeout(1):
+            await ending
         called.say("ACK")
         assert await called.upper.hears_nothing_of("BYE", for_s=0.2)
 
