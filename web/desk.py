@@ -78,6 +78,10 @@ class Visit:
         self.target = ""
         """What a write is done to, for the audit; the path's arguments unless the function knows better."""
 
+    def concerns(self, owner: str, channel: str) -> None:
+        """A write is done to a channel; where nobody said whose it is, its code alone stands in the audit."""
+        self.target = f"{owner}/{channel}" if owner else channel
+
     @property
     def who(self) -> Who:
         """Who asks. Only public routes may find nobody here, and get a 401 problem."""

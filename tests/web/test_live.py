@@ -38,6 +38,16 @@ async def test_a_viewer_gets_an_address_and_what_to_expect_there(house):
     assert (watch.stream_number, watch.audio, watch.viewer) == (1, False, "viewer")
 
 
+async def test_the_book_names_the_channel_that_was_watched_and_its_owner_where_one_was_said(house):
+    boss = await house.person("administrator")
+    await boss.ask("POST", "/api/v1/live", WISH)
+    await boss.ask("POST", "/api/v1/live", {"channel": CAMERA})
+    house.broker.failure = WatchFailed("offline", code="device-offline", status=409)
+    await boss.ask("POST", "/api/v1/live", {"channel": CAMERA})
+    lines = [line for line in (await boss.get("/audit"))["items"] if line["what"] == "live.watch"]
+    assert [line["target"] for line in lines] == [CAMERA, CAMERA, f"{CAMERA}/{CAMERA}"]
+
+
 async def test_a_wished_way_goes_to_the_hall_and_the_taken_one_comes_back(house):
     viewer = await house.person("viewer")
     house.broker.path = (OWN, LOWER)

@@ -149,7 +149,7 @@ WORKER_EXAMPLE = WorkerItem("local", "up", 0.12, 210_000_000, 4, 6, 1, 1504.0, 1
 )
 async def watch(visit: Visit, body: LiveWish) -> LiveView:
     """See a channel live. Waits for the first picture; a failure says at which hop, and what was on the port."""
-    visit.target = f"{body.owner}/{body.channel}"
+    visit.concerns(body.owner, body.channel)
     kind = WatchKind(body.kind)
     if not kind.is_live and not 0 < body.start < body.stop:
         raise Problem(400, "recording-span", "A recording has a start and a later stop.")
@@ -167,6 +167,7 @@ async def watch(visit: Visit, body: LiveWish) -> LiveView:
         identity=visit.identity,
     )
     lease = await visit.desk.leases.watch(visit.who, wish)
+    visit.concerns(lease.watch.owner, body.channel)
     if visit.has_left:
         await visit.desk.leases.release(visit.who, lease.id)
     _introduce(visit)

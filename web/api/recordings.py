@@ -151,7 +151,7 @@ async def recordings(visit: Visit, query: RecordingQuery) -> RecordingList:
 async def begin(visit: Visit, body: RecordingWish) -> RecordingItem:
     """Record a channel from now on, until it is ended. Comes back at once; a channel that is recorded already is
     not recorded twice."""
-    visit.target = f"{body.owner}/{body.channel}"
+    visit.concerns(body.owner, body.channel)
     found = await visit.services.directory.find_channel(body.channel)
     if not any(each.playable and body.owner in ("", each.owner) for each in found):
         raise Problem(404, "unknown-channel", f"Nobody here has a channel {body.channel} with pictures.")

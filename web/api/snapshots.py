@@ -211,7 +211,7 @@ async def look(visit: Visit, owner: Code, code: Code, query: LookQuery) -> web.R
 )
 async def take(visit: Visit, body: SnapshotWish) -> SnapshotItem:
     """Take a photograph and keep it."""
-    visit.target = f"{body.owner}/{body.channel}"
+    visit.concerns(body.owner, body.channel)
     await known(visit, body.owner, body.channel)
     try:
         shot = await darkroom(visit).take(

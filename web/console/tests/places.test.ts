@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Fix } from '@/api/places'
-import { boxAround, degrees, distance, gridOf, placeAt, spanOf, stepFor } from '@/places/ways'
+import { boxAround, degrees, distance, gridOf, inOrder, namesApart, placeAt, spanOf, stepFor } from '@/places/ways'
 
 const TRACK: Fix[] = [
   [100, 118, 31, null, null],
@@ -23,6 +23,33 @@ describe('a track', () => {
   it('fits into a box', () => {
     expect(boxAround(TRACK.map((fix) => [fix[1], fix[2]]))).toEqual({ west: 118, east: 118.1, south: 31, north: 31.2 })
     expect(boxAround([])).toBeNull()
+  })
+})
+
+describe('the list of what moves', () => {
+  it('stands by name, whoever reported last', () => {
+    const things = [{ name: '巡逻车 10', code: '3' }, { name: '巡逻车 2', code: '2' }, { name: '巡逻车 2', code: '1' }]
+    expect(inOrder(things).map((each) => each.code)).toEqual(['1', '2', '3'])
+  })
+})
+
+describe('names on the map', () => {
+  it('stand beside their spots and hide no other name', () => {
+    const [one, other, far] = namesApart([{ x: 300, y: 50, name: '巡逻车 天河 01' }, { x: 100, y: 56, name: '巡逻车 越秀 01' }, { x: 700, y: 400, name: '巡逻车 南山 01' }])
+    expect(one).toEqual({ x: 312, y: 41 })
+    expect(other).toEqual({ x: 112, y: 47 })
+    expect(far).toEqual({ x: 712, y: 391 })
+  })
+
+  it('hide no other spot', () => {
+    const [one] = namesApart([{ x: 300, y: 50, name: '越秀 01' }, { x: 340, y: 45, name: '天河 01' }])
+    expect(one?.x).toBeLessThan(300)
+  })
+
+  it('give way to the left, below or above where two spots are near', () => {
+    const [one, two] = namesApart([{ x: 300, y: 50, name: '越秀 01' }, { x: 300, y: 60, name: '越秀 02' }])
+    expect(one).toEqual({ x: 312, y: 41 })
+    expect(two?.x).toBeLessThan(300)
   })
 })
 

@@ -8,6 +8,7 @@ export const audit: Record<keyof typeof zh, string> = {
   'audit.what': 'What',
   'audit.target': 'To what',
   'audit.result': 'Result',
+  'audit.ok': 'OK',
   'audit.address': 'From',
   'audit.nobody': 'nobody',
   'audit.none': 'Nothing like that was done',

@@ -16,7 +16,7 @@ export const plans: Record<keyof typeof zh, string> = {
   'plans.post': 'After an alarm',
   'plans.post.unit': 's',
   'plans.form': 'Files',
-  'plans.form.mp4': 'MP4 (for people)',
+  'plans.form.mp4': 'MP4 (plays anywhere)',
   'plans.form.ps': 'PS (as the standard)',
   'plans.keep': 'Keep days',
   'plans.quota': 'At most',

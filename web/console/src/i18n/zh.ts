@@ -264,7 +264,7 @@ export const zh = {
   'devices.add': '添加设备',
   'devices.total': '共 {n} 台',
   'devices.empty': '没有符合条件的设备',
-  'devices.empty.first': '还没有设备。把摄像机的 SIP 服务器指向本平台，它会出现在“门外”；也可以先在这里添加。',
+  'devices.empty.first': '还没有设备。把摄像机的 SIP 服务器指向本平台，它会出现在“接入被拒”；也可以先在这里添加。',
   'devices.col.state': '状态',
   'devices.col.name': '名称 / 编码',
   'devices.col.kind': '类型',
@@ -324,7 +324,7 @@ export const zh = {
   'devices.channel.none': '没有通道',
   'devices.disabled': '已停用',
 
-  'refused.title': '门外',
+  'refused.title': '接入被拒',
   'refused.reason': '原因',
   'refused.at': '最近一次',
   'refused.none': '没有被拒绝的设备',
@@ -336,7 +336,7 @@ export const zh = {
   'refused.times': '{n} 次',
   'refused.known': '已在册',
   'refused.from': '来源',
-  'refused.advice': '怎么办',
+  'refused.advice': '处理建议',
 
   'presence.online': '在线',
   'presence.offline': '离线',
@@ -428,7 +428,7 @@ export const zh = {
   'users.password.hint': '用户首次登录时需要修改',
   'users.delete.title': '删除用户 {name}？',
   'users.delete.text': '该用户的会话会立即失效。',
-  'users.you': '你',
+  'users.you': '本人',
   'users.must': '待改密码',
 
   'role.viewer': '观看者',

@@ -31,7 +31,7 @@ export const voice = {
   'voice.microphone.denied': '麦克风被拒绝：请点地址栏的锁形图标，允许本页使用麦克风',
   'voice.microphone.none': '这台电脑没有麦克风',
   'voice.microphone.failed': '麦克风打不开：{reason}',
-  'voice.to': '对谁说',
+  'voice.to': '喊话对象',
   'voice.to.none': '还没有选择设备。可加入墙上的画面，或在左侧树上选一个节点后加入整个分支。',
   'voice.to.wall': '加入墙上的画面（{n}）',
   'voice.to.branch': '加入「{name}」下全部',

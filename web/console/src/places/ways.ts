@@ -1,5 +1,12 @@
 /** A track as a way through time, and the grid that stands for the ground. Pure. */
-import type { Fix } from '@/api/places'
+import type { Fix, Thing } from '@/api/places'
+
+const NAMES = new Intl.Collator('zh-CN', { numeric: true })
+
+/** By name and code: a list ordered by who reported last would move under the pointer every few seconds. */
+export function inOrder<T extends Pick<Thing, 'name' | 'code'>>(things: T[]): T[] {
+  return things.sort((one, other) => NAMES.compare(one.name, other.name) || NAMES.compare(one.code, other.code))
+}
 
 export interface Box {
   west: number
@@ -68,6 +75,32 @@ export function gridOf(box: Box): Grid {
 export function degrees(value: number, step: number, letters: string): string {
   const places = Math.max(0, Math.ceil(-Math.log10(step)))
   return `${Math.abs(value).toFixed(places)}° ${value < 0 ? letters[1] : letters[0]}`
+}
+
+const NAME_HEIGHT = 18
+const BESIDE = 12
+const ARROW = 16
+
+/** How wide a name stands at 12 px, with its padding: a Chinese character is twice a letter. */
+const widthOf = (name: string) => 8 + [...name].reduce((sum, each) => sum + (each > '\u2e80' ? 12 : 7), 0)
+
+/** Where names stand so that none hides another or a spot: at the right, else left, below or above, where there is room. */
+export function namesApart(spots: readonly { x: number; y: number; name: string }[]): { x: number; y: number }[] {
+  const arrows = spots.map(({ x, y }) => ({ x: x - ARROW / 2, y: y - NAME_HEIGHT / 2, width: ARROW }))
+  const taken: { x: number; y: number; width: number }[] = []
+  for (const { x, y, name } of spots) {
+    const width = widthOf(name)
+    const places = [
+      { x: x + BESIDE, y: y - NAME_HEIGHT / 2 },
+      { x: x - BESIDE - width, y: y - NAME_HEIGHT / 2 },
+      { x: x - width / 2, y: y + BESIDE },
+      { x: x - width / 2, y: y - BESIDE - NAME_HEIGHT },
+    ]
+    const hides = (at: { x: number; y: number }) =>
+      [...arrows, ...taken].some((other) => at.x < other.x + other.width && other.x < at.x + width && Math.abs(at.y - other.y) < NAME_HEIGHT)
+    taken.push({ ...(places.find((at) => !hides(at)) ?? (places[0] as { x: number; y: number })), width })
+  }
+  return taken.map(({ x, y }) => ({ x, y }))
 }
 
 /** Metres for people. */

@@ -3,6 +3,7 @@ import { defineStore } from 'pinia'
 import { computed, reactive, ref, shallowRef } from 'vue'
 import { places as api, type Ground, type StandingCamera, type Thing, type Track } from '@/api/places'
 import { complaint } from '@/i18n/words'
+import { inOrder } from '@/places/ways'
 
 const EVERY_MS = 3000
 
@@ -20,7 +21,7 @@ export const usePlaces = defineStore('places', () => {
   let askedCameras = 0
   let askedTrack = 0
 
-  const rows = computed(() => [...things.values()].sort((one, other) => other.at - one.at))
+  const rows = computed(() => inOrder([...things.values()]))
   const keyOf = (thing: { owner: string; code: string }) => `${thing.owner}/${thing.code}`
 
   async function look(): Promise<void> {
