@@ -61,6 +61,8 @@ class Carrier(Protocol):
 
     def keep_dialog(self, dialog: Dialog) -> None: ...
 
+    def move_dialog(self, dialog: Dialog, path: Path) -> None: ...
+
     def forget_dialog(self, dialog: Dialog) -> None: ...
 
     def part_after_ack(self, dialog: Dialog) -> None: ...
@@ -158,6 +160,7 @@ class Dialog:
     """A session. Set `on_request` and `on_end` as soon as you hold it; both are called on the loop and must not block.
 
     `on_end(reason)` comes once: "BYE" when they hung up, or why the session is lost. Our own `bye()` does not call it.
+    What ended before anybody listened, as when their BYE is read along with their 200, is told to who listens first.
     """
 
     def __init__(self, stack: Carrier, state: DialogState, path: Path, contact_user: str) -> None:
@@ -167,7 +170,8 @@ class Dialog:
         self.contact_user = contact_user
         self.on_request: Callable[[Incoming], None] | None = None
         self.on_ack: Callable[[Request], None] | None = None
-        self.on_end: Callable[[str], None] | None = None
+        self._on_end: Callable[[str], None] | None = None
+        self._untold = ""
         self.is_over = False
         self.awaits_ack = False
         """Whether an INVITE in it was accepted by us and its ACK is still to come."""
@@ -176,6 +180,23 @@ class Dialog:
 
     def __repr__(self) -> str:
         return f"<Dialog {self.call_id} with {self.state.remote.uri} over {self.path}{' over' * self.is_over}>"
+
+    @property
+    def on_end(self) -> Callable[[str], None] | None:
+        return self._on_end
+
+    @on_end.setter
+    def on_end(self, listener: Callable[[str], None] | None) -> None:
+        self._on_end = listener
+        if self._untold:
+            self.tell_end(self._untold)
+
+    def tell_end(self, reason: str) -> None:
+        """Tell whoever listens, or will; for the stack."""
+        listener, self._untold = self._on_end, reason
+        if listener is not None:
+            self._untold = ""
+            self._stack.guarded(listener, reason)
 
     @property
     def call_id(self) -> str:
@@ -188,6 +209,11 @@ class Dialog:
     @property
     def remote_tag(self) -> str:
         return self.state.remote.tag or ""
+
+    def move(self, path: Path) -> None:
+        """The other side is somewhere else now: what we say goes there."""
+        if path != self.path:
+            self._stack.move_dialog(self, path)
 
     def ack(self, body: bytes = b"", content_type: str = "application/sdp") -> None:
         """Acknowledge the 2xx of our INVITE; its repeats are acknowledged by the stack from then on."""
@@ -258,8 +284,7 @@ class Dialog:
         """The session is over for a reason that is not ours."""
         if not self.is_over:
             self._stack.forget_dialog(self)
-            if self.on_end is not None:
-                self._stack.guarded(self.on_end, reason)
+            self.tell_end(reason)
 
 
 class Ask:

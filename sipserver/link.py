@@ -238,6 +238,7 @@ class Link:
             our_domain=self._settings.domain,
             timeout_s=timeout_s,
             headers=tuple(headers),
+            reach=self._reach,
         )
 
     @property

@@ -487,14 +487,19 @@ class Stack:
     def keep_dialog(self, dialog: Dialog) -> None:
         """From now on requests with its tags come to `dialog`."""
         self._dialogs[dialog.state.key] = dialog
-        if dialog.path.connection:
-            self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
+        self._join_connection(dialog)
 
     def keep_followed(self, dialog: Dialog) -> None:
         """From now on NOTIFYs to our tag come to `dialog`, whatever theirs may be."""
         self._followed[dialog.call_id, dialog.local_tag] = dialog
-        if dialog.path.connection:
-            self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
+        self._join_connection(dialog)
+
+    def move_dialog(self, dialog: Dialog, path: Path) -> None:
+        """What is said in the dialog goes another way from now on."""
+        self._leave_connection(dialog)
+        dialog.path = path
+        if not dialog.is_over:
+            self._join_connection(dialog)
 
     def forget_dialog(self, dialog: Dialog) -> None:
         """The dialog is over."""
@@ -504,6 +509,13 @@ class Stack:
             self._ended[dialog.state.key] = None
             if len(self._ended) > REMEMBERED_ENDS:
                 self._ended.popitem(last=False)
+        self._leave_connection(dialog)
+
+    def _join_connection(self, dialog: Dialog) -> None:
+        if dialog.path.connection:
+            self._dialogs_on.setdefault(dialog.path.connection, set()).add(dialog)
+
+    def _leave_connection(self, dialog: Dialog) -> None:
         on_connection = self._dialogs_on.get(dialog.path.connection)
         if on_connection is not None:
             on_connection.discard(dialog)
@@ -628,8 +640,7 @@ class Stack:
             dialog = self._dialogs.get(key)
             if dialog is not None:
                 dialog.hang_up()
-                if dialog.on_end is not None:
-                    self.guarded(dialog.on_end, f"a message in it was not proven: {why}")
+                dialog.tell_end(f"a message in it was not proven: {why}")
         if self.on_disbelieved is not None:
             self.guarded(self.on_disbelieved, message, event.path, why)
 
@@ -740,8 +751,7 @@ class Stack:
             self._part(dialog)
         else:
             dialog.hang_up()
-            if dialog.on_end is not None:
-                self.guarded(dialog.on_end, "no ACK came for our 200")
+            dialog.tell_end("no ACK came for our 200")
 
     def _part(self, dialog: Dialog) -> None:
         if self._parting.pop(dialog.state.key, None) is not None:

@@ -29,7 +29,8 @@ class OutgoingCall:
     """A session that a neighbour accepted: keeps `gb28181.peer.Call`.
 
     Ends once: by `hang_up` (ours, no listener is told), by their BYE or MediaStatus, or by `end` when the signalling
-    is lost.
+    is lost. `reach` says where the neighbour is now, None when nobody knows: ports change in the middle of calls where
+    a translator stands between (signalling 3.1), and what goes to the old one is heard by nobody.
     """
 
     def __init__(
@@ -40,6 +41,8 @@ class OutgoingCall:
         dialog: Dialog,
         answer: Answer,
         headers: Mapping[str, str] | None = None,
+        *,
+        reach: Callable[[], Path | None] = lambda: None,
     ) -> None:
         self.owner = owner
         self.channel = channel
@@ -49,6 +52,7 @@ class OutgoingCall:
         self.end_reason: str | None = None
         self._book = book
         self._dialog = dialog
+        self._reach = reach
         self._listeners: list[Callable[[str], None]] = []
         dialog.on_end = self._hung_up
         dialog.on_request = self._asked
@@ -72,6 +76,7 @@ class OutgoingCall:
         """See `Call.inform`. Raises PeerSilent when no answer came."""
         if self.is_over:
             return 481
+        self._go_after()
         try:
             response = await self._dialog.request(
                 "INFO", body=body, content_type=content_type, timeout_s=INFO_PATIENCE_S
@@ -86,13 +91,20 @@ class OutgoingCall:
         if self.is_over:
             return
         self._close(reason or "we-hung-up")
+        self._go_after()
         await self._dialog.bye(timeout_s=BYE_PATIENCE_S)
 
     def end(self, reason: str) -> None:
         """The session is over because its signalling is: a BYE is sent on chance, and the listeners are told."""
         if not self.is_over:
+            self._go_after()
             self._dialog.hang_up()
             self._over(reason)
+
+    def _go_after(self) -> None:
+        path = self._reach()
+        if path is not None:
+            self._dialog.move(path)
 
     def _hung_up(self, reason: str) -> None:
         self._over(HUNG_UP if reason == "BYE" else reason)
@@ -177,8 +189,10 @@ async def place_call(
     our_domain: str,
     timeout_s: float,
     headers: tuple[Field, ...] = (),
+    reach: Callable[[], Path | None] = lambda: None,
 ) -> Call:
-    """INVITE `channel` of `owner`; comes back after the ACK. Raises PeerSilent, PeerRefused.
+    """INVITE `channel` of `owner` by `path`; comes back after the ACK. What is said later goes where `reach` says.
+    Raises PeerSilent, PeerRefused.
 
     A refusal's `hops` go on with what the neighbour says of those below it, when it is one of ours.
 
@@ -231,12 +245,10 @@ async def place_call(
             reason=str(wrong),
             hops=(Hop(owner, what, response.status, str(wrong)),),
         ) from None
-    call = OutgoingCall(book, owner, channel, dialog, answer, told_beside(response))
-    book.keep(call)
+    call = OutgoingCall(book, owner, channel, dialog, answer, told_beside(response), reach=reach)
     book.placed += 1
-    if dialog.is_over:
-        # Their BYE may follow their 200 so closely that nobody listened yet.
-        call.end(HUNG_UP)
+    if not call.is_over:
+        book.keep(call)
     return call
 
 

@@ -352,8 +352,7 @@ class Follow:
             return
         try:
             path, _, body = link.letter(self._query(key, held))
-            if not path.connection:
-                dialog.path = path  # it may have moved since
+            dialog.move(path)  # it may be somewhere else than it was
             response = await dialog.request(
                 "SUBSCRIBE",
                 headers=self._headers(held, self._settings.follow_expires_s),

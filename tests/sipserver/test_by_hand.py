@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from gb28181.sdp import live_offer
 from sipserver.stack import Incoming, Stack, StackSettings
 from tests.sipserver.by_hand import Stranger, value_of
 
@@ -13,6 +14,7 @@ CODE = "34020000001320000001"
 OUR_CODE = "34020000002000000001"
 PASSWORD = "12345678"
 SDP = "application/sdp"
+OFFER = live_offer(OUR_CODE, "127.0.0.1", 30_000, 102_000_001, "udp")
 
 
 @pytest.mark.parametrize(
@@ -125,3 +127,62 @@ async def test_the_end_of_the_house_owes_nobody_a_BYE():
         called.dialogs[0].hang_up()
         await called.stack.close()
         assert await called.upper.hear("BYE")
+
+
+# A camera whose address changes in the middle of a call.
+
+ANSWER = """v=0
+o={code} 0 0 IN IP4 127.0.0.1
+s=Play
+c=IN IP4 127.0.0.1
+t=0 0
+m=video 15060 RTP/AVP 96
+a=sendonly
+a=rtpmap:96 PS/90000
+y=0102000001
+""".replace("\n", "\r\n")
+
+
+async def test_a_call_is_steered_and_ended_where_the_camera_is_now(make_house):
+    """Behind NAT of a mobile network the port changes between messages (signalling 3.1, 10.1): what goes to the old one
+    is heard by nobody, and the camera would send for ever."""
+    house = await make_house()
+    with Stranger(CODE, house.address) as before, Stranger(CODE, house.address) as now:
+        await before.register(PASSWORD)
+        calling = asyncio.create_task(house.below.peer(CODE).call(CODE, OFFER))
+        invite = await before.hear("INVITE")
+        contact = f"Contact: <sip:{CODE}@10.0.0.9:5060>\nContent-Type: application/sdp"
+        before.answer(invite, "200 OK", contact, ANSWER.format(code=CODE))
+        ack = await before.hear("ACK")
+        assert ack.startswith(f"ACK sip:{CODE}@10.0.0.9:5060 SIP/2.0")  # as its Contact says, but to where it is
+        call = await calling
+        assert (await now.register(PASSWORD, number=3)).startswith("SIP/2.0 200")
+        asking = asyncio.create_task(call.inform(b"PAUSE RTSP/1.0\r\n", "Application/MANSRTSP"))
+        now.answer(await now.hear("INFO"), "200 OK")
+        assert await asking == 200
+        ending = asyncio.create_task(call.hang_up())
+        now.answer(await now.hear("BYE"), "200 OK")
+        await ending
+
+
+async def test_who_asks_for_the_end_of_a_session_after_it_is_told_at_once():
+    """Their BYE may follow their 200 so closely that both are read before anybody is woken."""
+    ours = Stack(StackSettings(host="127.0.0.1", port=0))
+    await ours.start()
+    with Stranger(CODE, ("127.0.0.1", ours.port)) as camera:
+        path = ours.udp_path(("127.0.0.1", camera.port))
+        uri = f"sip:{CODE}@127.0.0.1"
+        request = ours.new_request("INVITE", uri, from_uri=f"sip:{OUR_CODE}@x", to_uri=uri, path=path, contact_user="u")
+        calling = asyncio.create_task(ours.invite(request, path, timeout_s=5))
+        invite = await camera.hear("INVITE")
+        camera.answer(invite, "200 OK", f"Contact: <{uri}>")
+        camera.say(
+            f"BYE sip:u@127.0.0.1 SIP/2.0\nVia: SIP/2.0/UDP 127.0.0.1:{camera.port};branch=z9hG4bKb1\n"
+            f"From: <{uri}>;tag=t1\nTo: {value_of(invite, 'From')}\nCall-ID: {value_of(invite, 'Call-ID')}\nCSeq: 1 BYE"
+        )
+        _, dialog = await calling
+        dialog.ack()
+        ends = []
+        dialog.on_end = ends.append
+        assert ends == ["BYE"] or (await camera.hear("SIP/2.0 200", holds="BYE") and ends == ["BYE"])
+    await ours.close()
