@@ -32,17 +32,20 @@ Key = tuple[str, Subject, str]
 
 MOST_OF_ONE = 1024
 """Subscriptions at one neighbour."""
+TOO_BRIEF = 423
+"""A refusal that says in Min-Expires what would be granted (RFC 6665 4.1.2.1)."""
 
 
 class _Held:
     """A subscription with its dialog; `serial` tells what belongs to the dialog of now from what came late."""
 
-    __slots__ = ("by_settings", "dialog", "event", "following", "interval_s", "serial", "wishers")
+    __slots__ = ("by_settings", "dialog", "event", "expires_s", "following", "interval_s", "serial", "wishers")
 
-    def __init__(self, following: Following, event: str, interval_s: int) -> None:
+    def __init__(self, following: Following, event: str, interval_s: int, expires_s: int) -> None:
         self.following = following
         self.event = event
         self.interval_s = interval_s
+        self.expires_s = expires_s
         self.dialog: Dialog | None = None
         self.serial = 0
         self.wishers: dict[str, int] = {}
@@ -251,6 +254,7 @@ class Follow:
                 Following(key[1], key[2], poll_s=poll_s, refresh=self._settings.follow_refresh),
                 f"{event};id={next(self._event_ids)}",
                 self._settings.position_interval_s,
+                self._settings.follow_expires_s,
             )
         return held
 
@@ -314,7 +318,7 @@ class Follow:
                 to_uri=link.their_uri,
                 path=path,
                 contact_user=self._settings.code,
-                headers=self._headers(held, self._settings.follow_expires_s),
+                headers=self._headers(held, held.expires_s),
                 body=body,
                 content_type=MANSCDP,
             )
@@ -337,7 +341,7 @@ class Follow:
         if dialog is not None:
             dialog.on_end = lambda why: self._ended(key, held, serial, why)
             self.subscribed += 1
-        self._judge(key, response)
+        self._judge(key, held, response)
         if dialog is not None and key[1] is Subject.CATALOG:
             self._close_the_gap(key[0])
 
@@ -355,7 +359,7 @@ class Follow:
             dialog.move(path)  # it may be somewhere else than it was
             response = await dialog.request(
                 "SUBSCRIBE",
-                headers=self._headers(held, self._settings.follow_expires_s),
+                headers=self._headers(held, held.expires_s),
                 body=body,
                 content_type=MANSCDP,
                 timeout_s=self._settings.ask_patience_s,
@@ -366,13 +370,17 @@ class Follow:
             return
         if held.serial == serial:
             self.refreshed += 1
-            self._judge(key, response)
+            self._judge(key, held, response)
 
-    def _judge(self, key: Key, response: Response) -> None:
+    def _judge(self, key: Key, held: _Held, response: Response) -> None:
         fact = fact_of(response.status)
+        if response.status == TOO_BRIEF:
+            least = (response.headers.get("Min-Expires") or "").strip()
+            if least.isascii() and least.isdigit() and len(least) < 7:
+                held.expires_s = max(held.expires_s, int(least))
         if fact is Fact.GRANTED:
             said = response.expires
-            granted_s = self._settings.follow_expires_s if said is None else min(said, self._settings.follow_expires_s)
+            granted_s = held.expires_s if said is None else min(said, held.expires_s)
             if granted_s <= 0:
                 self._tell(key, Fact.UNSUPPORTED, reason="granted for 0 s")
             else:

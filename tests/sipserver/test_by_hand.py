@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from gb28181.sdp import live_offer
+from sipserver.below.following import Whom
 from sipserver.stack import Incoming, Stack, StackSettings
 from tests.sipserver.by_hand import Stranger, value_of
 
@@ -186,3 +188,23 @@ async def test_who_asks_for_the_end_of_a_session_after_it_is_told_at_once():
         dialog.on_end = ends.append
         assert ends == ["BYE"] or (await camera.hear("SIP/2.0 200", holds="BYE") and ends == ["BYE"])
     await ours.close()
+
+
+async def test_a_subscription_that_is_too_brief_is_asked_for_again_as_long_as_it_must_be(make_house, until_true):
+    """RFC 6665 4.1.2.1: 423 says in Min-Expires what would be granted."""
+    house = await make_house(follow_catalog=Whom.ALL, follow_alarms=Whom.NOBODY)
+    with Stranger(CODE, house.address) as camera:
+        await camera.register(PASSWORD)
+        asked = await camera.hear("SUBSCRIBE")
+        assert value_of(asked, "Expires") == "600"
+        camera.answer(asked, "423 Interval Too Brief", "Min-Expires: 3600")
+        await until_true(lambda: house.below.following(CODE)[0].standing == "waiting")
+        house.skew_s += 6
+        house.below.look()
+        again = await camera.hear("SUBSCRIBE")
+        assert value_of(again, "Expires") == "3600" and value_of(again, "Call-ID") != value_of(asked, "Call-ID")
+        contact = f"Contact: <sip:{CODE}@127.0.0.1:{camera.port}>"
+        camera.answer(again, "200 OK", f"{contact}\nExpires: 3600")
+        await until_true(lambda: house.below.following(CODE)[0].standing == "active")
+        (followed,) = house.below.following(CODE)
+        assert followed.expires_at > time.time() + 3000
