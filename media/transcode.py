@@ -91,11 +91,11 @@ class AacFromG711:
             # Nothing a camera sends should bring this about; the sound is left out, the picture goes on.
             self.failures += 1
             return []
-        return [self._frame_of(packet) for packet in packets]
+        # FFmpeg's encoder primes with a frame of silence before sample 0, which would have the time of the frame behind.
+        return [self._frame_of(packet) for packet in packets if packet.pts >= 0]
 
     def _frame_of(self, packet: Any) -> Frame:
         raw = bytes(packet)
         assert self._start_90k is not None
-        # FFmpeg's encoder primes with one frame of silence before sample 0; stamps may not go below the anchor.
-        pts = max(self._start_90k, self._start_90k + int(packet.pts) * 45 // 4)
+        pts = self._start_90k + int(packet.pts) * 45 // 4
         return Frame(Codec.AAC, with_header(AAC_8K, raw), pts, pts)

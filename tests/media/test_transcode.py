@@ -31,7 +31,7 @@ def test_a_second_of_g711_becomes_a_second_of_aac(law, codec):
     frames = [out for frame in tone(law, codec, 50) for out in encoder.feed(frame)]
     assert all(frame.codec is Codec.AAC and format_of(frame.data) == encoder.format for frame in frames)
     assert 13 <= len(frames) <= 16  # 16000 samples of 1024 a frame, less what the encoder holds
-    steps = {b.pts_90k - a.pts_90k for a, b in pairwise(frames[1:])}
+    steps = {b.pts_90k - a.pts_90k for a, b in pairwise(frames)}
     assert steps == {11_520}
     assert frames[0].pts_90k == 900_000
 
@@ -61,7 +61,7 @@ def test_how_the_sound_is_cut_into_frames_changes_nothing_of_it():
     for start, end in pairwise(ends):
         at = 900_000 + start * 45 // 4
         again += cut.feed(Frame(Codec.G711A, law[start:end], at, at))
-    assert made == again and len(made) >= 5
+    assert made == again and len(made) >= 4
 
 
 def test_a_jump_of_the_stamps_is_followed():
