@@ -91,7 +91,7 @@ class AacFromG711:
             # Nothing a camera sends should bring this about; the sound is left out, the picture goes on.
             self.failures += 1
             return []
-        # FFmpeg's encoder primes with a frame of silence before sample 0, which would have the time of the frame behind.
+        # The encoder primes with a frame of silence before sample 0, which would have the time of the frame behind it.
         return [self._frame_of(packet) for packet in packets if packet.pts >= 0]
 
     def _frame_of(self, packet: Any) -> Frame:

@@ -293,11 +293,62 @@ def pictures(dice: random.Random) -> Iterator[tuple[Codec, bytes, bool]]:
         number += 1
 
 
+def as_it_is(pack: bytes, number: int) -> bytes:
+    return pack
+
+
+def with_counter(pack: bytes, number: int) -> bytes:
+    """Stuffing in the pack header that may look like a start code."""
+    counter = b"\xff\xff" + number.to_bytes(4, "big")
+    return pack[:13] + bytes((pack[13] | 6,)) + counter + pack[14:]
+
+
+def without_map(pack: bytes, number: int) -> bytes:
+    at = pack.find(b"\0\0\1\xbb", 0, 32)
+    for _ in range(2 if at > 0 else 0):
+        pack = pack[:at] + pack[at + 6 + int.from_bytes(pack[at + 4 : at + 6], "big") :]
+    return pack
+
+
+def endless(pack: bytes, number: int) -> bytes:
+    """The picture's length is not told."""
+    at = pack.find(b"\0\0\1\xe0")
+    return pack[: at + 4] + b"\0\0" + pack[at + 6 :] if at > 0 else pack
+
+
+def in_pieces(pack: bytes, number: int) -> bytes:
+    """The picture in many PES, the time on the first one only."""
+    at = pack.find(b"\0\0\1\xe0")
+    if at < 0:
+        return pack
+    body, end = at + 9 + pack[at + 8], at + 6 + int.from_bytes(pack[at + 4 : at + 6], "big")
+    made, piece = pack[:at], (700, 5000, 64)[number % 3]
+    for start in range(body, end, piece):
+        data = pack[start : min(start + piece, end)]
+        head = pack[at + 6 : body] if start == body else b"\x84\0\0"
+        made += b"\0\0\1\xe0" + (len(head) + len(data)).to_bytes(2, "big") + head + data
+    return made + pack[end:]
+
+
+def padded(pack: bytes, number: int) -> bytes:
+    return pack + b"\0\0\1\xbe\0\x08" + b"\xff" * 8
+
+
+WRITERS = (as_it_is, as_it_is, as_it_is, as_it_is, with_counter, without_map, endless, in_pieces, padded)
+
+
 class Camera:
     """Packets of one picture at a time."""
 
     def __init__(self, dice: random.Random) -> None:
         self.dice = dice
+        self._write = dice.choice(WRITERS)
+        self._changes = dice.choice((0.0, 0.0, 0.01, 0.03))
+        self._step = dice.choice((3600, 3600, 3600, 3600, 1500, 7200, 90_000))
+        self._ssrc = SSRC
+        self._bare = 0
+        self._number = 0
+        self._codec: Codec | None = None
         self._pictures = pictures(dice)
         self._limit = dice.choice((200, 900, 1400, 1400, 1460, 1500))
         self._packetiser = Packetiser(SSRC, 96, payload_limit=self._limit, sequence=dice.choice((0, 65000)))
@@ -311,9 +362,12 @@ class Camera:
     def picture(self) -> list[bytes]:
         dice = self.dice
         codec, data, is_key = next(self._pictures)
-        if self._muxer is None:
-            self._muxer = Muxer(codec, self._sound)
-        self._at += 3600 + (dice.randrange(-400, 400) if dice.random() < 0.3 else 0)
+        self._number += 1
+        if self._number > 40 and dice.random() < self._changes:
+            self._change()
+        if self._muxer is None or self._codec is not codec:
+            self._muxer, self._codec = Muxer(codec, self._sound), codec
+        self._at += self._step + (dice.randrange(-400, 400) if dice.random() < 0.3 else 0)
         if dice.random() < 0.002:
             self._at += dice.choice((-90_000, 60_000, 9_000_000))
         shown = self._at + (dice.choice((0, 3600, 7200)) if self._leads else 0)
@@ -324,14 +378,45 @@ class Camera:
             size = dice.choice((320, 320, 320, 160, 0)) if dice.random() < 0.1 else 320
             fill = dice.choice((b"\xd5", b"\xff", b"\x00"))
             sounds = [Frame(self._sound, fill * size, self._at, self._at)] if size else []
-        pack = self._muxer.pack(Frame(codec, data, shown, self._at, is_key), () if self._is_apart else sounds)
+        is_beside = self._is_apart or self._bare
+        pack = self._muxer.pack(Frame(codec, data, shown, self._at, is_key), () if is_beside else sounds)
+        pack = self._write(pack, self._number)
         if self._private:
             pack = pack[:14] + b"\0\0\1\xbd\0\x06\0\0\1\xba\1\2" + pack[14:]
         packets = self._packetiser.packets(pack, self._at)
-        if self._is_apart:
+        if self._bare:
+            for each in sounds:
+                kind, ssrc = (96 | 8, self._ssrc) if self._bare == 1 else (8, self._ssrc + 1)
+                packets += Packetiser(ssrc, kind, sequence=self._number).packets(each.data, self._number * 320)
+        elif self._is_apart:
             for each in sounds:
                 packets += self._packetiser.packets(self._muxer.pack(each), self._at)
         return packets
+
+    def _change(self) -> None:
+        """The camera is set otherwise, or begins anew."""
+        dice = self.dice
+        match dice.randrange(8):
+            case 0:
+                self._sound = dice.choice((None, Codec.G711A, Codec.G711U, Codec.AAC))
+                self._muxer = None
+            case 1:
+                self._pictures = pictures(dice)
+            case 2:
+                self._ssrc += 2
+                self._packetiser = Packetiser(self._ssrc, 96, payload_limit=self._limit, sequence=dice.randrange(65536))
+            case 3:
+                self._packetiser = Packetiser(
+                    self._ssrc, 96, payload_limit=self._limit, sequence=dice.choice((0, 65530))
+                )
+            case 4:
+                self._step = dice.choice((1500, 3600, 3600, 9000, 90_000))
+            case 5:
+                self._at = dice.choice((900_000, self._at + (1 << 32), self._at - 3600 * 90_000, self._at + 300_000))
+            case 6:
+                self._write = dice.choice(WRITERS)
+            case 7:
+                self._bare = dice.choice((0, 1, 2))
 
 
 def trouble(dice: random.Random, packets: list[bytes]) -> list[bytes]:
