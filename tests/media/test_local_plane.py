@@ -150,6 +150,7 @@ async def test_g711_becomes_aac_when_somebody_listens(house, camera, h264, fresh
     viewer, news, init = await open_viewer(home, inlet)
     assert news["mime"].endswith(',mp4a.40.2"') and news["audio"]["playable_as"] == "mp4a.40.2"
     assert b"mp4a" in init
+    await cam.send(inlet.port, fresh(h264, 144_000))
     tracks = set()
     while len(tracks) < 2:
         fragment = await viewer.receive_bytes(timeout=2)
