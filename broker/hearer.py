@@ -184,7 +184,11 @@ class Hearer:
         self._rung.set()
         self._quiet.clear()
         self._ringing += 1
-        self._spawn(self._take(ring))
+        task = asyncio.create_task(self._take(ring), name=f"call of {self.target}")
+        self._leg_tasks.add(task)
+        task.add_done_callback(self._leg_tasks.discard)
+        # Whatever befell it, even before its first step: the device is not left to ring in vain.
+        task.add_done_callback(lambda _: ring.refuse(480))
 
     # The styles.
 
@@ -331,6 +335,10 @@ class Hearer:
         except (NoCapacity, NoNumber) as error:
             self._trouble = Unheard(Obstacle.NO_CAPACITY, str(error))
             ring.refuse(486)
+        except Exception:
+            log.exception("taking a call of %s of %s failed on our side", self.target, self.whom.owner)
+            self._trouble = Unheard(Obstacle.NO_CAPACITY, "failed on our side; the log has it")
+            ring.refuse(500)
         finally:
             self._ringing -= 1
             if not self._ringing:
@@ -396,11 +404,6 @@ class Hearer:
         await asyncio.gather(*self._leg_tasks, return_exceptions=True)
 
     # What is shown.
-
-    def _spawn(self, work: Awaitable[None]) -> None:
-        task = asyncio.ensure_future(work)
-        self._leg_tasks.add(task)
-        task.add_done_callback(self._leg_tasks.discard)
 
     def _fail(self, failed: Unheard) -> None:
         self._obstacle, self._reason, self._hops = failed.obstacle, failed.reason, failed.hops

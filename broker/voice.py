@@ -7,7 +7,8 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -141,18 +142,25 @@ class Speech:
         said = self.view()
         for task in tasks:
             task.cancel()
-        if self._microphone is not None:
-            await self._microphone.close()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.voice.close()
-        self._last = closed(said, self.view())
-        self.over_at = time.monotonic()
-        self.changed()
+        try:
+            async with AsyncExitStack() as given_back:
+                given_back.push_async_callback(self.voice.close)
+                given_back.push_async_callback(_ended, tasks)
+                if self._microphone is not None:
+                    given_back.push_async_callback(self._microphone.close)
+        finally:
+            self._last = closed(said, self.view())
+            self.over_at = time.monotonic()
+            self.changed()
 
     def keep_microphone(self, microphone: Microphone) -> Microphone | None:
         """Another microphone takes the place of the one before, which comes back to be closed."""
         before, self._microphone = self._microphone, microphone
         return before
+
+
+async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def closed(before: SpeechView, after: SpeechView) -> SpeechView:

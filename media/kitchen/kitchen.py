@@ -77,7 +77,7 @@ class Kitchen:
     async def open_feed(self, feed: str, url: str) -> FeedFacts:
         self._feeds.add(feed)
         try:
-            facts: FeedFacts = await self._order("open_feed", FEED_S, feed, url)
+            facts: FeedFacts = await self._order("open_feed", FEED_S, feed, url, undo=("close_feed", feed))
         except BaseException:
             self._feeds.discard(feed)
             raise
@@ -86,7 +86,7 @@ class Kitchen:
     async def cook(self, feed: str, of: str) -> FeedFacts:
         self._feeds.add(feed)
         try:
-            facts: FeedFacts = await self._order("cook", FEED_S, feed, of)
+            facts: FeedFacts = await self._order("cook", FEED_S, feed, of, undo=("close_feed", feed))
         except BaseException:
             self._feeds.discard(feed)
             raise
@@ -99,7 +99,8 @@ class Kitchen:
     async def webrtc(self, session: str, feed: str, offer: str, client: str, audio: bool) -> str:
         self._sessions.add(session)
         try:
-            answer: str = await self._order("webrtc", ANSWER_S, session, feed, offer, client, audio)
+            values = session, feed, offer, client, audio
+            answer: str = await self._order("webrtc", ANSWER_S, *values, undo=("leave", session))
         except BaseException:
             self._sessions.discard(session)
             raise
@@ -108,7 +109,7 @@ class Kitchen:
     async def open_hls(self, session: str, feed: str) -> None:
         self._sessions.add(session)
         try:
-            await self._order("open_hls", ANSWER_S, session, feed)
+            await self._order("open_hls", ANSWER_S, session, feed, undo=("leave", session))
         except BaseException:
             self._sessions.discard(session)
             raise
@@ -174,11 +175,19 @@ class Kitchen:
         finally:
             self._stills -= 1
 
-    async def _order(self, name: str, within_s: float, *values: Any) -> Any:
+    async def _order(self, name: str, within_s: float, *values: Any, undo: tuple[str, str] | None = None) -> Any:
+        """The answer. When it comes after whoever ordered has gone, what was made is given back by the order `undo`."""
+
+        def too_late(body: msgspec.Raw) -> None:
+            if undo is not None:
+                task = asyncio.create_task(self._order_kindly(*undo), name=" ".join(undo))
+                self._leaving.add(task)
+                task.add_done_callback(self._leaving.discard)
+
         self._orders += 1
         try:
             channel = await self._open()
-            body = await channel.ask(name, write(values), within_s=within_s)
+            body = await channel.ask(name, write(values), within_s=within_s, late=too_late)
         except ChannelLost as lost:
             raise NoCapacity(f"the kitchen failed at {name}: {lost}") from None
         except PlaneFault as fault:

@@ -136,7 +136,8 @@ class FakeRing:
         return self
 
     def refuse(self, status: int, reason: str | None = None) -> None:
-        self.refused = status
+        if self.answer is None and not self.refused:
+            self.refused = status
 
     async def hang_up(self, reason: str = "") -> None:
         self.hung_up = True
@@ -333,6 +334,53 @@ async def test_a_voice_that_is_not_given_to_us_refuses_the_device_s_call(hall: H
     await hall.until(lambda: speech.hearers[0].stage is Stage.FAILED)
     assert ring.refused == 480 and ring.answer is None
     assert speech.view().hearers[0].obstacle is Obstacle.SOURCE
+
+
+@pytest.mark.parametrize("is_begun", [True, False])
+async def test_a_device_that_calls_while_the_voice_ends_is_not_left_to_ring(hall: Hall, is_begun: bool):
+    peer = hall.world.add(RECORDER, ONE)
+
+    async def prepare() -> None:
+        await asyncio.Event().wait()
+
+    speech = await hall.voices.speak(to((RECORDER, ONE)), prepare=prepare)
+    await hall.until(lambda: peer.asked)
+    ring = FakeRing(RECORDER, (ONE,))
+    hall.voices.ring(ring)
+    if is_begun:
+        await asyncio.sleep(0.01)
+    await hall.voices.end(speech.id, "released")
+    assert ring.refused == 480 and ring.answer is None
+
+
+async def test_a_call_that_fails_in_a_way_nobody_foresaw_is_refused_and_said(hall: Hall):
+    hall.world.add(RECORDER, ONE)
+
+    async def prepare() -> None:
+        raise RuntimeError("what nobody foresaw")
+
+    speech = await hall.voices.speak(to((RECORDER, ONE)), prepare=prepare)
+    ring = FakeRing(RECORDER, (ONE,))
+    hall.voices.ring(ring)
+    await hall.until(lambda: speech.hearers[0].stage is Stage.FAILED)
+    assert ring.refused and speech.view().hearers[0].reason.startswith("failed on our side")
+
+
+async def test_a_microphone_that_cannot_be_closed_keeps_no_way_open(hall: Hall):
+    hall.world.add(RECORDER, ONE)
+    speech = await hall.voices.speak(to((RECORDER, ONE)))
+    ring = FakeRing(RECORDER, (ONE,))
+    hall.voices.ring(ring)
+    await hall.until(lambda: ring.answer)
+
+    class Microphone:
+        async def close(self) -> None:
+            raise RuntimeError("its connection is in no state to be closed")
+
+    speech.keep_microphone(Microphone())  # type: ignore[arg-type]  # as much of one as is needed
+    with pytest.raises(RuntimeError):
+        await hall.voices.end(speech.id, "released")
+    assert ring.hung_up and hall.plane.made[0].closed and speech.over_at is not None
 
 
 async def test_a_device_that_hangs_up_at_once_is_told_once_more_and_no_more(hall: Hall):

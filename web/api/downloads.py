@@ -146,10 +146,13 @@ async def interrupt(visit: Visit, id: Ident) -> DownloadView:
     return view(_known(await downloads_of(visit).interrupt(id), id))
 
 
-@route("POST", "/downloads/{id}/resume", role=Role.OPERATOR, problems=(404,), example=EXAMPLE)
+@route("POST", "/downloads/{id}/resume", role=Role.OPERATOR, problems=(404, 503), example=EXAMPLE)
 async def resume(visit: Visit, id: Ident) -> DownloadView:
     """Go on with one that was interrupted, failed or came short, from where it stands."""
-    return view(_known(await downloads_of(visit).resume(id), id))
+    try:
+        return view(_known(await downloads_of(visit).resume(id), id))
+    except OSError as error:
+        raise Problem(503, "disk-failed", f"The download cannot be written down: {error.strerror}.") from None
 
 
 @route("DELETE", "/downloads/{id}", role=Role.OPERATOR, problems=(404,))
