@@ -144,10 +144,10 @@ def handler_of(declared: Route) -> Handler:
         desk = request.app[DESK]
         visit = Visit(request, desk, request.get(WHO))
         if not declared.is_write:
-            return await _carry_out(declared, visit)
+            return await _heard_out(declared, visit)
         result = "unfinished"
         try:
-            response = await _carry_out(declared, visit)
+            response = await _heard_out(declared, visit)
             result = "ok"
             return response
         except Exception as error:
@@ -160,6 +160,16 @@ def handler_of(declared: Route) -> Handler:
 
     handle.__name__ = declared.action
     return handle
+
+
+async def _heard_out(declared: Route, visit: Visit) -> web.StreamResponse:
+    try:
+        return await _carry_out(declared, visit)
+    except (ConnectionError, web.RequestPayloadError):
+        if visit.request.transport is not None:
+            raise
+        # Whoever asked hung up in the middle of his request. It is no fault of ours, and nobody hears the answer.
+        raise Problem(400, "hung-up", "The connection ended before the request did.") from None
 
 
 async def _carry_out(declared: Route, visit: Visit) -> web.StreamResponse:

@@ -233,6 +233,23 @@ class TestBodies:
         return replace(settings, body_patience_s=0.3)
 
 
+@pytest.mark.parametrize("head", ["Content-Length: 100", "Transfer-Encoding: chunked"])
+async def test_who_hangs_up_in_the_middle_of_a_body_fills_no_log(house, head, caplog):
+    _, secret = await house.accounts.new_key("one that hangs up", "administrator")
+    _, writer = await asyncio.open_connection("127.0.0.1", house.port)
+    said = f"POST /api/v1/keys HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {secret}\r\n"
+    said += "Content-Type: application/json\r\n"
+    writer.write(f"{said}{head}\r\n\r\n2\r\n{{".encode())
+    await writer.drain()
+    await asyncio.sleep(0.1)
+    writer.transport.abort()
+    async with asyncio.timeout(5):
+        while not (lines := (await house.accounts.audits(None, 1)).items):
+            await asyncio.sleep(0.01)
+    assert lines[0].result == "hung-up"
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     "query",
     ["limit=0", "limit=1001", "limit=many", "limit=1&limit=2", "nodes=x", "limit=-173.5", "node=" + "x" * 300],

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import aiohttp
+import pytest
 
 from gb28181.manscdp.control import ControlResponse
 from gb28181.peer import PeerRefused
+from web.settings import WebSettings
 
 CAMERA = "34020000001320000001"
 UPGRADE = f"/api/v1/channels/{CAMERA}/{CAMERA}/upgrade"
@@ -44,6 +47,25 @@ async def test_what_is_no_package_is_not_taken(house):
     assert (await chief.ask("POST", FIRMWARE, data=b"", headers=BYTES))[0] == 400
     assert (await chief.ask("POST", FIRMWARE, data=b"x" * 100_001, headers=BYTES))[0] == 400
     assert (await chief.get("/firmware"))["items"] == []
+
+
+class TestAPackageOfWhichNothingMoreComes:
+    async def test_gives_its_place_on_the_shelf_back(self, house):
+        program = await house.program("administrator")
+        is_over = asyncio.Event()
+
+        async def drip():
+            yield b"half of it"
+            await is_over.wait()
+
+        response = await program.raw("POST", FIRMWARE, data=drip(), headers=BYTES)
+        is_over.set()
+        assert (response.status, (await response.json())["error"]["code"]) == (408, "body-too-slow")
+        assert house.app_services.upgrades.shelf._coming == 0
+
+    @pytest.fixture
+    def settings(self, settings: WebSettings) -> WebSettings:
+        return replace(settings, body_patience_s=0.3)
 
 
 async def test_a_device_fetches_goes_on_after_a_cut_and_finds_the_address_spent(house):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated
 
@@ -79,8 +80,18 @@ async def bring(visit: Visit, query: PackageQuery) -> Package:
     if (request.content_length or 0) > upgrades.settings.largest_bytes:
         raise denied(413)
 
+    patience_s = visit.desk.settings.body_patience_s
+
     async def pieces() -> AsyncIterator[bytes]:
-        async for piece in request.content.iter_any():
+        while True:
+            try:
+                # A package may take long, its next piece may not: whoever is gone holds a place on the shelf.
+                async with asyncio.timeout(patience_s):
+                    piece = await request.content.readany()
+            except TimeoutError:
+                raise Problem(408, "body-too-slow", f"Nothing more came in {patience_s:g} s.") from None
+            if not piece:
+                return
             yield piece
 
     try:
