@@ -374,7 +374,7 @@ class LocalPlane:
         self._past = self._past + session.measure(self._clock(), is_last=True)
         await session.close()
         if session.pair is not None:
-            self._ports.give_back(session.pair, self._clock())
+            self._ports.give_back(session.pair, self._clock(), session.receiver.last_sender)
 
     def statistics(self, inlet: str) -> InletStatistics | None:
         session = self._sessions.get(inlet)

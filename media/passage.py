@@ -83,6 +83,8 @@ class Passage:
         """A sender that may lose nothing wants the source held back, at once."""
         self._senders: tuple[Taker, ...] = ()
         self.foreign = 0
+        self.foreign_types: set[int] = set()
+        """Payload types, seven bits each, of what came beside the program stream."""
         self.overflows = 0
         self._keep_bytes = keep_bytes
         self._keep_s = keep_s
@@ -134,6 +136,7 @@ class Passage:
             is_key = begins(run.data[HEADER_BYTES : run.size]) is Begins.KEY_FRAME
         if run.payload_type != self._type:
             self.foreign += run.count
+            self.foreign_types.add(run.payload_type)
             return
         self._marks += is_key
         if run.size - HEADER_BYTES > LARGEST:
@@ -254,6 +257,13 @@ class Passage:
         for frame in frames:
             self.frame(frame, self._kept_since)
 
+    def take_together(self) -> None:
+        """What comes beside the program stream is of it: from the next key frame on all is made one from its frames."""
+        self._catch_up()
+        self.carry = Carry.REMUXED
+        self._muxer = None
+        self.rejoin()
+
     def join(self, sender: Taker) -> None:
         """A sender is there from now on, and takes over the keeping of a recording."""
         self._catch_up()
@@ -282,6 +292,7 @@ class Passage:
         self.carry = Carry.UNDECIDED
         self._marks = 0
         self._type = None
+        self.foreign_types.clear()
         self._muxer = None
         self._sound = None
         self.rejoin()

@@ -66,14 +66,22 @@ def slice_of(first: int, last: int, number: int, count: int) -> tuple[int, int]:
     return first + pairs * number // count * 2, first + pairs * (number + 1) // count * 2 - 1
 
 
+LastSender = tuple[tuple[str, int], int]
+"""From where it sent, and under which SSRC."""
+
+
 @dataclass(slots=True)
 class PortPair:
-    """The sockets of one inlet. `rtp` is UDP even for TCP streams: some cameras answer TCP with UDP (media.md S7)."""
+    """The sockets of one inlet. `rtp` is UDP even for TCP streams: some cameras answer TCP with UDP (media.md S7).
+
+    `last_sender` sent to this port before: one that does not heed a BYE sends still.
+    """
 
     port: int
     rtp: socket.socket
     rtcp: socket.socket
     listener: socket.socket | None = None
+    last_sender: LastSender | None = None
 
     def close(self) -> None:
         for opened in (self.rtp, self.rtcp, self.listener):
@@ -91,6 +99,7 @@ class Ports:
         self._receive_buffer = receive_buffer
         self._book = PortBook(first, last, quarantine_s, begin) if first else None
         self._lent = 0
+        self._last_senders: dict[int, LastSender] = {}
 
     @property
     def lent(self) -> int:
@@ -113,13 +122,18 @@ class Ports:
         host = self._host if by_six is None else host_of_family(self._host, by_six=by_six)
         pair = self._from_book(now, host, backlog) if self._book else self._from_system(host, backlog)
         self._lent += 1
+        pair.last_sender = self._last_senders.pop(pair.port, None)
         return pair
 
-    def give_back(self, pair: PortPair, now: float) -> None:
+    def give_back(self, pair: PortPair, now: float, last_sender: LastSender | None = None) -> None:
+        """`last_sender` is told to who gets the port next, if it is one of our range."""
         pair.close()
         self._lent -= 1
         if self._book:
             self._book.give_back(pair.port, now)
+            last_sender = last_sender or pair.last_sender
+            if last_sender is not None:
+                self._last_senders[pair.port] = last_sender
 
     def _from_book(self, now: float, host: str, backlog: int | None) -> PortPair:
         assert self._book is not None

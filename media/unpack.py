@@ -85,6 +85,11 @@ class Unpacker:
             for way in self._ways.values()
         )
 
+    def names_sound(self, payload_type: int) -> bool:
+        """Whether the SDP, or custom, says that packets of this type are sound."""
+        name = (self.payloads.get(payload_type) or _STATIC.get(payload_type, "")).upper().split("/")[0]
+        return name in _SOUNDS or name in _AAC_NAMES
+
     @property
     def need_key(self) -> bool:
         return all(found.pictures.need_key for found in self._videos())

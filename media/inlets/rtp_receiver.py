@@ -159,6 +159,10 @@ class RtpReceiver:
         witness = self.witness
         if source != self.lock.source:
             witness.note_source(source)
+            if self.lock.shuns(source, packet.ssrc):
+                witness.note_stranger(packet.ssrc, source)
+                self.refused += 1
+                return False
         if not self.lock.admits(source, packet.ssrc, packet.payload_type, now):
             self.refused += 1
             return False
@@ -288,13 +292,13 @@ class RtpReceiver:
         if self._is_awake:
             self._renew_unpacker()
 
-    def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None) -> None:
+    def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None, port: int | None = None) -> None:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
         self._catch_up()
         if ssrc:
             self.ssrc = ssrc
             self._is_mismatch = self._heard_ssrc is not None and self._heard_ssrc != ssrc
-        self.lock.expect(host, self.ssrc)
+        self.lock.expect(host, self.ssrc, port)
         if payloads and dict(payloads) != dict(self.payloads):
             self.payloads = dict(payloads)
             if self.frames == 0:
@@ -319,6 +323,13 @@ class RtpReceiver:
             self.ahead.publish_reception(reports=True)
         block = self.reports.block(self._sequence, self.witness.packets, self.lost, now)
         return rtcp.receiver_report(OWN_SSRC, self.reports.ssrc, **block) + rtcp.source_description(OWN_SSRC, CNAME)
+
+    @property
+    def last_sender(self) -> tuple[Source, int] | None:
+        """Whose datagrams were taken, and under which SSRC."""
+        if not self._is_udp or self.lock.source is None or self._heard_ssrc is None:
+            return None
+        return self.lock.source, self._heard_ssrc
 
     @property
     def is_udp(self) -> bool:
@@ -348,6 +359,10 @@ class RtpReceiver:
     @property
     def sound_codec(self) -> Codec | None:
         return self._unpacker.audio_codec
+
+    def names_sound(self, payload_type: int) -> bool:
+        """Whether packets of this type are sound by what was answered, or by custom."""
+        return self._unpacker.names_sound(payload_type)
 
     @property
     def announces_audio(self) -> bool:

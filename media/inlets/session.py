@@ -129,6 +129,8 @@ class Session:
     def open_own(self, pair: PortPair) -> None:
         """Listen on sockets of our own."""
         self.pair = pair
+        if pair.last_sender is not None:
+            self.receiver.lock.shun(*pair.last_sender)
         self._rtp = WideDoor(pair.rtp, self._rounds, self.receiver.take, self.express)
         self._rtcp = UdpDoor(pair.rtcp, self._report_came, self._clock)
         if pair.listener is not None:
@@ -168,7 +170,7 @@ class Session:
             self._begin_anew()
         old_ssrc = self.receiver.ssrc
         host = _literal(aim.host)
-        self.receiver.aim(aim.payloads, host, aim.ssrc)
+        self.receiver.aim(aim.payloads, host, aim.ssrc, aim.port)
         if self.shared is not None:
             self.shared.answered(self, old_ssrc, host, aim.port)
         self.phase = Phase.AIMED
@@ -353,6 +355,8 @@ class Session:
             self._watch_aimed(now)
         elif self.phase is Phase.FLOWING and not self._is_held and not self._is_stayed:
             self._watch_flowing(now)
+        if self.phase is Phase.FLOWING:
+            self._watch_sound(now)
         if self.phase is Phase.FLOWING and not self.viewers:
             self._watch_unseen(now)
         if now - self._report_at >= REPORT_EVERY_S:
@@ -367,6 +371,14 @@ class Session:
             self._fail(self._judge())
         elif self.receiver.is_understood and not self.fanout.is_ready:
             self._want_key_frame(now, "no key frame has come yet")
+
+    def _watch_sound(self, now: float) -> None:
+        """Bare sound that began beside a program stream was not there when it was looked at first (R10)."""
+        passage = self.passage
+        if passage.carry is Carry.STRAIGHT and any(map(self.receiver.names_sound, passage.foreign_types)):
+            passage.take_together()
+            self.receiver.wake((), now)
+            self._want_key_frame(now, "sound has come beside the picture")
 
     def _watch_unseen(self, now: float) -> None:
         if self.passage.needs_frames or not self.passage.has_kept:

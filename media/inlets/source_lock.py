@@ -25,9 +25,20 @@ class SourceLock:
         self._payload_types: set[int] = set()
         self._expected_host: str | None = None
         self._expected_ssrc: int | None = None
+        self._shunned: tuple[Source, int] | None = None
 
-    def expect(self, host: str | None, ssrc: int | None) -> None:
+    def shun(self, source: Source, ssrc: int) -> None:
+        """Who sent to this port in its last session may do so still: not ours, unless it is the one that is answered
+        or sends the SSRC that is agreed (media.md 3.6)."""
+        self._shunned = source, ssrc
+
+    def shuns(self, source: Source, ssrc: int) -> bool:
+        return (source, ssrc) == self._shunned and ssrc != self._expected_ssrc
+
+    def expect(self, host: str | None, ssrc: int | None, port: int | None = None) -> None:
         """What was answered. Whoever is locked already is judged anew by it."""
+        if self._shunned is not None and self._shunned[0] == (host, port):
+            self._shunned = None
         self._expected_host = host
         self._expected_ssrc = ssrc
         if self.source is not None:

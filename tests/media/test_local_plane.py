@@ -461,6 +461,34 @@ async def test_a_port_is_open_only_while_its_inlet_is(house):
         await home.plane.aim(inlet.id, Aim())
 
 
+@pytest.mark.parametrize("answers", [False, True], ids=["another camera", "the same camera"])
+async def test_who_sends_on_to_a_port_after_its_session_is_not_shown_in_the_next_one(
+    house, camera, h264, fresh, answers
+):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1] & ~1
+    now = [1000.0]
+    home = await house(lambda: now[0], first_port=port, last_port=port + 1)
+    old, new = camera(1), camera(2)
+    inlet, _ = await home.flowing(old, fresh(h264[:10]))
+    await home.plane.close(inlet.id)
+    now[0] += 60.0  # it has rested, and the old camera has not heard that it is over
+    home.told.clear()
+    inlet = await home.plane.open(2, Transport.UDP)
+    await old.send(inlet.port, fresh(h264[10:25]))
+    await home.plane.aim(inlet.id, Aim(*(old if answers else new).address, None, {96: "PS"}))
+    await old.send(inlet.port, fresh(h264[25:]))
+    if answers:
+        await home.until(FirstFrame)
+        return
+    statistics = home.plane.statistics(inlet.id)
+    assert statistics.packets == 0 and not any(isinstance(event, FirstFrame) for event in home.told)
+    await new.send(inlet.port, fresh(h264))
+    await home.until(FirstFrame)
+    assert home.plane.statistics(inlet.id).ssrc_mismatches == 0
+
+
 async def test_when_ports_run_out_the_asker_is_told(house):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -25,7 +26,7 @@ from media.plane import (
     Transport,
 )
 from media.ps.mux import Muxer
-from media.rtp import RtpPacket, parse, sequence_distance
+from media.rtp import Packetiser, RtpPacket, parse, sequence_distance
 from media.unpack import Unpacker
 
 ABOVE_SSRC = 703001718
@@ -267,6 +268,30 @@ async def test_sound_goes_through_untouched(house, camera, above, h264, fresh):
     await leave(home, inlet, up)
     await up.settled()
     assert {frame.codec for frame in up.frames()} == {Codec.H264, Codec.G711A}
+
+
+async def test_bare_sound_that_begins_beside_a_program_stream_is_taken_along_from_the_next_key_frame_on(
+    house, camera, above, h264, fresh
+):
+    home, cam, up = await house(), camera(), above()
+    inlet = await enter(home, cam, fresh(h264), Transport.UDP)
+    await leave(home, inlet, up)
+    await up.settled()
+    assert {frame.codec for frame in up.frames()} == {Codec.H264}
+    session = home.plane._sessions[inlet.id]
+    voice = Packetiser(200000001, 8, sequence=9)
+    for turn in (1, 2):
+        for number, frame in enumerate(fresh(h264, turn * 144_000)):
+            sound = voice.packets(b"\xd5" * 320, (turn * 40 + number) * 320)
+            await cam.send_packets(inlet.port, cam.packets([frame]) + sound)
+        session.watch(time.monotonic())
+    await up.settled()
+    assert up.is_gapless
+    frames = up.frames()
+    heard = [frame for frame in frames if frame.codec is Codec.G711A]
+    assert len(heard) >= 30 and all(frame.data == b"\xd5" * 320 for frame in heard)
+    times = [frame.dts_90k for frame in frames if frame.codec.is_video]
+    assert times == sorted(times)
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
