@@ -27,6 +27,7 @@ class Wire:
 
     form = WireForm.PLAIN
     unsent = 0
+    number = -1
 
     def __init__(self) -> None:
         self.data = b""
