@@ -33,7 +33,7 @@ class Carrier(Protocol):
     @property
     def endpoint(self) -> Endpoint: ...
 
-    def answer(self, transaction: Transaction, response: Response) -> None: ...
+    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> None: ...
 
     def accept(
         self,
@@ -117,6 +117,15 @@ class Incoming:
         # Raises ValueError for a header with a line end; the request then still waits for a better answer.
         stack.answer(self._transaction, response)
         self.is_answered = status >= 200
+
+    def turn_away(self, status: int) -> None:
+        """Refuse a stranger, once: nothing is kept of the request. Else whoever forges addresses would fill our tables
+        with INVITEs, and have each refusal repeated ten times to somebody else."""
+        if not self.is_answered:
+            endpoint = self._stack.endpoint
+            response = response_to(self.request, status, to_tag=endpoint.tokens.word(), server=endpoint.product)
+            self._stack.answer(self._transaction, response, once=True)
+            self.is_answered = True
 
     def accept(
         self,

@@ -439,11 +439,14 @@ class Stack:
 
     # Answers of ours.
 
-    def answer(self, transaction: Transaction, response: Response) -> None:
-        """Send a response to a request."""
+    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> None:
+        """Send a response to a request; `once` keeps nothing of either."""
         if response.status >= 200 and transaction.table is INVITE_SERVER:
             self._asked.pop(transaction, None)
-        self.endpoint.respond(transaction, response, self.clock())
+        if once:
+            self.endpoint.respond_once(transaction, response)
+        else:
+            self.endpoint.respond(transaction, response, self.clock())
         if not self._is_pumping:
             self.pump()
             self._arm()
@@ -669,7 +672,7 @@ class Stack:
                 incoming.respond(200)
                 return
             if method == "INVITE":
-                incoming.respond(481)
+                incoming.turn_away(481)
                 return
         if method in ONLY_IN_DIALOG:
             incoming.respond(481 if method in SERVED else 405, headers=(("Allow", ALLOW),))

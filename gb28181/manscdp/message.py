@@ -189,6 +189,7 @@ _READERS: dict[tuple[str, str], Reader] = {
     ("notify", "ptzposition"): position.read_ptz_position_notice,
     ("query", "homepositionquery"): home_position.read_home_position_query,
     ("response", "homepositionquery"): home_position.read_home_position,
+    ("response", "homeposition"): home_position.read_home_position,  # Dahua calls its answer after what it tells
     ("query", "cruisetracklistquery"): cruise.read_cruise_list_query,
     ("response", "cruisetracklistquery"): cruise.read_cruise_list,
     ("query", "cruisetrackquery"): cruise.read_cruise_query,

@@ -147,15 +147,20 @@ def _number(root: Element, fields: Fields, sn: int) -> None:
 
 
 def _rename(root: Element, root_name: str, cmd_type: str, edition: Edition) -> None:
-    """Two elements have another name in each edition: the key frame command, and the extension texts."""
+    """Two elements have another name in each edition: the key frame command, and the extension texts. And an answer
+    that a device calls after what it tells goes on under the name of its question."""
     extension, key_frame = ("ExtraInfo", "IFrameCmd") if edition.is_2022 else ("Info", "IFameCmd")
     for child in root:
         name = local_name(child)
-        if root_name == "Control" and name in ("ifamecmd", "iframecmd"):
+        if name == "cmdtype" and root_name == "Response":
+            child.text = _ASKED_AS.get(cmd_type, child.text)
+        elif root_name == "Control" and name in ("ifamecmd", "iframecmd"):
             child.tag = key_frame
         elif name in ("info", "extrainfo") and cmd_type not in _INFO_IS_A_PART and not len(child) and child.text:
             child.tag = extension
 
+
+_ASKED_AS = {"homeposition": "HomePositionQuery", "storagecardstatusquery": "SDCardStatus"}
 
 _INFO_IS_A_PART = frozenset(("alarm", "keepalive"))
 """Kinds of message in which Info has a meaning of its own."""

@@ -393,6 +393,13 @@ class Endpoint:
             self._lighten(transaction, response)
         return True
 
+    def respond_once(self, transaction: Transaction, response: Response) -> None:
+        """Answer a request of which nothing is kept (RFC 3261 8.2.7): the answer is not repeated, no ACK is awaited,
+        and the request again is a new one."""
+        raw = self._written(response, transaction.path)
+        self._outgoing.append(Outgoing(raw, transaction.path, response, False))
+        self.abandon(transaction)
+
     def _lighten(self, transaction: Transaction, response: Response) -> None:
         """Keep of an answered request only what its repeats need: the bytes. There are tens of thousands of them."""
         if transaction.state == COMPLETED:

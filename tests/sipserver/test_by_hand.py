@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
 
 import pytest
 
+from gb28181.charset import Charset
+from gb28181.edition import Edition
+from gb28181.manscdp.control import HomePosition
+from gb28181.manscdp.home_position import HomePositionQuery
+from gb28181.manscdp.relay import recode
 from gb28181.sdp import live_offer
 from sipserver.below.following import Whom
 from sipserver.stack import Incoming, Stack, StackSettings
@@ -17,6 +23,10 @@ OUR_CODE = "34020000002000000001"
 PASSWORD = "12345678"
 SDP = "application/sdp"
 OFFER = live_offer(OUR_CODE, "127.0.0.1", 30_000, 102_000_001, "udp")
+OFFER_BYTES = (
+    b"v=0\r\no=x 0 0 IN IP4 127.0.0.1\r\ns=Play\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 8000 RTP/AVP 8\r\n"
+    b"a=rtpmap:8 PCMA/8000\r\n"
+)
 
 
 @pytest.mark.parametrize(
@@ -208,3 +218,73 @@ async def test_a_subscription_that_is_too_brief_is_asked_for_again_as_long_as_it
         await until_true(lambda: house.below.following(CODE)[0].standing == "active")
         (followed,) = house.below.following(CODE)
         assert followed.expires_at > time.time() + 3000
+
+
+# Strangers.
+
+CALL = """
+INVITE sip:{our}@3402000000 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:{port};rport;branch=z9hG4bK-{port}-{number}
+From: <sip:{code}@3402000000>;tag=s{number}
+To: <sip:{our}@3402000000>{tag}
+Call-ID: call-{port}-{number}
+CSeq: 1 INVITE
+Max-Forwards: 70
+Content-Type: application/sdp"""
+
+
+async def test_calls_of_strangers_take_no_room_from_neighbours_and_are_refused_once(make_house):
+    """Whoever forges addresses could fill the table of calls for half a minute with every INVITE, and have each refusal
+    repeated ten times to somebody else."""
+    house = await make_house()
+    house.stack.endpoint.limits = dataclasses.replace(house.stack.endpoint.limits, calls=2)
+    with Stranger("34020000001320000666", house.address) as stranger, Stranger(CODE, house.address) as camera:
+        await camera.register(PASSWORD)
+        for number, tag, refusal in ((1, "", "403"), (2, "", "403"), (3, "", "403"), (4, ";tag=x", "481")):
+            words = {"our": OUR_CODE, "port": stranger.port, "code": stranger.code, "number": number, "tag": tag}
+            stranger.say(CALL.format(**words), OFFER_BYTES)
+            assert await stranger.hear(f"SIP/2.0 {refusal}")
+        assert await stranger.hears_nothing_of("SIP/2.0", for_s=0.4)
+        camera.say(CALL.format(our=OUR_CODE, port=camera.port, code=CODE, number=1, tag=""), OFFER_BYTES)
+        assert "Nobody Speaks To You" in await camera.hear("SIP/2.0")
+
+
+# What a maker calls otherwise.
+
+
+async def test_an_answer_called_after_what_it_tells_answers_the_question(make_house):
+    """Dahua answers HomePositionQuery under the name HomePosition (signalling 10.1)."""
+    house = await make_house()
+    with Stranger(CODE, house.address) as camera:
+        await camera.register(PASSWORD, more="Expires: 3600\nX-GB-Ver: 3.0")
+        link = house.below.peer(CODE)
+        raw = b'<?xml version="1.0"?>\r\n<Query>\r\n<CmdType>HomePositionQuery</CmdType>\r\n<SN>1</SN>\r\n</Query>\r\n'
+        typed = asyncio.create_task(link.ask(HomePositionQuery(0, CODE), timeout_s=5))
+        handed = asyncio.create_task(
+            link.relay(lambda sn: raw.replace(b"<SN>1", f"<SN>{sn}".encode()), timeout_s=5, answer=True)
+        )
+        for _ in range(2):
+            asked = await camera.hear("MESSAGE", holds="HomePositionQuery")
+            camera.answer(asked, "200 OK")
+            sn = asked.partition("<SN>")[2].partition("<")[0]
+            camera.say(
+                MESSAGE.format(our=OUR_CODE, port=camera.port, code=CODE, number=sn),
+                '<?xml version="1.0" encoding="GB18030"?>\r\n<Response>\r\n<CmdType>HomePosition</CmdType>\r\n'
+                f"<SN>{sn}</SN>\r\n<DeviceID>{CODE}</DeviceID>\r\n"
+                "<HomePosition><Enabled>1</Enabled><ResetTime>120</ResetTime></HomePosition>\r\n</Response>\r\n",
+            )
+        assert (await typed).home == HomePosition(True, 120)
+        (body,) = await handed
+        upward = recode(body, sn=7, codes=lambda code: code, charset=Charset.GB18030, edition=Edition.V2022)
+        assert b"<CmdType>HomePositionQuery</CmdType>" in upward and b"<ResetTime>120</ResetTime>" in upward
+
+
+MESSAGE = """
+MESSAGE sip:{our}@3402000000 SIP/2.0
+Via: SIP/2.0/UDP 127.0.0.1:{port};rport;branch=z9hG4bK-m-{port}-{number}
+From: <sip:{code}@3402000000>;tag=m{number}
+To: <sip:{our}@3402000000>
+Call-ID: message-{port}-{number}
+CSeq: 1 MESSAGE
+Max-Forwards: 70
+Content-Type: Application/MANSCDP+xml"""
