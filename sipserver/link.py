@@ -365,7 +365,8 @@ class Link:
             async with asyncio.timeout(patience):
                 return await question.answer
         except TimeoutError:
-            raise PeerSilent(f"{self.code} took {what} and did not answer in {patience:g} s") from None
+            words = f"{self.code} took {what} and did not answer in {patience:g} s"
+            raise PeerSilent(words, hops=self._hop(what)) from None
 
     def _question_for(
         self,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from gb28181.dialect import Dialect
 from gb28181.manscdp.device_info import extensions
 from gb28181.manscdp.fields import Fields, switch
 from gb28181.manscdp.writing import Sheet
@@ -111,6 +112,10 @@ class DeviceControl:
         """Whether the standard asks the device for a Response beyond the SIP 200 (2022 9.3.1)."""
         answered = (self.record, self.guard, self.home_position, self.upgrade)
         return self.alarm_reset or any(part is not None for part in answered)
+
+    def is_answered_by(self, dialect: Dialect) -> bool:
+        """Whether a device of that dialect sends the answer."""
+        return self.wants_answer and not (dialect.silent_home_position and self.home_position is not None)
 
 
 def read_control(sn: int, device: str, fields: Fields, damaged: int) -> DeviceControl:

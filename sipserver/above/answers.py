@@ -388,6 +388,9 @@ class Answers:
             return
         if not wish.wants_answer:
             return
+        if not answers and self._is_obeyed_in_silence(wish, shared):
+            await self._say(wish, ControlResponse(value.sn, value.device, cmd_type=value.cmd_type))
+            return
         if not answers:
             self.tally.failed_below += 1
             await self._say(wish, self._refusal(value, "no answer"))
@@ -452,7 +455,7 @@ class Answers:
             return peer.relay(
                 lambda sn: with_other_sn(body, sn, manners.charset, manners.edition),
                 timeout_s=self._settings.hop_patience_s * min(tiers, self._settings.deepest),
-                answer=wish.wants_answer,
+                answer=wish.wants_answer and not self._is_obeyed_in_silence(wish, shared),
                 headers=((HEADER, identity),),
                 may_wait=command is None,
             )
@@ -467,6 +470,14 @@ class Answers:
                 return await say()  # a platform below watches over its own cameras
             hold_s = self._settings.ptz_hold_s
             return await self._levers.steer(owner, shared.code, command, say, hold_s=hold_s, identity=identity)
+
+    def _is_obeyed_in_silence(self, wish: _Wish, shared: Shared) -> bool:
+        """Whether those below do it without the answer the standard asks for: that they heard it has to do (10.1)."""
+        _, peer = self._reachable(shared)
+        value = wish.value
+        if peer is None or not isinstance(value, DeviceControl):
+            return False
+        return value.wants_answer and not value.is_answered_by(peer.manners.dialect)
 
     def owner_of(self, shared: Shared) -> str:
         """The neighbour by which a thing is reached now."""

@@ -62,8 +62,6 @@ class AboveSettings:
     """Sessions towards all uppers together; more are refused with 486."""
     bye_patience_s: float = 10.0
     """After the end of a recording was told, how long the upper has for its BYE before ours goes."""
-    ack_patience_s: float = 32.0
-    """How long an answered call waits for its ACK before it is given up."""
 
     subscriptions: int = 256
     """Subscriptions of one upper at once; more are refused with 503."""

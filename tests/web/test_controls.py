@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gb28181 import ptz
+from gb28181.dialect import DIALECTS
 from gb28181.manscdp.control import Box, ControlResponse, DeviceControl, HomePosition, PrecisePosition
 from gb28181.peer import PeerRefused, PeerSilent
 
@@ -94,6 +95,16 @@ async def test_a_refusal_is_quoted_and_silence_is_an_end(house, failure, status,
     operator = await house.person("operator")
     got, said = await operator.ask("POST", f"{AT}/home-position", {"enabled": True, "preset": 9})
     assert (got, said["error"]["code"]) == (status, code)
+
+
+async def test_what_a_maker_obeys_in_silence_is_told_and_no_answer_is_waited_for(house):
+    """Dahua sends no Response to HomePosition: that it heard is all there is (signalling 10.1)."""
+    peer = await house.camera()
+    peer.dialect = DIALECTS["dahua"]
+    operator = await house.person("operator")
+    got, said = await operator.ask("POST", f"{AT}/home-position", {"enabled": True, "preset": 9})
+    assert (got, said) == (200, {"answered": False}) and peer.asked == []
+    assert peer.told == [DeviceControl(0, CAMERA, home_position=HomePosition(True, None, 9))]
 
 
 @pytest.mark.parametrize(

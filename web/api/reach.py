@@ -81,8 +81,8 @@ async def turn_lever(
 
 
 async def order(visit: Visit, owner: str, code: str, control: DeviceControl) -> bool:
-    """Send a control; true when the device said that it has done it, false when the standard has it say no more than
-    that it was heard.
+    """Send a control; true when the device said that it has done it, false when the standard, or the habit of its
+    maker, has it say no more than that it was heard.
 
     Raises PeerRefused with the device's reason, PeerSilent when its answer does not come in time, SteeringHeld.
     """
@@ -91,7 +91,7 @@ async def order(visit: Visit, owner: str, code: str, control: DeviceControl) -> 
     with levers.arbitration.turn(owner, code, steerer, grip):
         if grip is Grip.TAKES:
             await levers.still(owner, code)
-        if not control.wants_answer:
+        if not control.is_answered_by(peer.dialect):
             await peer.tell(control)
             return False
         answer = await peer.ask(control, timeout_s=await patience(visit, owner, code))

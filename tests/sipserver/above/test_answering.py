@@ -11,7 +11,7 @@ from gb28181 import ptz
 from gb28181.dialect import DIALECTS, STANDARD
 from gb28181.hops import read_warnings
 from gb28181.manscdp.catalog import Catalog, CatalogQuery, Item
-from gb28181.manscdp.control import ControlResponse, DeviceControl
+from gb28181.manscdp.control import ControlResponse, DeviceControl, HomePosition
 from gb28181.manscdp.device_info import DeviceInfo, DeviceInfoQuery
 from gb28181.manscdp.device_status import DeviceStatus, DeviceStatusQuery
 from gb28181.manscdp.preset import Preset, PresetList, PresetQuery
@@ -20,6 +20,7 @@ from gb28181.peer import PeerSilent
 from registry.channel import Channel
 from registry.device import Device, DeviceKind
 from registry.events import NoticeHeard
+from sipserver.link import Manners
 
 UPPER_CODE = "34010000002000000001"
 OTHER_UPPER = "34000000002000000009"
@@ -208,6 +209,20 @@ async def test_a_control_that_has_an_answer_gets_it_or_an_ERROR(joined, until_tr
     await until_true(lambda: len(upper.told(ControlResponse)) == 2)
     refused = upper.told(ControlResponse)[1]
     assert (refused.sn, refused.ok) == (51, False) and "did not answer" in refused.reason
+
+
+async def test_a_control_that_a_maker_obeys_in_silence_is_answered_OK_and_not_waited_for(joined, until_true):
+    """Dahua moves to its home position and sends no answer, which is no failure (signalling 10.1)."""
+    upper, house = await joined()
+    house.exporter.share(UPPER_CODE, CAMERA)
+    house.peer.manners = Manners(DIALECTS["dahua"])
+    await upper.say(DeviceControl(52, CAMERA, home_position=HomePosition(True, 120, 3)))
+    await until_true(lambda: upper.told(ControlResponse))
+    assert upper.told(ControlResponse) == [ControlResponse(52, CAMERA, True)]
+    assert [handed.answer for handed in house.peer.handed] == [False]
+    await upper.say(DeviceControl(53, CAMERA, guard=True))
+    await until_true(lambda: len(house.peer.handed) == 2)
+    assert house.peer.handed[1].answer, "of everything else it has an answer"
 
 
 async def test_a_record_list_of_many_parts_comes_up_with_its_codes_and_sum(joined, until_true):
