@@ -241,8 +241,13 @@ class SoundDepacketiser:
 
     def __init__(self, codec: Codec, clock_hz: int = 8000) -> None:
         self.sound = Sound(hint=codec)
+        self._codec = codec
         self._clock_hz = clock_hz
         self._times = Unwrapper(32)
+
+    def anew(self) -> SoundDepacketiser:
+        """Another one for the same stream."""
+        return SoundDepacketiser(self._codec, self._clock_hz)
 
     def feed(
         self,
@@ -277,6 +282,9 @@ class AacDepacketiser(SoundDepacketiser):
         super().__init__(Codec.AAC, clock_hz or self.form.rate_hz)
         self._fragment: list[bytes] = []
         self._fragment_left = 0
+
+    def anew(self) -> AacDepacketiser:
+        return AacDepacketiser(self.form, clock_hz=self._clock_hz)
 
     def feed(
         self,

@@ -6,7 +6,7 @@ A program stream goes through as it came; what came otherwise is made one from i
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from struct import Struct
 from typing import Protocol
@@ -15,7 +15,7 @@ from media.ahead import Ahead
 from media.frame import Codec, Frame
 from media.laid import Laid, elsewhere
 from media.ps.mux import Muxer
-from media.ps.pack import PACK_CODE, Begins, begins
+from media.ps.pack import PACK_CODE, Begins, begins, lacks_parameter_sets
 from media.ps.stream_map import STREAM_TYPES
 from media.rtp import MARKER
 from media.run import HEADER_BYTES, Run
@@ -98,6 +98,8 @@ class Passage:
         self._type: int | None = None
         self._muxer: Muxer | None = None
         self._sound: Codec | None = None
+        self.on_join: Callable[[], None] | None = None
+        """Called before a sender is let in."""
 
     @property
     def has_kept(self) -> bool:
@@ -244,6 +246,12 @@ class Passage:
 
     # --- turns -----------------------------------------------------------------------------------------------
 
+    @property
+    def lacks_sets(self) -> bool:
+        """Whether a newcomer could not read what is kept: its parameter sets were sent long before."""
+        kept = self.kept if self.carry is Carry.STRAIGHT else ()
+        return bool(kept) and lacks_parameter_sets(kept[0].payload())
+
     def decide(self, *, is_plain: bool, key_frames: int, frames: Iterable[Frame], sound: Codec | None) -> None:
         """The source is known now: `is_plain` for a program stream that is what it says, `frames` those kept of it."""
         if self.carry is not Carry.UNDECIDED:
@@ -257,16 +265,25 @@ class Passage:
         for frame in frames:
             self.frame(frame, self._kept_since)
 
-    def take_together(self) -> None:
-        """What comes beside the program stream is of it: from the next key frame on all is made one from its frames."""
+    def take_apart(self, sound: Codec | None, kept: Iterable[Frame] = ()) -> None:
+        """The program stream cannot go on as it comes: from the next key frame on one is made from its frames, and of
+        those in `kept` for newcomers."""
         self._catch_up()
         self.carry = Carry.REMUXED
         self._muxer = None
+        self._sound = sound if sound in STREAM_TYPES else None
+        since = self._kept_since
         self.rejoin()
+        senders, self._senders = self._senders, ()
+        for frame in kept:
+            self.frame(frame, since)
+        self._senders = senders
 
     def join(self, sender: Taker) -> None:
         """A sender is there from now on, and takes over the keeping of a recording."""
         self._catch_up()
+        if self.on_join is not None:
+            self.on_join()
         self._senders = (*self._senders, sender)
         self._keeps_all = False
 

@@ -92,6 +92,12 @@ class Pictures:
         """The proven codec, or the best guess at it."""
         return self.codec or self.hint or Codec.H264
 
+    def learn_from(self, before: Pictures) -> None:
+        """The same stream was read by `before`: its codec and its parameter sets still hold, which some cameras send
+        only once (P24)."""
+        self.codec, self.hint = before.codec, before.hint
+        self._sets = dict(before._sets)
+
     def break_off(self, *, damaged: bool) -> None:
         """Something is missing here: wait for a key frame, if that is the policy."""
         self.damaged += damaged

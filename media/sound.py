@@ -81,6 +81,10 @@ class Sound:
             self._window_start = None
             self._in_samples = False
 
+    def learn_from(self, before: Sound) -> None:
+        """The same stream was read by `before`."""
+        self.codec, self.hint = before.codec, before.hint
+
     def follow(self, picture_dts: int) -> None:
         """The picture is master: sound that has come to lie more than a second beside it is put back."""
         last = self.timeline.last

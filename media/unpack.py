@@ -49,7 +49,8 @@ class Unpacker:
     """All payload types of one RTP session.
 
     `payloads` maps payload numbers to rtpmap names in upper case; what the bytes show wins over it. `aac` is the
-    format of an fmtp line. Never raises on what a camera sent.
+    format of an fmtp line. `before` read the same stream: what it learnt of codecs and parameter sets still holds.
+    Never raises on what a camera sent.
     """
 
     def __init__(
@@ -58,12 +59,16 @@ class Unpacker:
         *,
         aac: AacFormat | None = None,
         freeze_after_loss: bool = True,
+        before: Unpacker | None = None,
     ) -> None:
         self.payloads = dict(payloads or {})
         self.unsupported: set[str] = set()
         self._aac = aac
         self._freeze = freeze_after_loss
         self._ways: dict[int, _Way] = {}
+        if before is not None:
+            self._ways = {kind: self._way_after(way) for kind, way in before._ways.items()}
+            self.unsupported |= before.unsupported
 
     @property
     def video_codec(self) -> Codec | None:
@@ -196,6 +201,23 @@ class Unpacker:
         way = self._ways[kind] = _Way(self._unpacking_for(name.upper().split("/")[0]), Carriage.UNKNOWN)
         if isinstance(way.unpacking, SoundDepacketiser) and not isinstance(way.unpacking, AacDepacketiser):
             way.to_sniff = 0
+        return way
+
+    def _way_after(self, before: _Way) -> _Way:
+        """One that begins with what was learnt on the way before."""
+        was = before.unpacking
+        now: _Unpacking | None = None
+        if isinstance(was, Demuxer):
+            now = Demuxer(freeze_after_loss=self._freeze)
+            now.learn_from(was)
+        elif isinstance(was, NalDepacketiser):
+            made = H264Depacketiser if isinstance(was, H264Depacketiser) else H265Depacketiser
+            now = made(freeze_after_loss=self._freeze)
+            now.pictures.learn_from(was.pictures)
+        elif was is not None:
+            now = was.anew()
+        way = _Way(now, before.carriage)
+        way.to_sniff = before.to_sniff
         return way
 
     def _unpacking_for(self, name: str) -> _Unpacking | None:

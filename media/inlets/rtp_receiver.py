@@ -278,7 +278,7 @@ class RtpReceiver:
         if not self._is_awake:
             self._catch_up()
             self._is_awake = True
-            self._renew_unpacker()
+            self._renew_unpacker(is_same=True)
             counted = self.frames, self.key_frames
             for each in kept:
                 frames = self._unpacker.feed_run(each) if isinstance(each, Run) else self._unpacker.feed(each)
@@ -290,7 +290,7 @@ class RtpReceiver:
         """The recording goes on elsewhere: what is half put together belongs to another time."""
         self._catch_up()
         if self._is_awake:
-            self._renew_unpacker()
+            self._renew_unpacker(is_same=True)
 
     def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None, port: int | None = None) -> None:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
@@ -423,9 +423,10 @@ class RtpReceiver:
         if not keep_unpacker:
             self._renew_unpacker()
 
-    def _renew_unpacker(self) -> None:
+    def _renew_unpacker(self, *, is_same: bool = False) -> None:
+        """`is_same`: it is still the same stream, and known."""
         self._past_resyncs += self._unpacker.tally.resyncs
-        self._unpacker = Unpacker(self.payloads)
+        self._unpacker = Unpacker(self.payloads, before=self._unpacker if is_same else None)
 
     def _new_order(self, by_udp: bool) -> Order:
         return Order(reorders=by_udp, window=self._window, hold_s=self._hold_s)

@@ -96,6 +96,7 @@ class Session:
         self.express = Express(
             receiver, fanout, self.gauge, passage, lambda: fanout.has_renditions or self.is_recorded()
         )
+        passage.on_join = self._sender_comes
         self.viewers = 0
         """Viewer places on this stream, taken or reserved; `look` and `look_away` count them."""
         self.skips = self.cut = 0
@@ -372,11 +373,19 @@ class Session:
         elif self.receiver.is_understood and not self.fanout.is_ready:
             self._want_key_frame(now, "no key frame has come yet")
 
+    def _sender_comes(self) -> None:
+        """Parameter sets that the camera sent only once are known to us, not to who comes now (P24): from its kept
+        key frame on the stream is made anew, with them."""
+        if self.phase is not Phase.FLOWING or not self.passage.lacks_sets:
+            return
+        self.receiver.wake(self.passage.kept, self._clock())
+        self.passage.take_apart(self.receiver.sound_codec, self.fanout.kept)
+
     def _watch_sound(self, now: float) -> None:
         """Bare sound that began beside a program stream was not there when it was looked at first (R10)."""
         passage = self.passage
         if passage.carry is Carry.STRAIGHT and any(map(self.receiver.names_sound, passage.foreign_types)):
-            passage.take_together()
+            passage.take_apart(self.receiver.sound_codec)
             self.receiver.wake((), now)
             self._want_key_frame(now, "sound has come beside the picture")
 

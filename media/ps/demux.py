@@ -125,6 +125,14 @@ class Demuxer:
         state = "synced" if self._synced else "searching"
         return f"<Demuxer {state} {self.video_codec} {self.audio_codec} frames={self.pictures.frames}>"
 
+    def learn_from(self, before: Demuxer) -> None:
+        """The same stream was read by `before`: what was told of it still holds, which may not be told again."""
+        self.stream_types = dict(before.stream_types)
+        self._sounds = set(before._sounds)
+        self._video_sid, self._audio_sid = before._video_sid, before._audio_sid
+        self.pictures.learn_from(before.pictures)
+        self.sound.learn_from(before.sound)
+
     def feed(
         self,
         payload: bytes | memoryview,

@@ -54,6 +54,21 @@ def begins(payload: bytes | memoryview) -> Begins:
     return Begins.KEY_FRAME if has_heading else Begins.PACK
 
 
+def lacks_parameter_sets(payload: bytes | memoryview) -> bool:
+    """Whether the picture in this beginning of a key frame's pack begins with a slice, its parameter sets being known
+    from before (P24). False where that is not to be seen."""
+    head = bytes(payload[:_LOOKED_INTO])
+    at = head.find(_START)
+    while at >= 0 and at + 5 <= len(head):
+        first, second = head[at + 3], head[at + 4]
+        if first & 0x9F == 7 or (second == 1 and first >> 1 in (32, 33, 34)):
+            return False
+        if first & 0x9F == 5 or (1 <= second <= 7 and 16 <= first >> 1 <= 21 and not first & 1):
+            return True
+        at = head.find(_START, at + 3)
+    return False
+
+
 def _after_pack_header(head: bytes) -> int:
     if head[4:7] == _START:
         return 4  # some recorders leave the header's body out before H.265

@@ -8,11 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from media.annexb import is_slice, nal_units
 from media.frame import Codec, Frame
 from media.ps import stream_map
 from media.ps.demux import Demuxer
 from media.ps.mux import Muxer, pack_header
-from media.ps.pack import PACK_CODE, Begins, begins
+from media.ps.pack import PACK_CODE, Begins, begins, lacks_parameter_sets
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 HEADER = pack_header(0)
@@ -33,6 +34,17 @@ def test_every_pack_of_an_encoder_is_told_rightly(request, codec):
         assert begins(muxer.pack(frame)) is expected
         assert begins(memoryview(muxer.pack(frame))[:1400]) is expected
     assert begins(muxer.pack(Frame(Codec.G711A, b"\xd5" * 320, 0, 0))) is not Begins.NOTHING
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_a_key_frame_whose_parameter_sets_were_sent_before_is_told_from_one_with_its_own(request, codec):
+    key = request.getfixturevalue(codec)[0]
+    muxer = Muxer(key.codec, Codec.G711A)
+    assert not lacks_parameter_sets(muxer.pack(key))
+    sliced = [unit for unit in nal_units(key.data) if is_slice(key.codec, unit[0])]
+    bare = muxer.pack(Frame(key.codec, b"\0\0\0\1" + sliced[0], 0, 0, True))
+    assert lacks_parameter_sets(bare) and lacks_parameter_sets(memoryview(bare)[:200])
+    assert not lacks_parameter_sets(bare[:30]) and not lacks_parameter_sets(b"")
 
 
 @pytest.mark.parametrize(("name", "codec"), [("ffmpeg_h264.vob", Codec.H264), ("ffmpeg_h265.vob", Codec.H265)])

@@ -12,7 +12,8 @@ from itertools import pairwise
 import pytest
 
 from media import rtcp
-from media.frame import Codec
+from media.annexb import nal_type, nal_units
+from media.frame import Codec, Frame
 from media.framing import Framer
 from media.plane import (
     Aim,
@@ -292,6 +293,48 @@ async def test_bare_sound_that_begins_beside_a_program_stream_is_taken_along_fro
     assert len(heard) >= 30 and all(frame.data == b"\xd5" * 320 for frame in heard)
     times = [frame.dts_90k for frame in frames if frame.codec.is_video]
     assert times == sorted(times)
+
+
+def told_once(frames: list[Frame]) -> list[Frame]:
+    """Parameter sets only before the first picture, as some cameras have them."""
+    for frame in frames[1:]:
+        codec = frame.codec
+        units = [unit for unit in nal_units(frame.data) if nal_type(codec, unit) not in (7, 8, 32, 33, 34)]
+        frame.data = b"".join(b"\0\0\0\1" + unit for unit in units)
+    return frames
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("is_asleep", [False, True])
+async def test_who_comes_late_is_told_what_the_camera_tells_once(
+    house, camera, above, h264, h265, fresh, codec, is_asleep, monkeypatch
+):
+    monkeypatch.setattr("media.inlets.session.DOZE_AFTER_S", 0.05 if is_asleep else 60.0)
+    home, cam, early, late = await house(), camera(codec=codec, sound=Codec.G711A), above(), above()
+    source = told_once(fresh(h264 if codec is Codec.H264 else h265))
+    inlet = await enter(home, cam, source[:5], Transport.UDP)
+    session = home.plane._sessions[inlet.id]
+    await leave(home, inlet, early)
+    await cam.send(inlet.port, source[5:])
+    async with asyncio.timeout(3):
+        while session.receiver.is_awake is is_asleep:
+            await asyncio.sleep(0.01)
+    await leave(home, inlet, late)
+    await late.settled()
+    assert [frame.key for frame in late.frames() if frame.codec is codec][:5] == [True, False, False, False, False]
+    _, address = await home.plane.attach(inlet.id, OutletKind.FMP4_WS)
+    viewer = await home.client.ws_connect(home.base + address)
+    assert await viewer.receive_str(timeout=2)
+    assert (await viewer.receive_bytes(timeout=2))[4:8] == b"ftyp"
+    await viewer.close()
+    more = told_once(fresh(source))
+    await cam.send(inlet.port, [Frame(f.codec, f.data, f.pts_90k + 144_000, f.dts_90k + 144_000, f.key) for f in more])
+    await late.settled()
+    await early.settled()
+    assert early.is_gapless and late.is_gapless
+    for up in (early, late):
+        assert {frame.codec for frame in up.frames()[-20:]} == {codec, Codec.G711A}
+        assert sum(frame.key for frame in up.frames()) >= 4
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
