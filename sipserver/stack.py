@@ -535,23 +535,27 @@ class Stack:
         path = self._paths.get(remote)
         if path is None:
             path = self.udp_path(remote)
-        try:
-            self.endpoint.receive(data, path, self.clock())
-        except Exception:  # the edge of the reader: no datagram, whatever is in it, may stop those behind it
-            self._handler_faults += 1
-            log.exception("a datagram from %s:%s brought the SIP endpoint down; the next one is served", *remote)
+        self._guarded_read(self.endpoint.receive, data, path)
         self.pump()
         self._arm()
 
+    def _guarded_read(self, read: Callable[..., None], *what: object) -> None:
+        """The edge of the reader: nothing that comes, whatever is in it, may stop what comes behind it."""
+        try:
+            read(*what, self.clock())
+        except Exception:
+            self._handler_faults += 1
+            log.exception("what came by %s brought the SIP endpoint down; the next message is served", what[-1])
+
     def stream_message(self, message: Request | Response, raw: bytes, path: Path) -> None:
         """A message came over a connection."""
-        self.endpoint.receive_message(message, raw, path, self.clock())
+        self._guarded_read(self.endpoint.receive_message, message, raw, path)
         self.pump()
         self._arm()
 
     def stream_refused(self, bad: BadMessage, path: Path) -> None:
         """Something on a connection could not be read."""
-        self.endpoint.refuse(bad, path, self.clock())
+        self._guarded_read(self.endpoint.refuse, bad, path)
         self.pump()
 
     def stream_lost(self, path: Path) -> None:

@@ -54,9 +54,14 @@ class Seal:
             raise ValueError(f"a note is made with {', '.join(ALGORITHMS)}, not {self.algorithm!r}")
 
     def stamp(self, message: Request | Response, at: float) -> None:
-        """Write Date and Note into a message that is otherwise ready. `at` is UNIX seconds."""
+        """Write Date and Note into a message that is otherwise ready. `at` is UNIX seconds. Without a Note goes what
+        cannot have one: the refusal of a message whose From or To cannot be read."""
         message.headers.set("Date", datetime.fromtimestamp(at, BEIJING).strftime("%Y-%m-%dT%H:%M:%S"))
-        message.headers.set("Note", f'Digest nonce="{self.nonce_of(message)}",algorithm={self.algorithm}')
+        try:
+            nonce = self.nonce_of(message)
+        except ValueError:
+            return
+        message.headers.set("Note", f'Digest nonce="{nonce}",algorithm={self.algorithm}')
 
     def why_not(self, message: Request | Response, at: float, window_s: float = WINDOW_S) -> str:
         """Why a message that came is not to be believed at `at`, "" when it is. Never raises."""

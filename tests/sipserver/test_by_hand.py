@@ -15,10 +15,12 @@ from gb28181.manscdp.home_position import HomePositionQuery
 from gb28181.manscdp.relay import recode
 from gb28181.sdp import live_offer
 from sipserver.below.following import Whom
+from sipserver.sip.note import Seal
 from sipserver.stack import Incoming, Stack, StackSettings
 from tests.sipserver.by_hand import Stranger, value_of
 
 CODE = "34020000001320000001"
+CHANNEL = "34020000001310000001"
 OUR_CODE = "34020000002000000001"
 PASSWORD = "12345678"
 SDP = "application/sdp"
@@ -288,3 +290,77 @@ Call-ID: message-{port}-{number}
 CSeq: 1 MESSAGE
 Max-Forwards: 70
 Content-Type: Application/MANSCDP+xml"""
+
+
+async def test_a_message_that_brings_the_endpoint_down_costs_a_connection_nothing():
+    """From cannot be read, so the refusal could not be signed as was agreed; what came behind it was lost with it."""
+    ours = Stack(StackSettings(host="127.0.0.1", port=0))
+    ours.on_request = lambda incoming: incoming.respond(200)
+    ours.notary = Signing()
+    await ours.start()
+    reader, writer = await asyncio.open_connection("127.0.0.1", ours.port)
+    head = "MESSAGE sip:x@y SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKs{0}\r\nFrom: {1};tag=a\r\n"
+    rest = "To: <sip:x@y>\r\nCall-ID: s{0}\r\nCSeq: {0} MESSAGE\r\nContent-Length: 0\r\n\r\n"
+    for number, whom in ((1, "<sip:a"), (2, "<sip:a@b>")):
+        writer.write((head + rest).format(number, whom).encode())
+    answers = b""
+    async with asyncio.timeout(5):
+        while b"CSeq: 2 MESSAGE" not in answers:
+            answers += await reader.read(4096) or b"CSeq: 2 MESSAGE never came, the connection was closed"
+    first, second = answers.decode().split("SIP/2.0 ")[1:]
+    assert first.startswith("400") and "Note" not in first
+    assert second.startswith("200") and "Note: Digest nonce=" in second
+    writer.close()
+    await ours.close()
+
+
+class Signing:
+    """Everybody agreed on a seal over the URIs of From and To."""
+
+    seal = Seal("s3cr3t-seed", is_of_uris=True)
+
+    def stamp(self, message, path):
+        self.seal.stamp(message, 1_700_000_000.0)
+
+    def why_not(self, message, path):
+        return ""
+
+
+async def test_an_OFF_of_those_who_say_it_without_cause_is_looked_after(make_house):
+    """Hikvision platforms tell OFF spuriously (signalling 10.1): it counts, and the catalog is asked how it is."""
+    house = await make_house(follow_catalog=Whom.NOBODY, catalog_retry_s=0.05)
+    item = f"<Item><DeviceID>{CHANNEL}</DeviceID><Name>gate</Name>{{}}</Item>"
+    with Stranger(CODE, house.address) as camera:
+
+        async def tells_its_catalog() -> None:
+            while "<CmdType>Catalog<" not in (asked := await camera.hear("MESSAGE")):
+                camera.answer(asked, "200 OK")
+            camera.answer(asked, "200 OK")
+            sn = asked.partition("<SN>")[2].partition("<")[0]
+            say("Response", sn, item.format("<Status>ON</Status>"))
+
+        def say(root: str, sn: str, inside: str) -> None:
+            camera.say(
+                MESSAGE.format(our=OUR_CODE, port=camera.port, code=CODE, number=sn),
+                f"<{root}>\r\n<CmdType>Catalog</CmdType>\r\n<SN>{sn}</SN>\r\n<DeviceID>{CODE}</DeviceID>\r\n"
+                f'<SumNum>1</SumNum>\r\n<DeviceList Num="1">{inside}</DeviceList>\r\n</{root}>\r\n',
+            )
+
+        async def is_on() -> bool:
+            channel = await house.directory.channel(CODE, CHANNEL)
+            return channel is not None and channel.online
+
+        async def comes_to_be(on: bool) -> None:
+            async with asyncio.timeout(5):
+                while await is_on() is not on:
+                    await asyncio.sleep(0.02)
+
+        await camera.register(PASSWORD, more="Expires: 3600\nUser-Agent: Hikvision Platform")
+        await tells_its_catalog()
+        await comes_to_be(True)
+        say("Notify", "4001", item.format("<Event>OFF</Event>"))
+        await comes_to_be(False)
+        await tells_its_catalog()
+        await comes_to_be(True)
+        await asyncio.sleep(1.2)
+        assert await is_on(), "what came before the catalog is not told once more after it"
