@@ -313,14 +313,18 @@ class Inbox:
         news = self._news.pop(code, None)
         if not news:
             return
+        link = self._link(code)
+        doubtful = link is not None and link.dialect.says_off_wrongly
+        doubted = {item.code for item in news.values() if doubtful and item.event == "OFF"}
         if self._is_asked(code):
-            self._keep_meanwhile(code, news)
+            self._keep_meanwhile(code, {key: item for key, item in news.items() if key not in doubted})
         diff = await self._directory.apply_notice(code, tuple(news.values()))
         removed = set(diff.removed)
         for call in self._calls.of(code) if removed else ():
             if call.channel in removed:
                 call.end(CHANNEL_REMOVED)
-        if diff.unknown:
+        if diff.unknown or doubted:
+            # An OFF told without cause counts until the catalog says how it is (signalling 10.1).
             self._ask_anew(code)
 
     def _ask_anew(self, code: str) -> None:
