@@ -92,18 +92,27 @@ class Channel:
         number = self._number
         waiting: asyncio.Future[msgspec.Raw] = self._loop.create_future()
         self._questions[number] = waiting
+        if late is not None:
+            # Already now: the answer may come between a cancellation and the moment in which we hear of that.
+            self._late[number] = late
+        has_left = False
         try:
             self._send(Kind.QUESTION, number, name, body)
             async with asyncio.timeout(within_s):
                 return await waiting
         except TimeoutError:
-            self._leave(number, waiting, late)
+            has_left = True
             raise ChannelLost(f"it did not answer {name} in {within_s:g} s") from None
         except asyncio.CancelledError:
-            self._leave(number, waiting, late)
+            has_left = True
             raise
         finally:
             self._questions.pop(number, None)
+            is_to_come = has_left and waiting.cancelled()
+            if not is_to_come:
+                self._late.pop(number, None)
+            if has_left and late is not None and _has_answer(waiting):
+                late(waiting.result())
 
     def tell(self, name: str, body: bytes = NOTHING, file: int | None = None) -> None:
         """A note; `file` is given away with it."""
@@ -121,17 +130,6 @@ class Channel:
             self._broke(why)
 
     # --- servants --------------------------------------------------------------------------------------------
-
-    def _leave(
-        self, number: int, waiting: asyncio.Future[msgspec.Raw], late: Callable[[msgspec.Raw], None] | None
-    ) -> None:
-        """Nobody waits for this answer any more."""
-        if late is None:
-            return
-        if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
-            late(waiting.result())
-        else:
-            self._late[number] = late
 
     def _send(self, kind: Kind, number: int, name: str, body: bytes, file: int | None = None) -> None:
         self._link.send(_WRITER.encode(Message(kind, number, name, msgspec.Raw(body))), file)
@@ -152,12 +150,13 @@ class Channel:
                 self._settle(message)
 
     def _settle(self, message: Message) -> None:
-        late = self._late.pop(message.number, None)
-        if late is not None and message.kind is Kind.ANSWER:
-            late(message.body)
         waiting = self._questions.get(message.number)
         if waiting is None or waiting.done():
-            return  # whoever asked has lost patience
+            # Whoever asked has lost patience.
+            late = self._late.pop(message.number, None)
+            if late is not None and message.kind is Kind.ANSWER:
+                late(message.body)
+            return
         if message.kind is Kind.ANSWER:
             waiting.set_result(message.body)
         else:
@@ -186,3 +185,7 @@ class Channel:
         self._late.clear()
         for task in tuple(self._answering):
             task.cancel()
+
+
+def _has_answer(waiting: asyncio.Future[msgspec.Raw]) -> bool:
+    return waiting.done() and not waiting.cancelled() and waiting.exception() is None

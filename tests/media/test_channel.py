@@ -113,6 +113,29 @@ async def test_who_waits_too_long_is_told_and_the_late_answer_is_not_lost(ends):
     assert msgspec.msgpack.decode(one.late[0])[2] == 7
 
 
+@pytest.mark.parametrize("order", ["answered first", "cancelled first", "long cancelled"])
+async def test_an_answer_at_the_moment_of_a_cancellation_is_not_lost(wild, order: str):
+    end, theirs = wild
+    asking = asyncio.create_task(end.ask("open"))
+    loop = asyncio.get_running_loop()
+    asked = await loop.sock_recv(theirs, 4096)
+    _, number, _, _ = msgspec.msgpack.decode(asked[4:])
+    answer = msgspec.msgpack.encode((1, number, "", msgspec.Raw(write("made"))))
+    # No wait from here on but where it is meant: all of it happens in one turn of the loop.
+    if order == "answered first":
+        end.channel._hear(answer, deque())
+        asking.cancel()
+    else:
+        asking.cancel()
+        if order == "long cancelled":
+            await asyncio.sleep(0.01)
+        end.channel._hear(answer, deque())
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert [msgspec.msgpack.decode(each) for each in end.late] == ["made"]
+    assert not (end.channel._late or end.channel._questions)
+
+
 async def test_who_waits_when_the_other_side_goes_is_told(ends):
     one, two = ends
     asking = asyncio.create_task(one.ask("wait"))
