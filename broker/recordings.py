@@ -185,6 +185,8 @@ class Recordings:
             await self._open_book(about)
         except BaseException:
             self._running.pop(about.id, None)
+            # On the shelf it would be one that has ended, of which nothing was recorded.
+            await asyncio.to_thread(shutil.rmtree, self._folder / about.id, True)
             raise
         if self._running.get(about.id) is not running:
             # Whoever had it from us as one that runs has ended it before the book knew of it.

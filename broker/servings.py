@@ -240,7 +240,8 @@ class Servings:
             await asyncio.shield(feed.opening)
         except BaseException:
             self._give_back(user)
-            if feed.opening.cancelled():
+            task = asyncio.current_task()
+            if feed.opening.cancelled() and not (task is not None and task.cancelling()):
                 raise NoCapacity("the stream ended at this moment") from None
             raise
         return feed

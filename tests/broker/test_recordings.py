@@ -133,6 +133,18 @@ async def test_one_that_is_ended_before_it_has_begun_does_not_run_on_unseen(desk
     assert (desk.broker.asked, desk.broker.held) == ([], {})
 
 
+async def test_one_that_cannot_be_written_down_leaves_nothing_on_the_shelf(desk, monkeypatch):
+    book = desk.kept._book = SlowBook()
+
+    async def opened(row: dict[str, object]) -> None:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(book, "opened", opened)
+    with pytest.raises(OSError, match="the database"):
+        await desk.kept.start(OWNER, CHANNEL, 0, "wang")
+    assert (desk.kept.running(), await desk.kept.shelf()) == ([], [])
+
+
 async def test_who_is_cancelled_while_he_ends_one_leaves_none_that_only_seems_to_run(desk, monkeypatch):
     begun = await desk.kept.start(OWNER, CHANNEL, 0, "wang")
     await until(lambda: desk.broker.held)

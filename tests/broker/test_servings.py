@@ -221,3 +221,20 @@ async def test_a_stream_that_ends_ends_what_is_made_of_it(hall):
     kitchen.listener(FeedOver(base, "the stream ended"))
     await until(lambda: not broker.out and not kitchen.feeds)
     assert servings.transcodings() == 0
+
+
+async def test_who_is_cancelled_at_the_moment_the_stream_ends_is_told_so(hall, monkeypatch):
+    servings, broker, kitchen = hall
+    hangs = asyncio.Event()
+
+    async def open_feed(feed, url):
+        await hangs.wait()
+
+    monkeypatch.setattr(kitchen, "open_feed", open_feed)
+    asking = asyncio.create_task(servings.facts(await viewer(broker)))
+    await until(lambda: len(broker.out) == 2)
+    broker.gone(next(lease for lease, watch in broker.out.items() if watch.viewer == "kitchen"))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert servings.feeds() == 0
