@@ -223,7 +223,12 @@ class RecordingDesk:
                 raise
 
     async def _settle(self) -> None:
-        await self.clerk.look([view.about.id for view in self.recordings.running()])
+        running = [view.about.id for view in self.recordings.running()]
+        for row in self.archive.open_recordings():
+            if row["id"] not in running:
+                # Its end could not be written down when it came, and it would go on after our restart.
+                await self.archive.ended(str(row["id"]))
+        await self.clerk.look(running)
         for gap in await self.reconciler.settle(self._wall()):
             self._tell(gap)
 

@@ -81,6 +81,8 @@ class Accounts:
         self._clock = clock
         self._users: dict[str, User] = {}
         self._sessions: dict[str, Session] = {}
+        self._ended: set[str] = set()
+        """Sessions that are over, until the book has it."""
         self._keys: dict[str, ApiKey] = {}  # by hash
         self._settings: dict[str, str] = {}
 
@@ -99,6 +101,7 @@ class Accounts:
 
     async def close(self) -> None:
         """Write down when sessions and keys were last used."""
+        await self._forget_ended()
         await self._put(Shelf.SESSIONS, [asdict(session) for session in self._sessions.values()])
         await self._put(Shelf.API_KEYS, [_key_row(key, digest) for digest, key in self._keys.items()])
 
@@ -143,9 +146,14 @@ class Accounts:
         """Ends the user's sessions too; LookupError for an unknown name."""
         if name not in self._users:
             raise LookupError(f"no user {name}")
-        del self._users[name]
+        user = self._users.pop(name)
+        try:
+            await self._remove(Shelf.USERS, [name])
+        except Exception:
+            # He would be there again after our restart: whoever wants him gone must be able to ask once more.
+            self._users[name] = user
+            raise
         await self.end_sessions_of(name)
-        await self._remove(Shelf.USERS, [name])
 
     # Sessions.
 
@@ -197,7 +205,15 @@ class Accounts:
     async def _end(self, sessions: list[Session]) -> None:
         for session in sessions:
             self._sessions.pop(session.id_hash, None)
-        await self._remove(Shelf.SESSIONS, [session.id_hash for session in sessions])
+            self._ended.add(session.id_hash)
+        await self._forget_ended()
+
+    async def _forget_ended(self) -> None:
+        """From the book, too; what it does not take now goes with the next ones, or it would be alive after our
+        restart."""
+        ended = sorted(self._ended)
+        await self._remove(Shelf.SESSIONS, ended)
+        self._ended.difference_update(ended)
 
     # Keys for programs.
 
@@ -234,8 +250,12 @@ class Accounts:
         digest = next((digest for digest, key in self._keys.items() if key.id == id), None)
         if digest is None:
             raise LookupError(f"no key {id}")
-        del self._keys[digest]
-        await self._remove(Shelf.API_KEYS, [id])
+        key = self._keys.pop(digest)
+        try:
+            await self._remove(Shelf.API_KEYS, [id])
+        except Exception:
+            self._keys[digest] = key  # as with users
+            raise
 
     # The book, and settings.
 

@@ -136,9 +136,10 @@ class Archive:
 
     async def ended(self, recording: str) -> None:
         """Harmless when it has ended."""
-        if self._open.pop(recording, None) is not None:
+        if recording in self._open:
             async with self._store.writing() as writing:
                 await writing.remove(Shelf.RECORDINGS_OPEN, [(recording,)])
+            self._open.pop(recording, None)
 
     # Files.
 

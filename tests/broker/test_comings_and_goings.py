@@ -12,7 +12,7 @@ import pytest
 from broker.watch import OutletKind, Peek, RecordTo, RtpTo, TakeHome, Watch, WatchFailed, WatchKind
 from gb28181.peer import PeerRefused, PeerSilent
 from media.plane import Recorder, RecordingWish, Seen, Sender, SenderWish, TakingWish, Verdict
-from tests.broker.conftest import CHANNEL, OWNER, FakePlane, Hall
+from tests.broker.conftest import OWNER, FakePlane, Hall
 
 ROUNDS = 60
 SECOND = "34020000001110000002"

@@ -146,6 +146,25 @@ async def test_what_people_began_goes_on_after_our_restart_and_what_they_ended_d
     assert len(rows) == 2 and all(row.locked for row in rows)
 
 
+async def test_what_ended_without_the_book_hearing_of_it_does_not_go_on_after_our_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    over = await world.kept.start(OWNER, CHANNEL, 0, "wang")
+    await passes(world, 60)
+
+    def writing() -> Any:
+        raise OSError("the database is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(world.store, "writing", writing)
+        with pytest.raises(OSError):
+            await world.kept.stop(over.about.id)
+    await passes(world, 120)
+    await world.close()
+    await world.open()
+    assert world.kept.running() == []
+
+
 async def test_a_plan_that_is_dropped_ends_its_recording(world: World):
     await world.desk.set_plans([ALWAYS])
     await passes(world, 60)

@@ -150,3 +150,28 @@ async def test_accounts_outlive_a_restart(new_url: Urls, clock: Clock) -> None:
     assert await second.accounts.key(secret) is not None
     assert (second.accounts.setting("media-secret"), second.accounts.setting("other")) == ("s3", None)
     await second.close()
+
+
+async def test_what_the_book_does_not_take_can_be_asked_for_again_and_does_not_come_back(
+    accounts: Accounts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = await accounts.new_session("admin", "10.0.0.1", TTL_S)
+    key, secret = await accounts.new_key("a program", "viewer")
+    remove = accounts._remove
+
+    async def breaks(shelf: Shelf, keys: list[str]) -> None:
+        raise OSError("the database is gone")
+
+    monkeypatch.setattr(accounts, "_remove", breaks)
+    for wish in (accounts.remove_key(key), accounts.remove_user("admin"), accounts.end_session(token)):
+        with pytest.raises(OSError, match="the database"):
+            await wish
+    assert accounts.user("admin") is not None and await accounts.key(secret) is not None
+    assert await accounts.session(token) is None, "that is over at once"
+    monkeypatch.setattr(accounts, "_remove", remove)
+    await accounts.remove_key(key)
+    await accounts.close()
+    again = Accounts(accounts._store)
+    await again.open()
+    assert (await again.session(token), await again.key(secret)) == (None, None)
+    await accounts.remove_user("admin")
