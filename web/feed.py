@@ -31,7 +31,8 @@ MOST_GATHERED = 500
 MOST_NODES = 2000
 
 RESYNC = b"event: resync\ndata: {}\n\n"
-HEARTBEAT = b": still here\n\n"
+# An event, not a comment: a page sees no comments, and silence shall tell it that the line is dead.
+HEARTBEAT = b"event: beat\ndata: {}\n\n"
 
 
 class Listener:

@@ -57,12 +57,12 @@ class Ear:
         async with asyncio.timeout(5):
             async for raw in self.response.content:
                 text = raw.decode().rstrip("\n")
-                if text.startswith(":"):
-                    self.heartbeats += 1
-                elif text.startswith("event: "):
+                if text.startswith("event: "):
                     kind = text.removeprefix("event: ")
                 elif text.startswith("data: "):
-                    return kind, json.loads(text.removeprefix("data: "))
+                    if kind != "beat":
+                        return kind, json.loads(text.removeprefix("data: "))
+                    self.heartbeats += 1
         return None
 
     async def hear_kind(self, kind: str) -> Any:
@@ -87,7 +87,7 @@ async def test_the_first_word_says_who_hears_and_which_server_this_is(house):
     async with viewer.session.get(viewer.base + "/api/v1/events") as response:
         kind, said = await Ear(response).hear()
     assert kind == "hello"
-    assert said == {"user": "viewer", "role": "viewer", "version": "0.1.0", "started_at": 5.0}
+    assert said == {"user": "viewer", "role": "viewer", "version": "0.1.0", "started_at": 5.0, "heartbeat_s": 0.2}
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ async def test_a_storm_of_different_things_is_one_resync(house):
         assert heard[0] == ("resync", {}) and len(heard) < 60
 
 
-async def test_a_quiet_feed_is_kept_warm(house):
+async def test_a_quiet_feed_is_kept_warm_by_beats_that_a_page_can_see(house):
     viewer = await house.person("viewer")
     async with listening(viewer) as ear:
         await asyncio.sleep(0.5)

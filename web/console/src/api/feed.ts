@@ -45,7 +45,8 @@ export interface SteeringNews {
 }
 
 export interface News {
-  hello: Record<string, unknown>
+  /** an event comes at least every `heartbeat_s`, or the line is dead */
+  hello: { heartbeat_s?: number }
   resync: Record<string, never>
   device: Device
   'device-removed': { code: string }
