@@ -1,5 +1,7 @@
 /** Screens by address. Whoever is not signed in sees the login first and comes back to where they wanted to go. */
+import { ref } from 'vue'
 import { createRouter, createWebHistory } from 'vue-router'
+import { isPartMissing, serverAnswers } from './parts'
 import { useSession } from './stores/session'
 
 export const router = createRouter({
@@ -28,9 +30,15 @@ export const router = createRouter({
   ],
 })
 
-// After an update of the server the old console's lazy parts are gone: take the new console.
-router.onError((error, to) => {
-  if (error instanceof TypeError && error.message.includes('import')) location.assign(to.fullPath)
+/** Screens that were wanted and could not be fetched, since the server does not answer. */
+export const partsMissed = ref(0)
+
+// After an update of the server the old console's lazy parts are gone: take the new console. While the server does not
+// answer there is none to take, and leaving would end the pictures that still play.
+router.onError(async (error, to) => {
+  if (!isPartMissing(error)) return
+  if (await serverAnswers()) location.assign(to.fullPath)
+  else partsMissed.value++
 })
 
 router.beforeEach(async (to) => {

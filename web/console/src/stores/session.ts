@@ -11,6 +11,8 @@ export const useSession = defineStore('session', () => {
   const user = ref<User | null>(null)
   /** false until the server has said whether our cookie still stands */
   const asked = ref(false)
+  /** the server ended our session while we were at work: the login says so */
+  const wasShownOut = ref(false)
 
   const may = (role: Role) => user.value !== null && RANK[user.value.role] >= RANK[role]
   const isOperator = computed(() => may('operator'))
@@ -32,6 +34,7 @@ export const useSession = defineStore('session', () => {
   async function signIn(name: string, password: string): Promise<User> {
     user.value = (await api.open(name, password)).user
     asked.value = true
+    wasShownOut.value = false
     return user.value
   }
 
@@ -45,8 +48,9 @@ export const useSession = defineStore('session', () => {
 
   /** The server no longer knows us. */
   function lost(): void {
+    wasShownOut.value ||= user.value !== null
     user.value = null
   }
 
-  return { user, asked, isOperator, isAdministrator, recall, signIn, signOut, lost }
+  return { user, asked, wasShownOut, isOperator, isAdministrator, recall, signIn, signOut, lost }
 })
