@@ -28,8 +28,8 @@ async def events(visit: Visit) -> web.StreamResponse:
     """Server-Sent Events until the session ends.
 
     Kinds: hello, beat (nothing new), device, device-removed, refusal (operators), catalog, catalog-progress, channel,
-    counts, stream, alarm, alarm-counts, picture-wished, platform, platform-removed, sharing and recording (operators), and resync:
-    something was missed, ask anew for what you show.
+    counts, stream, alarm, alarm-counts, picture-wished, platform, platform-removed, sharing and recording (operators),
+    and resync: something was missed, ask anew for what you show.
     """
     info = visit.services.system()
     settings = visit.desk.settings

@@ -1,5 +1,6 @@
 /** HLS by the browser's own player: phones and Safari. It fetches for itself, so there is little to be counted. */
 import type { EngineMaker } from './engine'
+import { Silence } from './silence'
 
 const PICTURE_MS = 25_000
 
@@ -10,18 +11,18 @@ export const playHls: EngineMaker = (live, video, events) => {
     close()
     events.onEnd(note)
   }
-  const onPicture = () => {
-    clearTimeout(timer)
-    events.onPicture()
-  }
+  const onPicture = () => events.onPicture()
   const onError = () => end('hls')
-  const timer = window.setTimeout(() => end('silence'), PICTURE_MS)
+  // It stands still where nothing more comes, and says no word about it; a hidden page may be put to sleep.
+  const silence = new Silence(PICTURE_MS, () => (document.hidden ? silence.heard() : end('silence')))
+  const onMove = () => silence.heard()
 
   function close(): void {
     if (over) return
     over = true
-    clearTimeout(timer)
+    silence.stop()
     video.removeEventListener('loadeddata', onPicture)
+    video.removeEventListener('timeupdate', onMove)
     video.removeEventListener('error', onError)
     video.removeEventListener('ended', onError)
     video.removeAttribute('src')
@@ -29,6 +30,7 @@ export const playHls: EngineMaker = (live, video, events) => {
   }
 
   video.addEventListener('loadeddata', onPicture, { once: true })
+  video.addEventListener('timeupdate', onMove)
   video.addEventListener('error', onError)
   video.addEventListener('ended', onError)
   video.src = live.url
