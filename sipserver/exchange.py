@@ -33,7 +33,7 @@ class Carrier(Protocol):
     @property
     def endpoint(self) -> Endpoint: ...
 
-    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> None: ...
+    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> bool: ...
 
     def accept(
         self,
@@ -73,7 +73,10 @@ class Carrier(Protocol):
 
 
 class Incoming:
-    """A request that waits for its answer. Answer it once, now or later; later answers are ignored."""
+    """A request that waits for its answer. Answer it once, now or later; later answers are ignored.
+
+    `on_cancel` is told when an INVITE needs no answer any more: it was taken back, or its connection broke.
+    """
 
     __slots__ = ("_stack", "_transaction", "dialog", "is_answered", "on_cancel", "path", "received_at", "request")
 

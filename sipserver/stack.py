@@ -127,6 +127,8 @@ class Stack:
         self.on_bad: Callable[[Path, BadMessage | bytes], None] | None = None
         self.on_connection_lost: Callable[[Path], None] | None = None
         self.on_disbelieved: Callable[[Request | Response, Path, str], None] | None = None
+        self.is_needed: Callable[[Path], bool] | None = None
+        """Whether a connection is wanted though nothing comes over it for long; those of sessions are anyway."""
         timing = Timing(settings.t1_s, settings.t2_s, settings.t4_s)
         self.endpoint = Endpoint(timing=timing, limits=settings.limits, product=settings.user_agent)
         self.port = settings.port
@@ -439,17 +441,20 @@ class Stack:
 
     # Answers of ours.
 
-    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> None:
-        """Send a response to a request; `once` keeps nothing of either."""
+    def answer(self, transaction: Transaction, response: Response, *, once: bool = False) -> bool:
+        """Send a response to a request; `once` keeps nothing of either. False when nobody is there any more to hear it:
+        its connection broke."""
         if response.status >= 200 and transaction.table is INVITE_SERVER:
             self._asked.pop(transaction, None)
+        was_taken = True
         if once:
             self.endpoint.respond_once(transaction, response)
         else:
-            self.endpoint.respond(transaction, response, self.clock())
+            was_taken = self.endpoint.respond(transaction, response, self.clock())
         if not self._is_pumping:
             self.pump()
             self._arm()
+        return was_taken
 
     def accept(
         self,
@@ -482,7 +487,8 @@ class Stack:
         incoming.is_answered = True
         transaction.user = dialog
         dialog.awaits_ack = dialog.awaits_ack or transaction.table is INVITE_SERVER
-        self.answer(transaction, response)
+        if not self.answer(transaction, response):
+            dialog.end("connection lost")
         return dialog
 
     # Dialogs.
@@ -566,6 +572,18 @@ class Stack:
             dialog.end("connection lost")
         if self.on_connection_lost is not None:
             self.guarded(self.on_connection_lost, path)
+
+    def holds(self, path: Path) -> bool:
+        """Whether sessions run over a connection, or somebody needs it. A picture may flow for hours in silence."""
+        if path.connection in self._dialogs_on:
+            return True
+        needed = self.is_needed
+        try:
+            return needed is not None and needed(path)
+        except Exception:  # another room's fault; a connection that is not needed is made anew
+            self._handler_faults += 1
+            log.exception("whether %s is needed could not be told", path)
+            return False
 
     def pump(self) -> None:
         """Tell what happened and send what is to be sent, until neither is left."""
@@ -726,7 +744,11 @@ class Stack:
             self.guarded(dialog.on_ack, request)
 
     def _on_cancel(self, event: CancelReceived) -> None:
-        incoming = self._asked.pop(event.transaction, None)
+        self._withdraw(event.transaction)
+
+    def _withdraw(self, transaction: Transaction) -> None:
+        """Nobody waits for the answer to an INVITE any more."""
+        incoming = self._asked.pop(transaction, None)
         if incoming is not None:
             incoming.is_answered = True
             if incoming.on_cancel is not None:
@@ -744,7 +766,7 @@ class Stack:
             user.failed(RequestTimedOut(f"{remote[0]}:{remote[1]} did not answer"))
 
     def _on_transport_failed(self, event: TransportFailed) -> None:
-        self._asked.pop(event.transaction, None)
+        self._withdraw(event.transaction)
         user = event.transaction.user
         if isinstance(user, Ask | Ringing):
             user.failed(TransportLost(f"nothing can be sent over {event.transaction.path}"))

@@ -267,8 +267,8 @@ class Desk:
             self._book.happened(subscription, Happening.LOST)
             return
         dialog.on_request = lambda asked: self._asked(asked, subscription)
-        dialog.on_end = lambda reason: self._end(subscription, Happening.LOST)
         self._dialogs[subscription.number] = dialog
+        dialog.on_end = lambda reason: self._end(subscription, Happening.LOST)
         self._changed(self._liaison)
         self._wake.set()
 

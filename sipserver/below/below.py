@@ -161,6 +161,7 @@ class Below:
         stack.on_disbelieved = self._disbelieved
         stack.on_request = self._take
         stack.on_connection_lost = self._connection_lost
+        stack.is_needed = self._is_needed
 
     def __repr__(self) -> str:
         return f"<Below {self._settings.code} {self._attendance!r}>"
@@ -185,6 +186,7 @@ class Below:
         """Hear no more of the stack, and hand the last signs of life to the directory."""
         self._stack.on_connection_lost = None
         self._stack.on_request = None
+        self._stack.is_needed = None
         for task in (self._ticker, self._asker):
             if task is not None:
                 task.cancel()
@@ -350,6 +352,10 @@ class Below:
                 message.user_agent[:128],
             )
         )
+
+    def _is_needed(self, path: Path) -> bool:
+        """Whether somebody who is there registered by that connection: how long one may be silent, attendance knows."""
+        return any(self._attendance.is_within_reach(code) for code in self._bindings.at(path))
 
     def _connection_lost(self, path: Path) -> None:
         for code in self._bindings.lose_path(path):

@@ -57,6 +57,7 @@ class HeardCall:
         self._dialog = dialog
         self._on_ack: Callable[[], None] | None = on_ack
         self._on_end: Callable[[str], None] | None = on_end
+        rings.keep(self)
         dialog.on_ack = lambda _: self._acknowledged()
         dialog.on_end = lambda reason: self.end(HUNG_UP if reason == "BYE" else reason)
         dialog.on_request = lambda incoming: incoming.respond(
@@ -66,7 +67,6 @@ class HeardCall:
             if incoming.request.method in ("INFO", "MESSAGE")
             else 501
         )
-        rings.keep(self)
 
     async def hang_up(self, reason: str = "") -> None:
         """See `VoiceCall.hang_up`."""

@@ -36,13 +36,16 @@ class TcpTally:
 
 
 class Listener(Protocol):
-    """Who is told what a TCP transport sees; none of these may raise."""
+    """Who is told what a TCP transport sees; none of these may raise. `holds` says whether a connection is wanted
+    though nothing comes over it for long."""
 
     def stream_message(self, message: Request | Response, raw: bytes, path: Path) -> None: ...
 
     def stream_refused(self, bad: BadMessage, path: Path) -> None: ...
 
     def stream_lost(self, path: Path) -> None: ...
+
+    def holds(self, path: Path) -> bool: ...
 
 
 class Connection(asyncio.Protocol):
@@ -218,15 +221,21 @@ class TcpTransport:
         self._checks[number] = self._loop.call_later(max(after_s, 0.01), self._check, connection)
 
     def _check(self, connection: Connection) -> None:
-        """Close a connection that has said nothing, stopped in the middle, or been idle for too long."""
+        """Close a connection that has said nothing, stopped in the middle, or been idle for too long. One that we made
+        ourselves may be idle, and so may one that somebody needs."""
         now = self.now()
         limits = self.limits
-        deadlines = [connection.heard_at + limits.idle_s]
+        deadlines = []
+        if connection.accepted:
+            idle_at = connection.heard_at + limits.idle_s
+            if now >= idle_at and self.listener.holds(connection.path):
+                idle_at = now + limits.idle_s
+            deadlines.append(idle_at)
         if connection.accepted and not connection.has_spoken:
             deadlines.append(connection.heard_at + limits.first_message_s)
         if connection.half_since is not None:
             deadlines.append(connection.half_since + limits.half_message_s)
-        deadline = min(deadlines)
+        deadline = min(deadlines, default=now + limits.idle_s)
         if now >= deadline:
             self.tally.closed_idle += 1
             connection.abort()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
@@ -14,10 +15,13 @@ from gb28181.manscdp.control import HomePosition
 from gb28181.manscdp.home_position import HomePositionQuery
 from gb28181.manscdp.relay import recode
 from gb28181.sdp import live_offer
+from registry.device import Device, Presence
 from sipserver.below.following import Whom
+from sipserver.sip.limits import Limits
 from sipserver.sip.note import Seal
 from sipserver.stack import Incoming, Stack, StackSettings
 from tests.sipserver.by_hand import Stranger, value_of
+from tests.sipserver.conftest import QUICK, Camera, House
 
 CODE = "34020000001320000001"
 CHANNEL = "34020000001310000001"
@@ -364,3 +368,67 @@ async def test_an_OFF_of_those_who_say_it_without_cause_is_looked_after(make_hou
         await comes_to_be(True)
         await asyncio.sleep(1.2)
         assert await is_on(), "what came before the catalog is not told once more after it"
+
+
+# Connections that break while we think.
+
+
+@pytest.mark.parametrize("method", ["INVITE", "SUBSCRIBE"])
+async def test_who_is_gone_before_our_answer_holds_nothing_of_ours(method, until_true):
+    """A platform may ask over a connection of its own, and that one break while we still look for the camera."""
+    asked: list[Incoming] = []
+    ends: list[str] = []
+    ours = Stack(StackSettings(host="127.0.0.1", port=0))
+    ours.on_request = asked.append
+    await ours.start()
+    _, writer = await asyncio.open_connection("127.0.0.1", ours.port)
+    writer.write(
+        f"{method} sip:x@y SIP/2.0\r\nVia: SIP/2.0/TCP 127.0.0.1:5060;branch=z9hG4bKs\r\nFrom: <sip:a@b>;tag=a\r\n"
+        f"To: <sip:x@y>\r\nCall-ID: s\r\nCSeq: 1 {method}\r\nContact: <sip:a@b>\r\nContent-Length: 0\r\n\r\n".encode()
+    )
+    await until_true(lambda: asked)
+    (incoming,) = asked
+    incoming.on_cancel = lambda: ends.append("withdrawn")
+    writer.transport.abort()
+    await until_true(lambda: ours.statistics().connections == 0)
+    if method == "INVITE":
+        assert ends == ["withdrawn"]
+        with pytest.raises(ValueError):
+            incoming.accept(b"v=0\r\n")
+    else:
+        incoming.accept_subscription(600).on_end = ends.append
+        assert ends == ["connection lost"]
+    assert ours.statistics().dialogs == 0
+    await ours.close()
+
+
+async def test_a_connection_is_not_too_quiet_while_a_session_runs_over_it_or_a_neighbour_is_there(until_true):
+    """A picture flows for hours without a word of SIP, and a camera may keep alive every hour."""
+    quick = StackSettings(host="127.0.0.1", port=0, limits=Limits(idle_s=0.2, first_message_s=0.2))
+    async with AsyncExitStack() as taken:
+        house = House(QUICK, None, quick)
+        await house.directory.open("memory:")
+        taken.push_async_callback(house.directory.close)
+        await house.directory.add_device(Device(CODE))
+        await house.below.start()
+        await house.stack.start()
+        taken.push_async_callback(house.stop)
+        camera = Camera(CODE, house.address, transport="TCP", password=PASSWORD, version="")
+        await camera.start()
+        taken.push_async_callback(camera.close)
+        assert (await camera.register()).status == 200
+
+        calling = Stack(quick)
+        ends: list[str] = []
+        calling.on_request = lambda incoming: setattr(incoming.accept(b"v=0\r\n"), "on_end", ends.append)
+        await calling.start()
+        taken.push_async_callback(calling.close)
+        _, caller = await asyncio.open_connection("127.0.0.1", calling.port)
+        call = INVITE.format(code=CODE, port=1).strip().replace("UDP", "TCP").replace("\n", "\r\n")
+        caller.write(call.encode() + b"\r\nContent-Length: 0\r\n\r\n")
+        _, idler = await asyncio.open_connection("127.0.0.1", calling.port)
+        idler.write(call.replace("INVITE", "OPTIONS").encode() + b"\r\nContent-Length: 0\r\n\r\n")
+        await until_true(lambda: calling.statistics().counts["tcp_closed_idle"] == 1)  # nobody needs that one
+        await asyncio.sleep(0.5)
+        assert calling.statistics().connections == 1 and ends == []
+        assert house.stack.statistics().connections == 1 and house.presence() is Presence.ONLINE

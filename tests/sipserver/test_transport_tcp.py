@@ -38,6 +38,9 @@ class Heard:
     def stream_lost(self, path: Path) -> None:
         self.lost.append(path)
 
+    def holds(self, path: Path) -> bool:
+        return False
+
 
 @asynccontextmanager
 async def listening(limits: Limits | None = None) -> AsyncIterator[tuple[TcpTransport, Heard, tuple[str, int]]]:
