@@ -368,13 +368,18 @@ class LocalPlane:
         session = self._sessions.pop(inlet, None)
         if session is None:
             return
-        await self._gallery.close(inlet, session, "the stream ended")
-        self._senders.end(inlet, "the stream ended")
-        await self._recorders.end(inlet, "the stream ended")
-        self._past = self._past + session.measure(self._clock(), is_last=True)
-        await session.close()
-        if session.pair is not None:
-            self._ports.give_back(session.pair, self._clock(), session.receiver.last_sender)
+        try:
+            await self._gallery.close(inlet, session, "the stream ended")
+            self._senders.end(inlet, "the stream ended")
+            await self._recorders.end(inlet, "the stream ended")
+        finally:
+            # Nobody else knows of it any more: whatever befell its viewers, its sockets and its port go back.
+            self._past = self._past + session.measure(self._clock(), is_last=True)
+            try:
+                await session.close()
+            finally:
+                if session.pair is not None:
+                    self._ports.give_back(session.pair, self._clock(), session.receiver.last_sender)
 
     def statistics(self, inlet: str) -> InletStatistics | None:
         session = self._sessions.get(inlet)

@@ -188,6 +188,9 @@ class Workers:
                 why = await self._serve(post)
             except OSError as error:
                 why = f"it could not be started: {error}"
+            except Exception as error:
+                log.exception("keeping media worker %s failed in a way nobody foresaw; its post is not left", post.name)
+                why = f"our side failed: {error}"
             if self._is_stopping:
                 return
             post.last_end = why
@@ -233,7 +236,7 @@ class Workers:
         await asyncio.sleep(SPARE_AFTER_S)
         try:
             self._ready = await launch("media.start")
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # no process, or no thread that waits for it
             log.warning("no spare media worker could be started: %s", error)
         else:
             self._ready.is_fresh = False

@@ -461,6 +461,28 @@ async def test_a_port_is_open_only_while_its_inlet_is(house):
         await home.plane.aim(inlet.id, Aim())
 
 
+@pytest.mark.parametrize("fate", ["cancelled", "failed"])
+async def test_a_port_goes_back_whatever_befell_those_who_took_of_the_stream(house, monkeypatch, fate):
+    home = await house()
+    inlet = await home.plane.open(7, Transport.UDP)
+    assert home.plane.totals().ports_lent == 1
+
+    async def end(inlet: str, why: str) -> None:
+        if fate == "failed":
+            raise RuntimeError("what nobody foresaw")
+        await asyncio.Event().wait()
+
+    with monkeypatch.context() as broken:
+        broken.setattr(home.plane._recorders, "end", end)
+        closing = asyncio.create_task(home.plane.close(inlet.id))
+        await asyncio.sleep(0.01)
+        closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+    assert (home.plane.totals().inlets, home.plane.totals().ports_lent) == (0, 0)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+        other.bind(("127.0.0.1", inlet.port))  # nobody sits there any more
+
+
 @pytest.mark.parametrize("answers", [False, True], ids=["another camera", "the same camera"])
 async def test_who_sends_on_to_a_port_after_its_session_is_not_shown_in_the_next_one(
     house, camera, h264, fresh, answers

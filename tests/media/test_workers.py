@@ -37,6 +37,7 @@ from media.plane import (
     WireForm,
 )
 from media.ports import slice_of
+from media.process import launch
 from media.remote import RemotePlane
 from media.watching import watch
 from media.workers import Workers, is_running
@@ -211,6 +212,21 @@ async def test_a_killed_worker_is_replaced_and_every_stream_and_place_of_it_is_t
     assert (seen.restarts, seen.state) == (1, "up") and "SIGKILL" in seen.note
     again = await home.flowing(home.plane, camera(200000002), h264)
     assert again.port != inlet.port, "late packets of the dead one's streams meet nobody"
+
+
+async def test_a_post_does_not_stay_empty_whatever_befell_who_keeps_it(yard, monkeypatch):
+    home = await yard()
+    failures = [RuntimeError("can't start new thread"), OSError("no memory")]
+
+    async def fails(name: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return await launch(name)
+
+    monkeypatch.setattr("media.workers.launch", fails)
+    os.kill(home.pids[0], signal.SIGKILL)
+    await until(lambda: not failures and home.workers.hosts())
+    assert home.workers.workers()[0].restarts == 3
 
 
 async def test_a_worker_that_stands_still_is_ended_and_replaced(yard):
