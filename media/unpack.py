@@ -82,6 +82,12 @@ class Unpacker:
         return None
 
     @property
+    def unplayable(self) -> tuple[str, ...]:
+        """What came and can neither be shown nor heard here."""
+        pictures = {way.unpacking.unplayable for way in self._ways.values() if isinstance(way.unpacking, Demuxer)}
+        return tuple(sorted(self.unsupported | (pictures - {""})))
+
+    @property
     def announces_audio(self) -> bool:
         """Whether sound has come, or the stream map or the SDP names a codec of it."""
         return any(

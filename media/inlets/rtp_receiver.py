@@ -385,7 +385,7 @@ class RtpReceiver:
 
     @property
     def unsupported(self) -> tuple[str, ...]:
-        return tuple(str(each) for each in self._unpacker.unsupported)
+        return self._unpacker.unplayable
 
     def _give(self, frame: Frame, now: float) -> None:
         self.frames += 1

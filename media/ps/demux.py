@@ -100,6 +100,15 @@ class Demuxer:
         return self.pictures.codec
 
     @property
+    def unplayable(self) -> str:
+        """What the pictures are, when they are nothing that can be shown here; "" while that is not said."""
+        codec = self.video_codec
+        if codec in (Codec.SVAC, Codec.MPEG4):
+            return str(codec)
+        kind = self.stream_types.get(self._video_sid, 0)
+        return stream_map.FOREIGN_PICTURES.get(kind, "") if codec is None else ""
+
+    @property
     def audio_codec(self) -> Codec | None:
         return self.sound.codec
 

@@ -20,6 +20,8 @@ CODECS: dict[int, Codec] = {
     0x99: Codec.G729,
     0x9B: Codec.SVACA,
 }
+FOREIGN_PICTURES = {0x01: "MPEG-1 video", 0x02: "MPEG-2 video", 0x33: "H.266"}
+"""Pictures by ISO/IEC 13818-1 that nobody of this trade plays."""
 STREAM_TYPES: dict[Codec, int] = {codec: kind for kind, codec in CODECS.items()}
 
 

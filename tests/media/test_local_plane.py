@@ -29,6 +29,9 @@ from media.plane import (
     Transport,
     Verdict,
 )
+from media.ps import stream_map
+from media.ps.mux import pack_header
+from media.ps.pes import timestamp_bytes
 from media.rtp import Packetiser
 
 UDP_SEGMENT = 103
@@ -385,6 +388,27 @@ async def test_rtp_of_something_else_is_said(house, camera):
     seen = (await failed(home)).seen
     assert seen.verdict is Verdict.NOT_PS
     assert (seen.ssrcs, seen.payload_types) == ((200000001,), (96,))
+
+
+@pytest.mark.parametrize(
+    ("kind", "picture", "named"),
+    [
+        (0x80, b"\0\0\0\1\x61", "SVAC"),
+        (0x10, b"\0\0\1\xb0\xf5\0\0\1\xb6\x10", "MPEG-4"),
+        (0x02, b"\0\0\1\xb3\0\0\1\0", "MPEG-2 video"),
+    ],
+)
+async def test_pictures_in_a_program_stream_that_nobody_plays_are_said(house, camera, kind, picture, named):
+    home, cam = await house(**QUICK), camera()
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    await home.plane.aim(inlet.id, Aim())
+    for number in range(12):
+        pes = b"\x84\x80\x05" + timestamp_bytes(0x20, 900_000 + 3600 * number) + picture + b"\x55" * 200
+        pack = pack_header(900_000 + 3600 * number) + stream_map.build({0xE0: kind})
+        pack += b"\0\0\1\xe0" + len(pes).to_bytes(2, "big") + pes
+        await cam.send_packets(inlet.port, cam.packetiser.packets(pack, 3600 * number))
+    seen = (await failed(home)).seen
+    assert (seen.verdict, seen.codecs) == (Verdict.UNSUPPORTED_CODEC, (named,))
 
 
 async def test_a_missing_key_frame_is_asked_for_and_then_said(house, camera, h264, fresh, monkeypatch):
