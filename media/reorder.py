@@ -11,6 +11,7 @@ Packet = TypeVar("Packet")
 FAR = 256  # further ahead than this, or further behind than the window, is another sequence, not a late packet
 NEAR = 64  # at most so far behind is late or a duplicate, though the window be smaller
 PROOF = 8  # so many in a row of the other sequence prove that the sender began anew (R9)
+DROPOUT = 3000  # a longer way ahead is a sequence that began anew, not so much loss (RFC 3550 A.1)
 _GIVEN_UP_LIMIT = 1024
 
 
@@ -131,9 +132,13 @@ class Reorderer(Generic[Packet]):
         return ready
 
     def _begin_anew(self, ready: list[tuple[Packet, bool]]) -> None:
-        self.restarts += 1
         while self._held:
             self._give_up_gap(ready)
+        gap = sequence_distance(self._next or 0, self._side_next - len(self._side) & 0xFFFF)
+        if 0 < gap <= DROPOUT:
+            self.lost += gap  # a pause of the network, during which the sender went on
+        else:
+            self.restarts += 1
         ready.append((self._side[0], True))
         ready += [(packet, False) for packet in self._side[1:]]
         self._next = self._side_next

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from media.reorder import Reorderer
+from media.reorder import DROPOUT, Reorderer
 from media.rtp import RtpPacket, sequence_distance
 
 PROOF = 8
@@ -16,10 +16,6 @@ LINES = 8
 PROVEN_FITS = 3
 NEAR = 64
 """A type that has followed on so often is believed to be out of order, not apart, within this distance."""
-
-
-DROPOUT = 3000
-"""A longer way ahead is a sequence that began anew, not so much loss (RFC 3550 A.1)."""
 
 
 class Line(Protocol):

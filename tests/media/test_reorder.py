@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,6 +56,14 @@ def test_a_sequence_that_begins_anew_is_taken_after_eight_packets_and_none_of_th
     assert play(order, list(range(7))) == []
     assert play(order, [7, 8]) == [(0, True), *[(n, False) for n in range(1, 9)]]
     assert order.restarts == 1
+
+
+@pytest.mark.parametrize("start", [100, 65_400])
+def test_what_a_long_pause_of_the_network_cost_is_counted_as_lost(start: int) -> None:
+    order: Reorderer[int] = Reorderer()
+    came = [*range(start, start + 10), *range(start + 1010, start + 1030)]
+    assert [number for number, _ in play(order, came)] == came
+    assert (order.lost, order.restarts) == (1000, 0)
 
 
 def test_a_short_new_sequence_is_taken_when_silence_follows() -> None:
