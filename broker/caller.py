@@ -167,7 +167,8 @@ class Caller:
         call.on_end(lambda reason: self._call_ended(call, reason))
         answer = call.answer
         payloads = answer.payload_map() or offer.payload_map()
-        await self._aim(Aim(answer.host or None, answer.port or None, answer.ssrc, payloads), call)
+        formats = dict(answer.fmtp or offer.fmtp)
+        await self._aim(Aim(answer.host or None, answer.port or None, answer.ssrc, payloads, formats), call)
         where = f"{host}:{inlet.port}, SSRC {Ssrc(self._intake.ssrc).text}, {inlet.transport}"
         await self._await_picture(
             call, lambda seen: of_media(seen, self.key.channel, where, call.call_id).after(self.hops)

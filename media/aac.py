@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
@@ -46,6 +47,27 @@ def format_of_config(config: bytes) -> AacFormat | None:
     if index >= len(RATES_HZ) or not 1 <= number >> 11 <= 30:
         return None
     return AacFormat(number >> 11, RATES_HZ[index], number >> 3 & 0x0F) if (number >> 3 & 0x0F) <= 7 else None
+
+
+def format_of_fmtp(said: Mapping[str, str]) -> AacFormat | None:
+    """What an fmtp line says, given by its words (RFC 3640 3.3.6): only the high bit-rate mode, 13 bits of size and 3
+    of index, is in use."""
+    if said.get("mode", "AAC-hbr").lower() != "aac-hbr" or said.get("sizelength", "13") != "13":
+        return None
+    try:
+        return format_of_config(bytes.fromhex(said.get("config", "")))
+    except ValueError:
+        return None
+
+
+def fmtp_words(text: str) -> dict[str, str]:
+    """The words of an fmtp line behind its payload number, their names in lower case.
+
+    >>> fmtp_words("streamtype=5; mode=AAC-hbr; config=1588")["config"]
+    '1588'
+    """
+    parts = (part.partition("=") for part in text.split(";"))
+    return {key.strip().lower(): value.strip() for key, mark, value in parts if mark}
 
 
 def adts_length(data: bytes | memoryview, start: int = 0) -> int:

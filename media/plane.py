@@ -80,13 +80,14 @@ class Aim:
     """What the sender's answer said: where it sends from and as whom.
 
     `ssrc` is the answer's `y=` (None when it had none); `payloads` maps RTP payload numbers to the codec names of
-    rtpmap lines, upper case ("PS", "H264", "PCMA").
+    rtpmap lines, upper case ("PS", "H264", "PCMA"), `formats` to the text of fmtp lines.
     """
 
     host: str | None = None
     port: int | None = None
     ssrc: int | None = None
     payloads: Mapping[int, str] = field(default_factory=dict)
+    formats: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

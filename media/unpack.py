@@ -30,7 +30,7 @@ _SOUNDS = {
 }
 _H264_NAMES = frozenset({"H264", "H.264", "AVC"})
 _H265_NAMES = frozenset({"H265", "H.265", "HEVC"})
-_AAC_NAMES = frozenset({"AAC", "MPEG4-GENERIC", "MP4A"})
+AAC_NAMES = frozenset({"AAC", "MPEG4-GENERIC", "MP4A"})
 _UNPLAYABLE = frozenset({"MP2T", "MPEG4", "MP4V-ES", "SVAC", "OPUS", "G726", "JPEG", "MP4A-LATM", "MPA", "H266"})
 
 _Unpacking = Demuxer | NalDepacketiser | SoundDepacketiser
@@ -70,6 +70,14 @@ class Unpacker:
             self._ways = {kind: self._way_after(way) for kind, way in before._ways.items()}
             self.unsupported |= before.unsupported
 
+    def tell(self, payloads: Mapping[int, str], aac: AacFormat | None) -> None:
+        """The answer has come: what it names otherwise is read anew, unless its bytes have shown what they are."""
+        before, self.payloads, self._aac = self.payloads, dict(payloads), aac
+        for kind, way in tuple(self._ways.items()):
+            is_named_anew = before.get(kind) != payloads.get(kind) or isinstance(way.unpacking, AacDepacketiser)
+            if way.carriage is Carriage.UNKNOWN and is_named_anew:
+                del self._ways[kind]
+
     @property
     def video_codec(self) -> Codec | None:
         return next((found.pictures.codec for found in self._videos() if found.pictures.codec), None)
@@ -99,7 +107,7 @@ class Unpacker:
     def names_sound(self, payload_type: int) -> bool:
         """Whether the SDP, or custom, says that packets of this type are sound."""
         name = (self.payloads.get(payload_type) or _STATIC.get(payload_type, "")).upper().split("/")[0]
-        return name in _SOUNDS or name in _AAC_NAMES
+        return name in _SOUNDS or name in AAC_NAMES
 
     @property
     def need_key(self) -> bool:
@@ -231,7 +239,7 @@ class Unpacker:
             return H264Depacketiser(freeze_after_loss=self._freeze)
         if name in _H265_NAMES:
             return H265Depacketiser(freeze_after_loss=self._freeze)
-        if name in _AAC_NAMES:
+        if name in AAC_NAMES:
             return AacDepacketiser(self._aac)
         if name in _SOUNDS:
             return SoundDepacketiser(*_SOUNDS[name])

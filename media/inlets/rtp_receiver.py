@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from media import rtcp
+from media.aac import AacFormat, fmtp_words, format_of_fmtp
 from media.ahead import Ahead
 from media.frame import Codec, Frame
 from media.inlets.order import Order
@@ -17,7 +18,7 @@ from media.ps.demux import Lent
 from media.rtp import RtpPacket, is_rtcp, parse
 from media.run import Run, run_at_head, run_of
 from media.sniff import Carriage
-from media.unpack import Unpacker
+from media.unpack import AAC_NAMES, Unpacker
 
 _WITH_PICTURES = frozenset({Carriage.PS, Carriage.H264, Carriage.H265})
 OWN_SSRC = 0x4C_57_00_01
@@ -48,6 +49,7 @@ class RtpReceiver:
         self.witness = Witness(transport)
         self.reports = Reception(ssrc)
         self.payloads: Mapping[int, str] = {}
+        self._aac: AacFormat | None = None
         self.packet_at: float | None = None
         self.frame_at: float | None = None
         self.frames = 0
@@ -292,17 +294,27 @@ class RtpReceiver:
         if self._is_awake:
             self._renew_unpacker(is_same=True)
 
-    def aim(self, payloads: Mapping[int, str], host: str | None, ssrc: int | None, port: int | None = None) -> None:
+    def aim(
+        self,
+        payloads: Mapping[int, str],
+        host: str | None,
+        ssrc: int | None,
+        port: int | None = None,
+        formats: Mapping[int, str] | None = None,
+    ) -> None:
         """What was answered. What came before the answer stays, unless it has to be read otherwise."""
         self._catch_up()
         if ssrc:
             self.ssrc = ssrc
             self._is_mismatch = self._heard_ssrc is not None and self._heard_ssrc != ssrc
         self.lock.expect(host, self.ssrc, port)
-        if payloads and dict(payloads) != dict(self.payloads):
-            self.payloads = dict(payloads)
+        aac = _aac_of(payloads, formats or {})
+        if payloads and (dict(payloads) != dict(self.payloads) or aac != self._aac):
+            self.payloads, self._aac = dict(payloads), aac
             if self.frames == 0:
                 self._renew_unpacker()
+            else:
+                self._unpacker.tell(self.payloads, aac)
 
     def restart(self) -> None:
         """A new call on the same inlet: forget the old sender, keep the counts."""
@@ -426,7 +438,13 @@ class RtpReceiver:
     def _renew_unpacker(self, *, is_same: bool = False) -> None:
         """`is_same`: it is still the same stream, and known."""
         self._past_resyncs += self._unpacker.tally.resyncs
-        self._unpacker = Unpacker(self.payloads, before=self._unpacker if is_same else None)
+        self._unpacker = Unpacker(self.payloads, aac=self._aac, before=self._unpacker if is_same else None)
 
     def _new_order(self, by_udp: bool) -> Order:
         return Order(reorders=by_udp, window=self._window, hold_s=self._hold_s)
+
+
+def _aac_of(payloads: Mapping[int, str], formats: Mapping[int, str]) -> AacFormat | None:
+    """The form of AAC that the answer tells; None where it tells none."""
+    said = (formats.get(number, "") for number, name in payloads.items() if name.split("/")[0] in AAC_NAMES)
+    return next((form for text in said if (form := format_of_fmtp(fmtp_words(text))) is not None), None)

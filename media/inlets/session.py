@@ -171,7 +171,7 @@ class Session:
             self._begin_anew()
         old_ssrc = self.receiver.ssrc
         host = _literal(aim.host)
-        self.receiver.aim(aim.payloads, host, aim.ssrc, aim.port)
+        self.receiver.aim(aim.payloads, host, aim.ssrc, aim.port, aim.formats)
         if self.shared is not None:
             self.shared.answered(self, old_ssrc, host, aim.port)
         self.phase = Phase.AIMED

@@ -6,7 +6,7 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 
-from media.aac import AacFormat, format_of_config
+from media.aac import AacFormat, fmtp_words, format_of_fmtp
 from media.frame import Codec
 
 MOST_MEDIA = 16
@@ -100,11 +100,7 @@ def _attribute(section: _Section, name: str, rest: str) -> None:
         rate = int(clock) if clock.isascii() and clock.isdigit() and len(clock) <= 7 else 0
         section.rtpmap[int(number)] = (parts[0].strip().upper(), rate)
     elif name == "fmtp":
-        said = section.fmtp.setdefault(int(number), {})
-        for part in words.split(";"):
-            key, mark, value = part.partition("=")
-            if mark:
-                said[key.strip().lower()] = value.strip()
+        section.fmtp.setdefault(int(number), {}).update(fmtp_words(words))
 
 
 def _medium(section: _Section) -> Medium:
@@ -122,22 +118,12 @@ def _of_type(section: _Section, number: int) -> Medium:
     clock = clock or (90_000 if section.kind == "video" else 8_000)
     form = None
     if codec is Codec.AAC:
-        form = _aac(said)
+        form = format_of_fmtp(said)
         codec = codec if form is not None else None
     elif codec is not None and not codec.is_video and clock != 8_000:
         codec = None
     sets = tuple(each for key in _SETS for each in _parameter_sets(said.get(key, ""))) if codec is not None else ()
     return Medium(section.kind, name, number, clock, section.control, codec, form, sets)
-
-
-def _aac(said: dict[str, str]) -> AacFormat | None:
-    """RFC 3640 3.3.6: only the high bit-rate mode, 13 bits of size and 3 of index, is in use."""
-    if said.get("mode", "AAC-hbr").lower() != "aac-hbr" or said.get("sizelength", "13") != "13":
-        return None
-    try:
-        return format_of_config(bytes.fromhex(said.get("config", "")))
-    except ValueError:
-        return None
 
 
 def _parameter_sets(text: str) -> list[bytes]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession, WSMsgType, WSServerHandshakeError, web
 
+from media.aac import AacFormat, raw_frames
 from media.frame import Codec
 from media.local import LocalPlane, PlaneSettings
 from media.plane import (
@@ -33,6 +34,7 @@ from media.ps import stream_map
 from media.ps.mux import pack_header
 from media.ps.pes import timestamp_bytes
 from media.rtp import Packetiser
+from tests.media.conftest import aac
 
 UDP_SEGMENT = 103
 QUICK = {"never_came_s": 0.2}
@@ -206,6 +208,28 @@ async def test_bare_pcma_beside_a_program_stream_is_heard(house, camera, h264, f
 
 
 # ---- viewers
+
+
+@pytest.mark.parametrize("is_early", [False, True], ids=["after the answer", "before the answer"])
+async def test_aac_in_packets_of_its_own_has_the_form_that_the_answer_tells(house, camera, h264, fresh, is_early):
+    home, cam, form = await house(), camera(), AacFormat(2, 44100, 2)
+    inlet = await home.plane.open(200000001, Transport.UDP)
+    aim = Aim(payloads={96: "PS", 102: "MPEG4-GENERIC"}, formats={102: "streamtype=5; mode=AAC-hbr; config=1210"})
+    if not is_early:
+        await home.plane.aim(inlet.id, aim)
+    pictures = fresh(h264)
+    raws = [raw for frame in aac(form, pictures) for raw in raw_frames(frame.data)]
+    for number, frame in enumerate(pictures):
+        units = raws[number : number + 1]
+        sound = [b"\0\x10" + (len(raw) << 3).to_bytes(2, "big") + raw for raw in units]
+        packets = [
+            p for each in sound for p in Packetiser(200000001, 102, sequence=number).packets(each, number * 1024)
+        ]
+        await cam.send_packets(inlet.port, packets + cam.packets([frame]))
+        if number == 15:
+            await home.plane.aim(inlet.id, aim)
+    told = [event for event in home.told if isinstance(event, FirstFrame | TracksChanged)]
+    assert (told[-1].audio.codec, told[-1].audio.rate_hz, told[-1].audio.channels) == (Codec.AAC, 44100, 2)
 
 
 async def test_every_viewer_begins_at_the_kept_key_frame(house, camera, h264, fresh):
