@@ -41,9 +41,9 @@ class Guest(Protocol):
 
 
 class SharedPort:
-    """Finds the guest of each packet: by its SSRC, else by the source it came from before, else by the address that
-    was answered, else by the host alone when only one unheard guest awaits it. The rest are strangers: remembered, so
-    that a guest who waited in vain can say what came instead, and dropped.
+    """Finds the guest of each packet: by its SSRC unless the address says otherwise, else by the source it came from
+    before, else by the address that was answered, else by the host alone when only one unheard guest awaits it. The
+    rest are strangers: remembered, so that a guest who waited in vain can say what came instead, and dropped.
     """
 
     def __init__(self, host: str, port: int, receive_buffer: int, clock: Callable[[], float], rounds: Rounds) -> None:
@@ -136,7 +136,7 @@ class SharedPort:
         ssrc = int.from_bytes(data[8:12], "big")
         guest = self._by_ssrc.get(ssrc)
         if guest is not None and guest.locked_source in (None, source):
-            return guest
+            return self._answered_instead(guest, source) or guest
         found = self._by_source.get(source) or self._by_answer.get(source)
         if found is None and (guest is None or not _goes_on_from(guest, source[0], self._clock())):
             found = self._only_guest_from(source[0])
@@ -146,6 +146,20 @@ class SharedPort:
             self.stranger_count += count
             self._strangers.append((self._clock(), ssrc, source))
         return guest
+
+    def _answered_instead(self, guest: Guest, source: Source) -> Guest | None:
+        """Who is awaited from exactly there, when the one whose SSRC it is has been answered from another host: cameras
+        repeat the SSRC of others."""
+        other = self._by_answer.get(source)
+        if (
+            other is None
+            or other is guest
+            or other.locked_source not in (None, source)
+            or guest.locked_source is not None
+        ):
+            return None
+        hosts = [host for host, waiting in self._by_host.items() if guest in waiting]
+        return other if hosts and source[0] not in hosts else None
 
     def _only_guest_from(self, host: str) -> Guest | None:
         unheard = [guest for guest in self._by_host.get(host, ()) if guest.locked_source is None]

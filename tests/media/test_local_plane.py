@@ -642,6 +642,16 @@ async def test_cameras_of_ssrc_0_are_told_apart_by_their_answers(house, camera, 
         await home.until(lambda event, inlet=inlet: isinstance(event, FirstFrame) and event.inlet == inlet.id)
 
 
+async def test_a_camera_that_sends_the_ssrc_of_another_is_known_by_its_answer(house, camera, h264, fresh):
+    home, cam = await house(), camera(1)
+    late, here = [await home.plane.open(n, Transport.UDP, single_port=True) for n in (1, 2)]
+    await home.plane.aim(late.id, Aim("192.0.2.7", 15060))
+    await home.plane.aim(here.id, Aim(*cam.address))
+    await cam.send(here.port, fresh(h264))
+    assert (await home.until(FirstFrame)).inlet == here.id
+    assert home.plane.statistics(late.id).packets == 0
+
+
 @pytest.mark.parametrize("bursts", [True, False])
 async def test_a_recorder_that_sends_two_channels_from_one_port_is_sorted_by_ssrc(house, camera, h264, fresh, bursts):
     home, recorder, other = await house(), camera(1), camera(2)
