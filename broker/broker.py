@@ -179,10 +179,10 @@ class Broker:
         return lease
 
     async def release(self, lease_id: str) -> None:
-        """Give a lease back; harmless when it is gone."""
+        """Give a lease back; harmless when it is gone. Raises nothing: whoever gives back is often on his way out."""
         held = self._take_back(lease_id)
         if held is not None:
-            await held.plane.detach(held.inlet, held.outlet)
+            await self._detach(held)
 
     def begin(self, lease_id: str) -> None:
         """The platform above is ready (its ACK came): its sender begins. Harmless for a lease that is gone."""
@@ -604,7 +604,7 @@ class Broker:
             if held.stream is stream and (held.sends or not senders_only):
                 self._end_lease(lease_id, reason)
                 if senders_only:
-                    task = asyncio.create_task(held.plane.detach(held.inlet, held.outlet), name=f"leave {lease_id}")
+                    task = asyncio.create_task(self._detach(held), name=f"leave {lease_id}")
                     self._leaving.add(task)
                     task.add_done_callback(self._leaving.discard)
 
@@ -624,6 +624,12 @@ class Broker:
             held.stream.unclaim(lease_id)
             held.taken.close()
         return held
+
+    async def _detach(self, held: _Held) -> None:
+        try:
+            await held.plane.detach(held.inlet, held.outlet)
+        except Exception:
+            log.exception("outlet %s could not be given back; it ends with its stream", held.outlet)
 
     def _inlet_changed(self, stream: Stream, before: str | None, after: str | None) -> None:
         if before is not None:

@@ -164,7 +164,11 @@ class SourceKeeper:
         told, self._told = self._told, {}
         states = [self._state(code, why) for code, why in told.items()]
         if states:
-            await self.sources.note(states)
+            try:
+                await self.sources.note(states)
+            except Exception:
+                self._told = {**told, **self._told}
+                raise
         now = self._clock()
         known = {source.code: source for source in self.sources.all() if source.enabled}
         for code in self._due.keys() - known.keys():

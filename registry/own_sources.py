@@ -120,6 +120,7 @@ class OwnSources:
     async def note(self, states: Iterable[SourceState]) -> None:
         """What was found out of some of them; unknown ones are passed over."""
         flipped: dict[str, bool] = {}
+        were: dict[str, SourceState] = {}
         for state in states:
             source = self.get(state.code)
             if source is not None:
@@ -127,8 +128,14 @@ class OwnSources:
                 self._states[state.code] = state
                 if state.online is not before.online:
                     flipped[state.code] = self._is_on(source)
+                    were.setdefault(state.code, before)
         if flipped and self.owner:
-            await self._directory.note_channel_status(self.owner, flipped)
+            try:
+                await self._directory.note_channel_status(self.owner, flipped)
+            except Exception:
+                # It stands in the tree as before, and must be news again when it is found out once more.
+                self._states.update(were)
+                raise
 
     # Servants.
 

@@ -384,6 +384,19 @@ async def test_who_comes_at_the_same_moment_gets_no_place_beyond_the_last_either
     assert [each.code for each in came if isinstance(each, WatchFailed)] == ["no-capacity"] * 3
 
 
+async def test_who_gives_a_place_back_hears_nothing_of_what_fails_then(hall, monkeypatch, caplog):
+    home = hall()
+    lease = await home.broker.watch(home.wish())
+
+    async def detach(inlet: str, outlet: str) -> None:
+        raise RuntimeError("what nobody foresaw")
+
+    monkeypatch.setattr(home.plane, "detach", detach)
+    await home.broker.release(lease.id)
+    assert home.broker.statistics().leases == 0
+    assert [record for record in caplog.records if "could not be given back" in record.message]
+
+
 async def test_a_device_that_ends_the_call_before_a_picture_is_said(hall):
     home = hall(retry_other_transport=True)
     home.plane.fails = "never"

@@ -113,6 +113,25 @@ async def test_what_was_found_out_is_told_of_the_channel(directory: Directory) -
     assert channel is not None and not channel.online
 
 
+async def test_what_could_not_be_told_of_the_channel_is_told_when_it_is_found_out_again(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sources = OwnSources(directory, OURS)
+    await sources.add(OwnSource(GATE, url=URL))
+    gone = SourceState(GATE, False, "no answer")
+
+    async def breaks(owner: str, online: object) -> None:
+        raise OSError("the database is gone")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(directory, "note_channel_status", breaks)
+        with pytest.raises(OSError, match="the database"):
+            await sources.note([gone])
+    await sources.note([gone])
+    channel = await directory.channel(sources.owner, GATE)
+    assert channel is not None and not channel.online
+
+
 async def test_changes_are_checked_and_removal_takes_the_channel(directory: Directory) -> None:
     sources = OwnSources(directory, OURS)
     await sources.add(OwnSource(GATE, "gate", URL, "admin", "secret"))
