@@ -88,6 +88,7 @@ class Passage:
         self.overflows = 0
         self._keep_bytes = keep_bytes
         self._keep_s = keep_s
+        self.is_recording = is_recording
         self._keeps_all = is_recording
         self.ahead: Ahead | None = None
         self._kept: list[Run | Laid] = []

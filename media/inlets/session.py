@@ -376,14 +376,18 @@ class Session:
     def _sender_comes(self) -> None:
         """Parameter sets that the camera sent only once are known to us, not to who comes now (P24): from its kept
         key frame on the stream is made anew, with them."""
-        if self.phase is not Phase.FLOWING or not self.passage.lacks_sets:
+        passage = self.passage
+        if self.phase is not Phase.FLOWING or (passage.is_recording and passage.has_senders) or not passage.lacks_sets:
             return
         self.receiver.wake(self.passage.kept, self._clock())
         self.passage.take_apart(self.receiver.sound_codec, self.fanout.kept)
 
     def _watch_sound(self, now: float) -> None:
-        """Bare sound that began beside a program stream was not there when it was looked at first (R10)."""
+        """Bare sound that began beside a program stream was not there when it was looked at first (R10). Of a recording
+        nothing may be missing for whoever takes it whole: it goes on as it began."""
         passage = self.passage
+        if passage.is_recording:
+            return
         if passage.carry is Carry.STRAIGHT and any(map(self.receiver.names_sound, passage.foreign_types)):
             passage.take_apart(self.receiver.sound_codec)
             self.receiver.wake((), now)

@@ -295,6 +295,23 @@ async def test_bare_sound_that_begins_beside_a_program_stream_is_taken_along_fro
     assert times == sorted(times)
 
 
+async def test_bare_sound_costs_whoever_takes_a_recording_no_picture_of_it(house, camera, above, h264, fresh):
+    home, cam, up = await house(), camera(), above()
+    inlet = await home.plane.open(200000001, Transport.UDP, is_recording=True)
+    await home.plane.aim(inlet.id, Aim("127.0.0.1", cam.address[1], None, {96: "PS"}))
+    await cam.send(inlet.port, fresh(h264[:25]))
+    await home.until(FirstFrame)
+    session = home.plane._sessions[inlet.id]
+    voice = Packetiser(200000001, 8, sequence=9)
+    for number, frame in enumerate(fresh(h264[25:])):
+        await cam.send_packets(inlet.port, cam.packets([frame]) + voice.packets(b"\xd5" * 320, number * 320))
+        session.watch(time.monotonic())
+    sender = await home.plane.attach_sender(inlet.id, up.wish(is_whole=True))
+    home.plane.begin(sender.outlet)
+    await up.settled()
+    assert [frame.data for frame in up.frames()] == [frame.data for frame in h264]
+
+
 def told_once(frames: list[Frame]) -> list[Frame]:
     """Parameter sets only before the first picture, as some cameras have them."""
     for frame in frames[1:]:
