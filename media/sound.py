@@ -5,7 +5,7 @@ from __future__ import annotations
 from media.aac import ADTS_FRAME_LIMIT, RATES_HZ, SAMPLES_PER_FRAME, adts_length, is_adts
 from media.frame import Codec, Frame
 from media.rtp import Unwrapper
-from media.timeline import Timeline, TimelineState
+from media.timeline import STEP_LIMIT_90K, Timeline, TimelineState
 
 G711_TICKS_PER_BYTE = 90_000 / 8_000
 _PROOF_BYTES = 8_000  # a second of G.711
@@ -41,6 +41,7 @@ class Sound:
         self._window_start: int | None = None
         self._in_samples = False
         self._scale_base = 0
+        self._picture_90k: int | None = None
 
     def take(self, data: bytes, pts: int | None) -> list[Frame]:
         """The payload of one PES or packet; `pts` is its 33-bit time or None."""
@@ -64,8 +65,12 @@ class Sound:
         else:
             if previous:
                 self.timeline.usual_90k = previous
+            last = self.timeline.last
             # Sound may pause, so any step forward is believed; if it was wrong, `follow` puts it right.
             out = self.timeline.place(time, after_gap=True)
+            if last is not None and self._is_leap(last, out):
+                out = last + max(previous or self._duration, 1)
+                self.timeline.shift_to(out)
         self._fresh = True
         self.frames += 1
         return [Frame(codec, data, out, out)]
@@ -87,10 +92,20 @@ class Sound:
 
     def follow(self, picture_dts: int) -> None:
         """The picture is master: sound that has come to lie more than a second beside it is put back."""
+        self.note_picture(picture_dts)
         last = self.timeline.last
         if self._fresh and last is not None and abs(last - picture_dts) > _APART_90K:
             self.timeline.shift_to(picture_dts)
         self._fresh = False
+
+    def note_picture(self, picture_dts: int) -> None:
+        """So far the pictures have come."""
+        self._picture_90k = picture_dts
+
+    def _is_leap(self, last: int, out: int) -> bool:
+        """Whether a long step leads away from the picture: then the sender's clock was set, and nothing paused."""
+        picture = self._picture_90k
+        return out - last > STEP_LIMIT_90K and picture is not None and out - picture > _APART_90K
 
     def lend(self) -> SoundState | None:
         """Where it stands, for one who takes ordinary G.711 in its place; None while it is anything else."""

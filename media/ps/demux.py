@@ -199,6 +199,8 @@ class Demuxer:
         self.pictures.take_back(lent.pictures, lent.keys, units, clocks, line)
         if lent.sound_state is not None:
             self.sound.take_back(lent.sounds, lent.is_fresh, lent.sound_state)
+        if self.pictures.timeline.last is not None:
+            self.sound.note_picture(self.pictures.timeline.last)
         self._tally.pes += lent.pes
         self._tally.private_bytes += lent.private_bytes
         self._tally.psm += lent.maps

@@ -535,6 +535,21 @@ def test_sound_that_strays_from_the_picture_is_put_back_beside_it() -> None:
 # ---- clocks
 
 
+@pytest.mark.parametrize("jump", [180_000, 800_000, 3600 * 90_000, -450_000])
+@pytest.mark.parametrize("sound_first", [False, True])
+def test_a_jump_of_the_sender_clock_takes_the_sound_along(jump: int, sound_first: bool) -> None:
+    stream = key_pack()
+    for number in range(1, 60):
+        time = 8_100_000 + 3600 * number + (jump if number >= 30 else 0)
+        both = [pes(inter(number), time), pes(SILENCE, time, sid=0xC0)]
+        stream += PACK + b"".join(reversed(both) if sound_first else both)
+    frames = play(stream)
+    heard, shown = sounds(frames), pictures(frames)
+    assert len(heard) == 59 and len(shown) == 60
+    assert all(0 < later.dts_90k - each.dts_90k <= 7200 for each, later in pairwise(heard))
+    assert abs(heard[-1].dts_90k - shown[-1].dts_90k) <= 7200
+
+
 def test_decoding_times_run_on_when_pts_wraps_at_33_bits() -> None:
     start = (1 << 33) - 3 * 3600
     found = pictures(play(programme(8, start)))
