@@ -36,6 +36,10 @@ class Clerk:
         self._sizes.pop(recording, None)
         return found
 
+    async def written_since(self, moment: float) -> list[str]:
+        """Recordings whose index has grown since then (UNIX seconds), whoever wrote there."""
+        return await asyncio.to_thread(_grown, self._folder, moment)
+
     async def look_at_all(self) -> int:
         """Every folder there is: for a book that is younger than the recordings."""
         names = await asyncio.to_thread(_folders, self._folder)
@@ -75,6 +79,17 @@ def _size(path: Path) -> int:
         return path.stat().st_size
     except OSError:
         return 0
+
+
+def _grown(root: Path, moment: float) -> list[str]:
+    return [name for name in _folders(root) if _written_at(root / name / INDEX) >= moment]
+
+
+def _written_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _folders(root: Path) -> list[str]:

@@ -28,6 +28,8 @@ from registry.spans import Span
 log = logging.getLogger(__name__)
 
 TURN_S = 1.0
+SLACK_S = 120.0
+"""What was written so long before our last sign of life is in the book."""
 MOST_ALARMS = 1_000
 """Alarms that wait for the next turn."""
 OTHER_ALARM = 7
@@ -123,7 +125,10 @@ class RecordingDesk:
         if not self.archive.files:
             await self.clerk.look_at_all()
         else:
-            for recording in dict.fromkeys([*mended, *(str(row["id"]) for row in self.archive.open_recordings())]):
+            # What ended, or was fetched from a device, just before a crash is open nowhere, and has nobody to mend it.
+            fresh = await self.clerk.written_since(self.archive.last_beat - SLACK_S)
+            opened = [str(row["id"]) for row in self.archive.open_recordings()]
+            for recording in dict.fromkeys([*mended, *opened, *fresh]):
                 await self.clerk.close(recording)
         await self.filler.open()
         await self.recordings.resume()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
@@ -163,6 +164,20 @@ async def test_what_ended_without_the_book_hearing_of_it_does_not_go_on_after_ou
     await world.close()
     await world.open()
     assert world.kept.running() == []
+
+
+async def test_what_ended_a_moment_before_we_were_killed_is_in_the_book(world: World):
+    other = await world.kept.start(OWNER, "34020000001320000002", 0, "wang")
+    over = await world.kept.start(OWNER, CHANNEL, 0, "wang")
+    await passes(world, 700)
+    assert len(await world.archive.files_of(over.about.id)) == 2
+    await world.kept.stop(over.about.id)
+    await world.kill()
+    for index in world.folder.glob("*/index.jsonl"):
+        os.utime(index, (world.now, world.now))
+    await world.open()
+    assert len(await world.archive.files_of(over.about.id)) == 3
+    assert [view.about.id for view in world.kept.running()] == [other.about.id]
 
 
 async def test_a_plan_that_is_dropped_ends_its_recording(world: World):
