@@ -17,11 +17,13 @@ from sipserver.above.way import Way
 from sipserver.sip.digest import Challenge, Credentials
 from sipserver.sip.message import Field, Response
 from sipserver.sip.status import reason_of
+from sipserver.sip.uri import NameAddr
 from sipserver.stack import RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
 
 LEAVE_S = 3.0
+MOST_CONTACTS = 32
 FORGOTTEN = frozenset((401, 403, 404))
 """Answers to a keepalive that mean: it does not know us any more."""
 
@@ -165,7 +167,7 @@ class Agent:
         reason = f"{status} {response.reason or reason_of(status)}"
         if 200 <= status < 300:
             self.registrations += 1
-            self._tell(Heard.GRANTED, expires_s=response.expires)
+            self._tell(Heard.GRANTED, expires_s=granted_s(response, self.way.us))
         elif status == 401:
             self._challenged(response)
         elif status in (301, 302):
@@ -238,6 +240,21 @@ def answered(response: Response, *, user: str, password: str, uri: str) -> Crede
     return Credentials.answering(
         challenge, username=user, password=password, method="REGISTER", uri=uri, cnonce=secrets.token_hex(8)
     )
+
+
+def granted_s(response: Response, us: str) -> int | None:
+    """For how long a 200 has us registered: what stands at our Contact goes before Expires (RFC 3261 10.2.4), and as
+    some repeat one of them from our request, the shorter counts. None when it does not say."""
+    said = [response.expires] if "Expires" in response.headers else []
+    for text in response.headers.items_of("Contact")[:MOST_CONTACTS]:
+        try:
+            contact = NameAddr.parse(text)
+        except ValueError:
+            continue
+        seconds = contact.param("expires") or ""
+        if contact.user == us and seconds.isascii() and seconds.isdigit() and len(seconds) < 10:
+            said.append(int(seconds))
+    return min((seconds for seconds in said if seconds), default=response.expires)
 
 
 def place_in(response: Response, code: str) -> Place | None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import time
 
 import pytest
 
 from gb28181.manscdp.keepalive import Keepalive
 from registry.events import UpperChanged
+from registry.platform import Upper
 from sipserver.above.registration import Heard
+from tests.sipserver.above.conftest import PASSWORD
+from tests.sipserver.by_hand import Stranger, value_of
 
 UPPER_CODE = "34010000002000000001"
 OTHER_UPPER = "34000000002000000009"
@@ -281,3 +285,17 @@ async def test_registered_with_each_other_answers_go_below_and_questions_above(j
     asked = b"<Query><CmdType>DeviceInfo</CmdType><SN>1</SN><DeviceID>" + OUR_CODE.encode() + b"</DeviceID></Query>"
     assert (await upper.say(asked)).status == 200
     assert len(house.below) == before + 1
+
+
+async def test_what_stands_at_our_contact_says_how_long_we_are_registered(make_lower, until_true):
+    """RFC 3261 10.2.4: a registrar may repeat our Expires and grant less; of others' contacts nothing is learnt."""
+    with Stranger(UPPER_CODE, ("127.0.0.1", 9)) as upper:
+        us = Upper(UPPER_CODE, host="127.0.0.1", port=upper.port, transport="udp", password=PASSWORD, expires_s=86400)
+        house = await make_lower(us)
+        upper.server = ("127.0.0.1", house.stack.port)
+        asked = await upper.hear("REGISTER")
+        ours = value_of(asked, "Contact")
+        upper.answer(asked, "200 OK", f"Contact: <sip:1@10.9.9.9>;expires=30, {ours};expires=120\nExpires: 86400")
+        await house.registered()
+        await until_true(lambda: house.state().state == "registered")
+        assert 60 < house.state().expires_at - time.time() <= 121
