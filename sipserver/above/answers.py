@@ -39,7 +39,7 @@ from sipserver.above.user_identity import extended, has_come_by, identity_of
 from sipserver.above.voice import Herald
 from sipserver.above.wishes import Exporter, NeighboursBelow, PeerBelow, Shared
 from sipserver.below.errands import Errands
-from sipserver.sip.message import Response
+from sipserver.sip.message import Field, Response
 from sipserver.stack import Incoming, RequestTimedOut, TransportLost
 
 log = logging.getLogger(__name__)
@@ -79,6 +79,10 @@ class _Wish:
     @property
     def root(self) -> str:
         return self.value.root
+
+    @property
+    def kind(self) -> str:
+        return f"{self.value.root} {self.value.cmd_type}"
 
     @property
     def wants_answer(self) -> bool:
@@ -156,48 +160,61 @@ class Answers:
             incoming.respond(200)
             self._heard_notice(liaison, value, identity_of(incoming.request))
             return
-        if liaison.is_repeat(
-            f"{value.root} {value.cmd_type}", value.device, body, self._clock(), self._settings.repeats_s
-        ):
+        identity = identity_of(incoming.request)
+        wish = _Wish(liaison, value, body, identity, _named(incoming))
+        if liaison.is_repeat(wish.kind, value.device, body, self._clock(), self._settings.repeats_s):
             self.tally.repeats += 1
             incoming.respond(200)
             return
-        identity = identity_of(incoming.request)
         if has_come_by(identity, liaison.way.us) or has_come_by(identity, self._settings.code):
-            incoming.respond(482)
+            self._refuse(wish, incoming, 482)
             return
-        wish = _Wish(liaison, value, body, identity, _named(incoming))
         if self._is_about_us(liaison, value.device):
             incoming.respond(200)
             self._answer_ourselves(wish)
         elif not liaison.lookups.add("a look for what is asked about", lambda: self._look_up(wish, incoming)):
-            self._busy(incoming)
+            self._busy(wish, incoming)
 
     def _is_about_us(self, liaison: Liaison, device: str) -> bool:
         return device in ("", liaison.way.us, self._settings.code)
 
-    def _busy(self, incoming: Incoming) -> None:
+    def _busy(self, wish: _Wish, incoming: Incoming) -> None:
         self.tally.refused += 1
-        incoming.respond(503, headers=(("Retry-After", "5"),))
+        self._refuse(wish, incoming, 503, (("Retry-After", "5"),))
+
+    def _refuse(self, wish: _Wish, incoming: Incoming, status: int, headers: Sequence[Field] = ()) -> None:
+        """Nothing is done; who tries again, as after a 503 it should, is heard again."""
+        wish.liaison.forget_body(wish.kind, wish.value.device)
+        incoming.respond(status, headers=headers)
+
+    async def _till_answered(self, wish: _Wish, work: Awaitable[None]) -> None:
+        """A question that has its answer may come again under its SN, which is its own only while it is open
+        (signalling 4.1). Commands are not for twice: uppers repeat those."""
+        try:
+            await work
+        finally:
+            if wish.root == "Query":
+                wish.liaison.forget_body(wish.kind, wish.value.device)
 
     async def _look_up(self, wish: _Wish, incoming: Incoming) -> None:
         try:
             shared = await self._exporter.resolve(wish.liaison.upper, wish.value.device)
         except Exception:
-            incoming.respond(500)
+            self._refuse(wish, incoming, 500)
             raise
         held = None if shared is None else self._held(wish, shared)
         if shared is None:
             self.tally.unshared += 1
-            incoming.respond(404)
+            self._refuse(wish, incoming, 404)
         elif held is not None:
             self.tally.held += 1
             hop = Hop(self._settings.code, "MESSAGE DeviceControl", 403, str(held))
-            incoming.respond(403, headers=[("Warning", text) for text in write_warnings(self._settings.code, (hop,))])
+            warnings = [("Warning", text) for text in write_warnings(self._settings.code, (hop,))]
+            self._refuse(wish, incoming, 403, warnings)
         elif self._begin(wish, shared):
             incoming.respond(200)
         else:
-            self._busy(incoming)
+            self._busy(wish, incoming)
 
     def _held(self, wish: _Wish, shared: Shared) -> SteeringHeld | None:
         """Who keeps this upper from steering the camera (signalling 9.7)."""
@@ -224,13 +241,14 @@ class Answers:
         if isinstance(value, CatalogQuery):
             return self._begin_catalog(wish, value.device)
         if isinstance(value, RecordInfoQuery) and shared.owner:
-            return self._questions.add(what, lambda: self._list_records(wish, value, shared))
+            return self._questions.add(what, lambda: self._till_answered(wish, self._list_records(wish, value, shared)))
         if not shared.owner:
-            return self._questions.add(what, lambda: self._say(wish, self._refusal(value, UNSUPPORTED)))
+            refusal = self._refusal(value, UNSUPPORTED)
+            return self._questions.add(what, lambda: self._till_answered(wish, self._say(wish, refusal)))
         if value.root == "Control":
             key = (shared.owner, shared.code)
             return self._turns.add(key, what, lambda: self._hand_on(wish, shared))
-        return self._questions.add(what, lambda: self._hand_on(wish, shared))
+        return self._questions.add(what, lambda: self._till_answered(wish, self._hand_on(wish, shared)))
 
     def _heard_notice(self, liaison: Liaison, value: Manscdp, identity: str) -> None:
         """A Notify from above wants something when it is a Broadcast: a voice shall go down."""
@@ -249,11 +267,13 @@ class Answers:
         if isinstance(value, CatalogQuery):
             self._begin_catalog(wish, None)
         elif isinstance(value, RecordInfoQuery):
-            if not self._questions.add(f"records for {us}", lambda: self._list_own_records(wish, value)):
+            what = f"records for {us}"
+            if not self._questions.add(what, lambda: self._till_answered(wish, self._list_own_records(wish, value))):
                 self.tally.refused += 1
         elif wish.wants_answer:
             answer = self._own_answer(value, us)
-            if not self._questions.add(f"an answer to {wish.liaison.upper.code}", lambda: self._say(wish, answer)):
+            what = f"an answer to {wish.liaison.upper.code}"
+            if not self._questions.add(what, lambda: self._till_answered(wish, self._say(wish, answer))):
                 self.tally.refused += 1
 
     def _own_answer(self, value: Manscdp, us: str) -> Manscdp:
@@ -278,7 +298,8 @@ class Answers:
 
     def _begin_catalog(self, wish: _Wish, scope: str | None) -> bool:
         upper = wish.liaison.upper.code
-        return self._catalog_turns.add(upper, f"the catalog for {upper}", lambda: self._send_catalog(wish, scope))
+        what = f"the catalog for {upper}"
+        return self._catalog_turns.add(upper, what, lambda: self._till_answered(wish, self._send_catalog(wish, scope)))
 
     async def _send_catalog(self, wish: _Wish, scope: str | None) -> None:
         """Pages in their order, each after the 200 to the one before."""

@@ -85,6 +85,10 @@ class Liaison:
             self._bodies.popitem(last=False)
         return before is not None and before[0] == digest and now - before[1] < within_s
 
+    def forget_body(self, kind: str, device: str) -> None:
+        """It has its answer, or its refusal: the very same again is meant anew."""
+        self._bodies.pop((kind, device), None)
+
     def heard_code(self, code: str) -> None:
         """Somebody at the upper's address calls itself otherwise than we were told."""
         self.said_codes[code[:64]] = None

@@ -155,6 +155,46 @@ async def test_what_is_not_shared_is_404(joined):
     assert house.peer.handed == []
 
 
+async def test_who_was_refused_is_heard_again_with_the_very_same(joined, until_true):
+    """A 503 says Retry-After 5; what came again then was taken for a repeat, answered 200, and never done."""
+    upper, house = await joined(questions=1, questions_at_once=1)
+    query = PresetQuery(3, CAMERA)
+    assert [(await upper.say(query)).status for _ in range(2)] == [404, 404]
+    house.exporter.share(UPPER_CODE, CAMERA)
+    house.peer.answers = lambda value: [PresetList(value.sn, value.device, ())]
+    house.peer.gate = asyncio.Event()
+    for sn in (11, 12):  # one is asked below, one waits
+        assert (await upper.say(DeviceInfoQuery(sn, CAMERA))).status == 200
+        await until_true(lambda: house.peer.handed)
+    assert (await upper.say(query)).status == 503
+    house.peer.gate.set()
+    await until_true(lambda: len(house.peer.handed) == 2)
+    assert (await upper.say(query)).status == 200
+    await until_true(lambda: upper.told(PresetList))
+
+
+async def test_a_question_that_has_its_answer_may_come_again_under_its_SN(joined, until_true):
+    """An SN is its question's own while that is open, and some count no further than 1 (signalling 4.1)."""
+    upper, house = await joined()
+    house.exporter.items = cameras(2)
+    house.exporter.share(UPPER_CODE, CAMERA)
+    house.peer.answers = lambda value: [PresetList(value.sn, value.device, ())]
+    house.peer.gate = asyncio.Event()
+    for _ in range(3):  # while it is open it is asked once
+        assert (await upper.say(PresetQuery(1, CAMERA))).status == 200
+    house.peer.gate.set()
+    for times in (1, 2):
+        await until_true(lambda: len(upper.told(PresetList)) == times)  # noqa: B023 - awaited within the turn
+        await asyncio.sleep(0.05)
+        assert len(house.peer.handed) == times
+        assert (await upper.say(PresetQuery(1, CAMERA))).status == 200
+    for times in (1, 2):
+        await upper.say(CatalogQuery(1, OUR_CODE))
+        await until_true(lambda: len(upper.catalog(1)) == times)  # noqa: B023
+        await until_true(lambda: house.state().catalog_sent is None)
+        await asyncio.sleep(0.05)
+
+
 async def test_what_cannot_be_read_is_400_and_a_body_less_message_is_taken(joined):
     upper, _house = await joined()
     assert (await upper.say(b"<Query><CmdType>")).status == 400
