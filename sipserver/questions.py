@@ -200,8 +200,9 @@ def measure(value: Manscdp, body: bytes, kinds: int) -> tuple[int, list[Hashable
             return value.sum_num, list(map(record_key, value.items)), value.damaged
         case PresetList(sum_num=int(total)):
             return total, [preset.number for preset in value.presets], value.damaged
-        case Config(ok=True):
-            return kinds, [setting.name for setting in value.settings] or ["nothing"], 0
+        case Config():
+            # A kind that is refused has no name: others may follow it, as they may one that is told.
+            return kinds, [setting.name for setting in value.settings] or [body], 0
         case _:
             return measure_any(body)
 
