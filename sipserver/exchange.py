@@ -121,12 +121,13 @@ class Incoming:
         stack.answer(self._transaction, response)
         self.is_answered = status >= 200
 
-    def turn_away(self, status: int) -> None:
-        """Refuse a stranger, once: nothing is kept of the request. Else whoever forges addresses would fill our tables
-        with INVITEs, and have each refusal repeated ten times to somebody else."""
+    def turn_away(self, status: int, *, headers: Iterable[Field] = ()) -> None:
+        """Answer a stranger, once: nothing is kept of the request. Else whoever forges addresses would fill our tables
+        for half a minute with each, and have the refusal of an INVITE repeated ten times to somebody else."""
         if not self.is_answered:
             endpoint = self._stack.endpoint
-            response = response_to(self.request, status, to_tag=endpoint.tokens.word(), server=endpoint.product)
+            tag = endpoint.tokens.word()
+            response = response_to(self.request, status, headers=headers, to_tag=tag, server=endpoint.product)
             self._stack.answer(self._transaction, response, once=True)
             self.is_answered = True
 

@@ -697,11 +697,11 @@ class Stack:
                 incoming.turn_away(481)
                 return
         if method in ONLY_IN_DIALOG:
-            incoming.respond(481 if method in SERVED else 405, headers=(("Allow", ALLOW),))
+            incoming.turn_away(481 if method in SERVED else 405, headers=(("Allow", ALLOW),))
         elif method == "OPTIONS" and self.settings.answers_options:
-            incoming.respond(200, headers=(("Allow", ALLOW), ("Accept", ACCEPT)))
+            incoming.turn_away(200, headers=(("Allow", ALLOW), ("Accept", ACCEPT)))
         elif method not in SERVED:
-            incoming.respond(405, headers=(("Allow", ALLOW),))
+            incoming.turn_away(405, headers=(("Allow", ALLOW),))
         elif told is None:
             incoming.respond(503)
         elif not self.guarded(told, incoming):

@@ -101,10 +101,7 @@ class Gate:
 
     def _turn_away(self, incoming: Incoming, code: str, why: str) -> None:
         self.turned_away += 1
-        if incoming.request.method == "INVITE":
-            incoming.turn_away(403)
-        else:
-            incoming.respond(403)
+        incoming.turn_away(403)
         remote = incoming.path.remote
         reason, detail = Refusal.NOT_REGISTERED, f"{incoming.request.method}: {why}"
         binding = self._bindings.of(code)

@@ -255,6 +255,18 @@ async def test_calls_of_strangers_take_no_room_from_neighbours_and_are_refused_o
         assert "Nobody Speaks To You" in await camera.hear("SIP/2.0")
 
 
+@pytest.mark.parametrize("method", ["MESSAGE", "NOTIFY", "SUBSCRIBE", "BYE", "INFO", "OPTIONS", "PUBLISH", "INVITE"])
+async def test_nothing_is_kept_of_what_a_stranger_asked(make_house, method):
+    """Thirty thousand forged ones a second would else be kept for half a minute each."""
+    house = await make_house()
+    with Stranger("34020000001320000666", house.address) as stranger:
+        words = {"our": OUR_CODE, "port": stranger.port, "code": stranger.code, "number": 1, "tag": ""}
+        for _ in range(2):
+            stranger.say(CALL.format(**words).replace("INVITE", method))
+            assert (await stranger.hear("SIP/2.0")).split()[1] in ("403", "481", "200", "405")
+        assert house.stack.statistics().transactions == 0
+
+
 # What a maker calls otherwise.
 
 
@@ -284,6 +296,35 @@ async def test_an_answer_called_after_what_it_tells_answers_the_question(make_ho
         upward = recode(body, sn=7, codes=lambda code: code, charset=Charset.GB18030, edition=Edition.V2022)
         assert b"<CmdType>HomePositionQuery</CmdType>" in upward and b"<ResetTime>120</ResetTime>" in upward
 
+
+async def test_a_kind_of_configuration_that_is_refused_does_not_end_the_wait_for_the_others(make_house):
+    """One answer for each kind (signalling 4.5), and a device may know only one of two."""
+    house = await make_house()
+    with Stranger(CODE, house.address) as camera:
+        await camera.register(PASSWORD)
+        asking = asyncio.create_task(
+            house.below.peer(CODE).relay(
+                lambda sn: CONFIG.format("Query", sn, "<ConfigType>VideoParamOpt/BasicParam</ConfigType>").encode(),
+                timeout_s=5,
+            )
+        )
+        asked = await camera.hear("MESSAGE", holds="ConfigDownload")
+        camera.answer(asked, "200 OK")
+        sn = asked.partition("<SN>")[2].partition("<")[0]
+        for number, inside in enumerate(
+            ("<Result>ERROR</Result>", "<Result>OK</Result><BasicParam><Name>gate</Name></BasicParam>")
+        ):
+            camera.say(
+                MESSAGE.format(our=OUR_CODE, port=camera.port, code=CODE, number=f"{sn}{number}"),
+                CONFIG.format("Response", sn, inside),
+            )
+        first, second = await asking
+        assert b"ERROR" in first and b"<Name>gate</Name>" in second
+
+
+CONFIG = (
+    f"<{{0}}>\r\n<CmdType>ConfigDownload</CmdType>\r\n<SN>{{1}}</SN>\r\n<DeviceID>{CODE}</DeviceID>\r\n{{2}}</{{0}}>"
+)
 
 MESSAGE = """
 MESSAGE sip:{our}@3402000000 SIP/2.0
