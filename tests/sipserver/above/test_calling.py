@@ -310,7 +310,7 @@ async def test_CAS_06_an_upper_that_is_lost_is_sent_nothing_any_more(calling, un
             lambda missed=missed: house.state().keepalives_missed > missed or not house.above.is_up(UPPER_CODE)
         )
     await until_true(lambda: house.hall.released == ["lease-1"])
-    assert house.above.calls.of(UPPER_CODE) == 0
+    await until_true(lambda: house.above.calls.of(UPPER_CODE) == 0)
 
 
 async def test_the_end_of_the_house_hangs_up_and_gives_everything_back(calling, until_true):
