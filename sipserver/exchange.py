@@ -186,8 +186,8 @@ class Dialog:
         self._on_end: Callable[[str], None] | None = None
         self._untold = ""
         self.is_over = False
-        self.awaits_ack = False
-        """Whether an INVITE in it was accepted by us and its ACK is still to come."""
+        self.accepted: Transaction | None = None
+        """An INVITE in it that we accepted and whose ACK is still to come."""
         self._ack: tuple[bytes, Request] | None = None
         self._goodbye: asyncio.Future[Response] | None = None
 
@@ -210,6 +210,10 @@ class Dialog:
         if listener is not None:
             self._untold = ""
             self._stack.guarded(listener, reason)
+
+    @property
+    def awaits_ack(self) -> bool:
+        return self.accepted is not None
 
     @property
     def call_id(self) -> str:

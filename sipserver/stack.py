@@ -486,7 +486,8 @@ class Stack:
             dialog.state.refresh_target(request)
         incoming.is_answered = True
         transaction.user = dialog
-        dialog.awaits_ack = dialog.awaits_ack or transaction.table is INVITE_SERVER
+        if transaction.table is INVITE_SERVER:
+            dialog.accepted = transaction
         if not self.answer(transaction, response):
             dialog.end("connection lost")
         return dialog
@@ -690,6 +691,7 @@ class Stack:
             if method == "BYE" and key in self._ended:
                 parting = self._parting.pop(key, None)
                 if parting is not None:
+                    self._forgo_ack(parting)
                     parting.parted()
                 incoming.respond(200)
                 return
@@ -722,6 +724,7 @@ class Stack:
             incoming.respond(500)
         elif method == "BYE":
             incoming.respond(200)
+            self._forgo_ack(dialog)
             dialog.end("BYE")
         elif method in METHODS and dialog.on_request is not None and method != "OPTIONS":
             if not self.guarded(dialog.on_request, incoming):
@@ -737,7 +740,7 @@ class Stack:
         request = event.request
         accepted = event.transaction.user if event.transaction is not None else None
         if isinstance(accepted, Dialog):
-            accepted.awaits_ack = False
+            accepted.accepted = None
             self._part(accepted)
         dialog = self._dialogs.get((request.call_id, request.to.tag or "", request.from_.tag or ""))
         if dialog is not None and dialog.on_ack is not None:
@@ -775,12 +778,17 @@ class Stack:
         dialog = event.transaction.user
         if not event.was_success or not isinstance(dialog, Dialog):
             return
-        dialog.awaits_ack = False
+        dialog.accepted = None
         if dialog.is_over:
             self._part(dialog)
         else:
             dialog.hang_up()
             dialog.tell_end("no ACK came for our 200")
+
+    def _forgo_ack(self, dialog: Dialog) -> None:
+        if dialog.accepted is not None:
+            self.endpoint.forgo_ack(dialog.accepted)
+            dialog.accepted = None
 
     def _part(self, dialog: Dialog) -> None:
         if self._parting.pop(dialog.state.key, None) is not None:

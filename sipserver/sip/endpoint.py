@@ -400,6 +400,14 @@ class Endpoint:
         self._outgoing.append(Outgoing(raw, transaction.path, response, False))
         self.abandon(transaction)
 
+    def forgo_ack(self, transaction: Transaction) -> None:
+        """Nobody will acknowledge our 2xx any more: its session is over."""
+        response = transaction.last
+        if isinstance(response, Response):
+            waiting = self._unacknowledged.pop((response.call_id, response.to.tag or "", response.cseq.number), None)
+            if waiting is not None:
+                waiting.done = True
+
     def _lighten(self, transaction: Transaction, response: Response) -> None:
         """Keep of an answered request only what its repeats need: the bytes. There are tens of thousands of them."""
         if transaction.state == COMPLETED:

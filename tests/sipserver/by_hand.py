@@ -52,6 +52,10 @@ class Stranger:
                     return text
                 self._passed_over.append(text)
 
+    def forget(self) -> None:
+        """Look no more at what came until now."""
+        self._passed_over.clear()
+
     async def hears_nothing_of(self, begins: str, for_s: float) -> bool:
         """Whether no such message comes within that time."""
         try:

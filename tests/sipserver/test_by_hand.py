@@ -140,6 +140,17 @@ async def test_a_BYE_of_theirs_that_crosses_ours_is_the_only_one():
         assert await called.upper.hears_nothing_of("BYE", for_s=0.2)
 
 
+@pytest.mark.parametrize("hangs_up", [False, True])
+async def test_after_their_BYE_the_200_is_not_repeated_though_its_ACK_was_lost(hangs_up):
+    async with Answering(t1_s=0.05) as called:
+        if hangs_up:
+            called.dialogs[0].hang_up()
+        called.say("BYE", 8)
+        assert await called.upper.hear("SIP/2.0 200", holds="CSeq: 8 BYE")
+        called.upper.forget()
+        assert await called.upper.hears_nothing_of("SIP/2.0", for_s=0.4)
+
+
 async def test_the_end_of_the_house_owes_nobody_a_BYE():
     async with Answering(t1_s=0.05) as called:
         called.dialogs[0].hang_up()
