@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Hop } from '@/api/types'
+import { language } from '@/i18n'
+import { reasonWord } from '@/i18n/words'
 import { firstBelow, ladderOf } from '@/watch/hops'
 
 const US = '44000000002000000001'
@@ -46,5 +48,18 @@ describe('the ladder of hops', () => {
   it('does not name a platform twice in a row', () => {
     const rungs = ladderOf([hop(CITY, 403), hop(CITY, 200, 'port 30224'), hop(COUNTY, 403)], [US, CITY, COUNTY])
     expect(rungs.map((rung) => rung.again)).toEqual([false, true, false])
+  })
+})
+
+describe('a reason', () => {
+  it('of our own kind of platform is said in the operator’s language, any other as it came', () => {
+    language.value = 'zh'
+    expect(reasonWord('no answer in 25 s')).toBe('25 秒内没有应答')
+    expect(reasonWord('not supported')).toBe('不支持这项请求')
+    expect(reasonWord('tcp-passive port 30050, SSRC 0000000026')).toBe('TCP 被动 端口 30050, SSRC 0000000026')
+    expect(reasonWord('镜头被遮挡')).toBe('镜头被遮挡')
+    language.value = 'en'
+    expect(reasonWord('no answer in 25 s')).toBe('no answer in 25 s')
+    language.value = 'zh'
   })
 })

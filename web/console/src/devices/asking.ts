@@ -2,7 +2,7 @@
 import { ref, type Ref } from 'vue'
 import { ApiError } from '@/api/http'
 import { t } from '@/i18n'
-import { complaint } from '@/i18n/words'
+import { complaint, reasonWord } from '@/i18n/words'
 
 export interface Asking<T> {
   answer: Ref<T | null>
@@ -15,7 +15,7 @@ export interface Asking<T> {
 /** What the device said against it, when it gave a reason. */
 export function reasonOf(error: unknown): string {
   const reason = error instanceof ApiError && error.code === 'device-refused' ? error.details.reason : ''
-  return typeof reason === 'string' && reason ? `${complaint(error)}${t('common.stop')}${reason}` : complaint(error)
+  return typeof reason === 'string' && reason ? `${complaint(error)}${t('common.stop')}${reasonWord(reason)}` : complaint(error)
 }
 
 /** `question` is asked with whatever it closes over; of two that run at once the later counts. */

@@ -185,6 +185,9 @@ export const en: Record<MessageKey, string> = {
   'failure.codecs': 'codec {codecs}',
   'failure.again': 'Retrying by itself in {n} s',
   'failure.ladder': 'Open ladder',
+  'said.no-answer': 'no answer in {n} s',
+  'said.not-supported': 'not supported',
+  'said.port': '{way} port {port}',
   'failure.no-answer': 'No answer',
 
   'ptz.panel': 'open the panel',

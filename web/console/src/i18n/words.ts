@@ -72,3 +72,20 @@ export const refusalWord = (reason: string) => tOr(`refusal.${reason}`, reason)
 export const refusalAdvice = (reason: string) => tOr(`refusal.${reason}.do`, '')
 export const verdictWord = (verdict: string) => tOr(`verdict.${verdict}`, verdict)
 export const verdictAdvice = (verdict: string) => tOr(`verdict.${verdict}.do`, '')
+
+/** What our own kind of platform says of a hop; the words of others are shown as they came. */
+const SAID: readonly [RegExp, (found: RegExpExecArray) => string][] = [
+  [/^no answer$/, () => t('failure.no-answer')],
+  [/^no answer in ([\d.]+) s$/, ([, n = '']) => t('said.no-answer', { n })],
+  [/^not supported$/, () => t('said.not-supported')],
+  [/^(udp|tcp-passive|tcp-active) port (\d+)(.*)$/, ([, way = '', port = '', rest = '']) => t('said.port', { way: tOr(`transport.${way}`, way), port }) + rest],
+]
+
+/** A reason in the operator's language where we know it. */
+export function reasonWord(reason: string): string {
+  for (const [form, say] of SAID) {
+    const found = form.exec(reason)
+    if (found) return say(found)
+  }
+  return reason
+}

@@ -186,6 +186,9 @@ export const zh = {
   'failure.again': '{n} 秒后自动重试',
   'failure.ladder': '打开信令',
   'failure.no-answer': '无应答',
+  'said.no-answer': '{n} 秒内没有应答',
+  'said.not-supported': '不支持这项请求',
+  'said.port': '{way} 端口 {port}',
 
   'ptz.panel': '打开面板',
   'ptz.title': '云台',

@@ -6,7 +6,7 @@ import { holds as holdsApi } from '@/api/controls'
 import type { Channel, Preset } from '@/api/types'
 import { ApiError } from '@/api/http'
 import { t } from '@/i18n'
-import { complaint } from '@/i18n/words'
+import { complaint, reasonWord } from '@/i18n/words'
 import { PtzHand, REFRESH_MS, STILL, type Vector } from '@/ptz/hand'
 import type { Turn } from '@/watch/keys'
 import { keep, kept } from './keeping'
@@ -34,7 +34,7 @@ export function troubleOf(error: unknown): string {
     return t('hold.refused', { name: String(holder), n })
   }
   if (error instanceof ApiError && error.code === 'device-refused' && error.details.reason) {
-    return `${complaint(error)}: ${String(error.details.reason)}`
+    return `${complaint(error)}${t('common.stop')}${reasonWord(String(error.details.reason))}`
   }
   return complaint(error)
 }
