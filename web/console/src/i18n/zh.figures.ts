@@ -72,7 +72,7 @@ export const figures = {
   'worker.packets': '{n} 包/秒',
   'worker.memory': '内存 {bytes}',
   'worker.nap': '小憩 {ms} ms',
-  'worker.late': '时钟迟到 {n} 次',
+  'worker.late': '调度延迟 {n} 次',
   'worker.restarts': '重启 {n} 次',
   'worker.since': '已运行 {span}',
   'worker.state.down': '已停',
