@@ -58,6 +58,7 @@ class Tide:
         self._gathered = 0
         self._heads = Heads(0)
         self._is_new = False
+        self._is_back = False
         self._now = 0.0
         self._ahead: set[Viewer] = set()
         self._due: asyncio.Handle | None = None
@@ -120,13 +121,21 @@ class Tide:
         self._carry()
 
     def _cut(self) -> None:
-        """What has gathered becomes a wave, for all who are here and have not got it."""
+        """What has gathered becomes a wave, for all who are here and have not got it.
+
+        Every other wave goes round the other way: the sockets that the wave before came to last are in the
+        processor's cache still.
+        """
         if not self._chunks:
             return
         wave = Wave(tuple(self._chunks), self._heads, is_new=self._is_new)
         todo = {form: list(crowd) for form, crowd in self._crowds.items()}
         if self._ahead:
             todo = {form: [each for each in crowd if each not in self._ahead] for form, crowd in todo.items()}
+        self._is_back = not self._is_back
+        if self._is_back:
+            for crowd in todo.values():
+                crowd.reverse()
         self._voyages.append(_Voyage(wave, todo, self._now))
         self._chunks.clear()
         self._gathered = 0
