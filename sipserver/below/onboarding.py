@@ -213,7 +213,7 @@ class Onboarding:
             await asyncio.gather(storing, return_exceptions=True)  # what it says now must not hide that we are to end
             intake.end()
             raise
-        except PeerError:
+        except Exception:
             intake.end()
             await storing
             raise
