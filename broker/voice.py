@@ -7,7 +7,7 @@ import logging
 import secrets
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -145,7 +145,7 @@ class Speech:
         try:
             async with AsyncExitStack() as given_back:
                 given_back.push_async_callback(self.voice.close)
-                given_back.push_async_callback(_ended, tasks)
+                given_back.push_async_callback(lambda: asyncio.gather(*tasks, return_exceptions=True))
                 if self._microphone is not None:
                     given_back.push_async_callback(self._microphone.close)
         finally:
@@ -157,10 +157,6 @@ class Speech:
         """Another microphone takes the place of the one before, which comes back to be closed."""
         before, self._microphone = self._microphone, microphone
         return before
-
-
-async def _ended(tasks: Sequence[asyncio.Task[None]]) -> None:
-    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def closed(before: SpeechView, after: SpeechView) -> SpeechView:

@@ -212,10 +212,6 @@ class Dialog:
             self._stack.guarded(listener, reason)
 
     @property
-    def awaits_ack(self) -> bool:
-        return self.accepted is not None
-
-    @property
     def call_id(self) -> str:
         return self.state.call_id
 
@@ -277,7 +273,7 @@ class Dialog:
         if self.is_over:
             return
         self._stack.forget_dialog(self)
-        if self.awaits_ack:
+        if self.accepted is not None:
             self._stack.part_after_ack(self)
         else:
             self.say_bye()

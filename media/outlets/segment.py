@@ -18,15 +18,15 @@ from pathlib import Path
 
 from media.plane import RecordingForm, Segment
 from media.ps.mux import SCR_LEAD_90K
-from media.sources.entrance import scr_90k
+from media.ps.pack import PACK_CODE
+from media.sources.entrance import PACK_BYTES, PICTURE_CODE, scr_90k
 
 log = logging.getLogger(__name__)
 
 INDEX = "index.jsonl"
 ABOUT = "about.json"
 WHOLE = "whole"
-PACK_CODE, PICTURE_CODE = b"\x00\x00\x01\xba", b"\x00\x00\x01\xe0"
-PACK_BYTES, LONGEST_PES = 14, 65_535
+LONGEST_PES = 65_535
 FOLDER_MODE, FILE_MODE = 0o750, 0o640
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from media.ps.mux import SCR_LEAD_90K
+from media.ps.pack import PACK_CODE
 
 NEAR = 64 * 1024
 """Read at once while the moment is looked for; more is read where no picture begins in that."""
@@ -17,8 +18,7 @@ MARK = 256
 """A mark is told from so many bytes."""
 LARGEST_HEAD = 1 << 20
 MOOF = b"moof\x00\x00\x00\x10mfhd"
-PACK = b"\x00\x00\x01\xba"
-SYSTEM_HEADER, STREAM_MAP, PICTURE = b"\x00\x00\x01\xbb", b"\x00\x00\x01\xbc", b"\x00\x00\x01\xe0"
+SYSTEM_HEADER, STREAM_MAP, PICTURE_CODE = b"\x00\x00\x01\xbb", b"\x00\x00\x01\xbc", b"\x00\x00\x01\xe0"
 PACK_BYTES = 14
 NOT_SYNC = 1 << 16
 
@@ -91,16 +91,16 @@ def _fragments(data: bytes) -> Iterator[Mark]:
 
 def _packs(data: bytes) -> Iterator[Mark]:
     """Of a program stream: a pack for each picture, and before a key frame the system header and the stream map."""
-    at = data.find(PACK)
+    at = data.find(PACK_CODE)
     while 0 <= at < len(data) - MARK:
         past, is_headed = at + PACK_BYTES, False
         for code in (SYSTEM_HEADER, STREAM_MAP):
             if data[past : past + 4] == code:
                 past += 6 + int.from_bytes(data[past + 4 : past + 6], "big")
                 is_headed = True
-        if data[past : past + 4] == PICTURE:
+        if data[past : past + 4] == PICTURE_CODE:
             yield Mark(at, scr_90k(data, at) + SCR_LEAD_90K, is_headed)
-        at = data.find(PACK, at + 4)
+        at = data.find(PACK_CODE, at + 4)
 
 
 def scr_90k(data: bytes | mmap.mmap, at: int) -> int:

@@ -128,6 +128,26 @@ class Straight:
         return taken
 
 
+class Beginning:
+    """Where frames begin: at the first key frame, whose time is 0 unless it is known what is."""
+
+    def __init__(self, zero_90k: int | None) -> None:
+        self._zero_90k = zero_90k
+        self._is_over = False
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether it is one of those that are given out; its times are set."""
+        if not self._is_over:
+            if not frame.key:
+                return False
+            self._is_over = True
+        if self._zero_90k is None:
+            self._zero_90k = frame.dts_90k
+        frame.pts_90k -= self._zero_90k
+        frame.dts_90k -= self._zero_90k
+        return frame.dts_90k >= 0
+
+
 class Film:
     """An opened file: `frames` once from its beginning to its end, times from 0 on. Use it in one thread at a time."""
 
@@ -187,24 +207,16 @@ class Film:
 
     def frames(self) -> Iterator[Frame]:
         """In the order of decoding. Raises Unusable where the file is damaged beyond reading on."""
-        start = self._begins_90k
-        is_begun = False
+        beginning = Beginning(self._begins_90k)
         chosen = [self._video] if self._sound is None else [self._video, self._sound]
         try:
             for packet in self._container.demux(*chosen):
                 for frame in self._frames_of(packet):
-                    if not is_begun:
-                        if not frame.key:
-                            continue
-                        is_begun = True
-                        start = frame.dts_90k if start is None else start
-                    assert start is not None  # it is begun
-                    frame.pts_90k -= start
-                    frame.dts_90k -= start
+                    if not beginning.admits(frame):
+                        continue
                     length = round(packet.duration * packet.time_base / _LINE) if packet.duration else 3_600
                     self.duration_90k = max(self.duration_90k, frame.dts_90k + length)
-                    if frame.dts_90k >= 0:
-                        yield frame
+                    yield frame
         except (av.error.FFmpegError, OSError) as error:
             raise Unusable(Verdict.LOST, f"the file cannot be read on: {error.strerror or error}") from error
 

@@ -10,7 +10,7 @@ from media.frame import Codec, Frame
 from media.plane import Clip
 from media.ps.demux import Demuxer
 from media.sources.entrance import entrance
-from media.sources.file import Film, Unusable, open_within
+from media.sources.file import Beginning, Film, Unusable, open_within
 
 CHUNK = 256 * 1024
 SEAM_MS = 1_000
@@ -121,24 +121,14 @@ def first_sound(folder: str, clips: Sequence[Clip]) -> Codec | None:
 def _of_program(folder: str, file: str, from_90k: int) -> Iterator[Frame]:
     """By our own demuxer: others take G.711 in a program stream for something else."""
     demuxer = Demuxer(freeze_after_loss=False)
-    start: int | None = None
-    is_begun = False
     with open_within(folder, file) as opened:
-        if from_90k and (begin := entrance(opened.fileno(), file, from_90k)):
-            opened.seek(begin)
-            start = 0
+        begin = entrance(opened.fileno(), file, from_90k) if from_90k else 0
+        opened.seek(begin)
+        beginning = Beginning(0 if begin else None)
         while True:
             chunk = opened.read(CHUNK)
             for frame in demuxer.feed(chunk) if chunk else demuxer.flush():
-                if not is_begun:
-                    if not frame.key:
-                        continue
-                    is_begun = True
-                    start = frame.dts_90k if start is None else start
-                assert start is not None  # it is begun
-                frame.pts_90k -= start
-                frame.dts_90k -= start
-                if frame.dts_90k >= 0:
+                if beginning.admits(frame):
                     yield frame
             if not chunk:
                 return

@@ -13,7 +13,8 @@ from media.frame import Codec, Frame
 from media.outlets.recording import Habits, Sound
 from media.outlets.segment import read_index
 from media.plane import RecordingForm
-from media.sources.entrance import MOOF, PACK, entrance
+from media.ps.pack import PACK_CODE
+from media.sources.entrance import MOOF, entrance
 from media.sources.file import Film
 from media.sources.reel import frames_of
 from tests.media.conftest import tone
@@ -96,7 +97,7 @@ def junk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 _pieces = st.one_of(
-    st.binary(max_size=300), st.sampled_from([MOOF, PACK, PACK + bytes(10) + b"\x00\x00\x01\xbb\xff\xff"])
+    st.binary(max_size=300), st.sampled_from([MOOF, PACK_CODE, PACK_CODE + bytes(10) + b"\x00\x00\x01\xbb\xff\xff"])
 )
 
 

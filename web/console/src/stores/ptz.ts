@@ -6,7 +6,7 @@ import { holds as holdsApi } from '@/api/controls'
 import type { Channel, Preset } from '@/api/types'
 import { ApiError } from '@/api/http'
 import { t } from '@/i18n'
-import { complaint, reasonWord } from '@/i18n/words'
+import { reasonOf } from '@/devices/asking'
 import { PtzHand, REFRESH_MS, STILL, type Vector } from '@/ptz/hand'
 import type { Turn } from '@/watch/keys'
 import { keep, kept } from './keeping'
@@ -33,10 +33,7 @@ export function troubleOf(error: unknown): string {
     const n = typeof until === 'number' ? Math.max(1, Math.ceil(until - Date.now() / 1000)) : 0
     return t('hold.refused', { name: String(holder), n })
   }
-  if (error instanceof ApiError && error.code === 'device-refused' && error.details.reason) {
-    return `${complaint(error)}${t('common.stop')}${reasonWord(String(error.details.reason))}`
-  }
-  return complaint(error)
+  return reasonOf(error)
 }
 
 const KEEP_MINUTES = 5
