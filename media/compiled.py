@@ -56,6 +56,7 @@ MODULES = (
     "media.ps.stream_map",
     "media.ps.tally",
     "media.outlets.chunk",
+    "media.outlets.crowd",
     "media.outlets.numbering",
     "media.outlets.rendition",
     "media.outlets.tide",

@@ -18,6 +18,7 @@ from aiohttp import web
 from media.annexb import START_CODE, parameter_sets
 from media.fanout import Fanout, KeepLimits
 from media.frame import Codec, Frame
+from media.inlets.rota import TICK_S, WATCH_EVERY_TICKS, Rota
 from media.inlets.rounds import Rounds
 from media.inlets.rtp_receiver import RtpReceiver
 from media.inlets.session import Patience, Session
@@ -166,11 +167,6 @@ class PlaneSettings:
     """Key of the address signatures; empty makes one at start."""
 
 
-TICK_S = 0.05
-WATCH_EVERY_TICKS = 5
-"""Waits are looked at every fifth tick: four times a second."""
-CALM_EVERY_TICKS = 40
-"""And every fortieth where all is as it should be. Inlets take turns: not all are looked at in one tick."""
 GALLERY_EVERY_TICKS = 20
 """Viewers' places every twentieth."""
 
@@ -230,6 +226,7 @@ class LocalPlane:
             begin=self.settings.begin_port,
         )
         self._rounds = Rounds(clock)
+        self._rota = Rota()
         self._shared: SharedPort | None = None
         self._sessions: dict[str, Session] = {}
         settings = self.settings
@@ -330,8 +327,7 @@ class LocalPlane:
             pair = self._ports.lend(self._clock(), listen=transport is Transport.TCP_PASSIVE, by_six=by_six)
             session.open_own(pair)
             port = pair.port
-        self._sessions[session.name] = session
-        self._opened += 1
+        self._begin(session)
         announced = self.settings.announce_host
         fits = by_six is None or (":" in announced) == by_six
         return Inlet(session.name, ssrc, transport, announced if fits else "", port, single_port)
@@ -340,8 +336,7 @@ class LocalPlane:
         if self._is_stopped:
             raise NoCapacity("the media plane is stopping")
         session = self._new_session(ssrc, Transport.PULLED, bool(source.clips), lambda: self._pull_of(source))
-        self._sessions[session.name] = session
-        self._opened += 1
+        self._begin(session)
         return Inlet(session.name, ssrc, Transport.PULLED, "", 0)
 
     async def probe(self, source: Source) -> Probed:
@@ -349,6 +344,11 @@ class LocalPlane:
 
     async def files(self, folder: str) -> tuple[str, ...]:
         return await asyncio.to_thread(files_within, folder)
+
+    def _begin(self, session: Session) -> None:
+        self._sessions[session.name] = session
+        self._rota.add(session)
+        self._opened += 1
 
     def _pull_of(self, source: Source) -> RtspPull | FilePull | KeptPull:
         if source.clips:
@@ -368,6 +368,7 @@ class LocalPlane:
         session = self._sessions.pop(inlet, None)
         if session is None:
             return
+        self._rota.remove(session)
         try:
             await self._gallery.close(inlet, session, "the stream ended")
             self._senders.end(inlet, "the stream ended")
@@ -629,25 +630,13 @@ class LocalPlane:
     # --- clock and events ------------------------------------------------------------------------------------
 
     async def _tick_for_ever(self) -> None:
-        ticks = 0
         while True:
             due = self._clock() + TICK_S
             await asyncio.sleep(TICK_S)
             now = self._clock()
             self._late_ticks += now - due > 4 * TICK_S
-            ticks += 1
-            for number, session in enumerate(tuple(self._sessions.values()), ticks):
-                try:
-                    if not session.express.is_ahead:
-                        session.tick(now)
-                        if number % WATCH_EVERY_TICKS == 0:
-                            session.watch(now)
-                    elif number % CALM_EVERY_TICKS == 0:
-                        session.watch(now)
-                    elif number % WATCH_EVERY_TICKS == 0:
-                        session.express.watch(now)
-                except Exception:
-                    log.exception("%r failed at its tick; it is tried again at the next one", session)
+            self._rota.tick(now)
+            ticks = self._rota.ticks
             if ticks % WATCH_EVERY_TICKS == 0:
                 self._load.sample(now)
                 self._recorders.tick(now)

@@ -74,6 +74,8 @@ class Express:
     ) -> None:
         self.is_ahead = False
         """Whether the lane goes by itself."""
+        self.on_switch: Callable[[], None] | None = None
+        """Called when that has changed."""
         self._receiver = receiver
         self._fanout = fanout
         self._gauge = gauge
@@ -163,7 +165,7 @@ class Express:
             unpacking,
             framing,
         )
-        self.is_ahead = True
+        self._switch(True)
 
     def _unpacking(self, payload_type: int) -> tuple[Any, ...] | None:
         """What the lane must know to unpack; None where more is to be done than unpacking."""
@@ -189,6 +191,11 @@ class Express:
         of_units = is_h265, lent.video_sid, lent.audio_sid, units, lent.is_fresh, *heads
         of_clocks = clocks, line, of_sound, sound_line
         return self._is_followed_now, video.codec, sound, of_units, *of_clocks, keeping, self._gauge.lend()
+
+    def _switch(self, is_ahead: bool) -> None:
+        self.is_ahead = is_ahead
+        if self.on_switch is not None:
+            self.on_switch()
 
     # --- taking back -----------------------------------------------------------------------------------------
 
@@ -240,7 +247,7 @@ class Express:
         if not self.is_ahead or self._lane is None:
             return
         counts = self._lane.counts()
-        self.is_ahead = False
+        self._switch(False)
         stretch, of_runs, passed, of_frames, reception, opened, unpacking, sent, rest = self._lane.settle()
         run_count, size, kept_packets, marks, has_restarted, kept_since = of_runs
         packets, timestamp = passed

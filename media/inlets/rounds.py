@@ -44,6 +44,7 @@ class Rounds:
         self._poll: select.epoll | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._alarm = -1
         self._due: asyncio.TimerHandle | None = None
         self._bytes = 0
         self._looked_at = 0.0
@@ -85,16 +86,16 @@ class Rounds:
         for number in tuple(self._served) if self._poll is None else ():
             self.remove(number)
         self._served.clear()
-        for timer in (self._timer, self._due):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._due = None
+        if self._poll is not None and self._loop is not None:
+            self._nap(0.0)
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         if self._poll is not None and self._loop is not None:
             self._loop.remove_reader(self._poll.fileno())
             self._poll.close()
             self._poll = None
         self._loop = None
-        self.nap_s = 0.0
 
     def _begin(self) -> asyncio.AbstractEventLoop:
         if self._loop is None:
@@ -152,15 +153,33 @@ class Rounds:
         load = self._bytes / (now - self._looked_at)
         self._bytes, self._looked_at = 0, now
         nap_s = next((nap for least, nap in NAPS if load >= (least * CALM if nap <= self.nap_s else least)), 0.0)
+        if nap_s != self.nap_s:
+            self._nap(nap_s)
+
+    def _nap(self, nap_s: float) -> None:
+        """From now on so long between two rounds, 0 for one at every arrival. A lane's room has an alarm for it, which
+        costs half of what a timer of the loop does."""
         was, self.nap_s = self.nap_s, nap_s
-        if self._loop is None or self._poll is None or bool(was) == bool(nap_s):
+        if self._loop is None or self._poll is None:
             return
+        if self._lane_room is not None:
+            self._alarm = self._lane_room.nap(nap_s)
+        if bool(was) == bool(nap_s):
+            return
+        watched = self._poll.fileno()
         if nap_s:
-            self._loop.remove_reader(self._poll.fileno())
-            self._timer = self._loop.call_later(nap_s, self._nap_over)
-        else:
+            self._loop.remove_reader(watched)
+            if self._alarm >= 0:
+                self._loop.add_reader(self._alarm, self._round)
+            else:
+                self._timer = self._loop.call_later(nap_s, self._nap_over)
+            return
+        if self._alarm >= 0:
+            self._loop.remove_reader(self._alarm)
+        if self._timer is not None:
+            self._timer.cancel()
             self._timer = None
-            self._loop.add_reader(self._poll.fileno(), self._round)
+        self._loop.add_reader(watched, self._round)
 
 
 def _failed(number: int, error: Exception) -> None:

@@ -20,6 +20,8 @@
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
 #ifndef SOL_UDP
 #define SOL_UDP 17
@@ -42,6 +44,7 @@
 #define COUNT_LIMIT 256 /* packets of a run */
 #define SIZE_LIMIT (HEADER + 1460) /* larger ones are cut for the way on, and that is not done here */
 #define OPEN_LIMIT 512 /* runs of one picture */
+#define UNIT 6 /* bytes that tell what a NAL unit is: its start code and three */
 #define HEAD 1024 /* the first slice of a picture begins within these */
 #define CLOCK_HZ 90000
 #define STEP_LIMIT 45000
@@ -226,6 +229,9 @@ typedef struct {
     } control[SLOTS];
     packet_t packets[SEGMENTS];
     size_t packet_count;
+    int used; /* so many heads hold what the last call said */
+    int alarm; /* a timer as a descriptor, or -1 */
+    double nap_s; /* after so long it goes off again, 0 for never */
     int is_taken; /* by a lane that is being served */
     struct lane **waiting; /* whose packets wait for the pace */
     size_t wait_count, wait_room;
@@ -235,18 +241,22 @@ static PyObject *room_new(PyTypeObject *type, PyObject *args, PyObject *words) {
     (void)args, (void)words;
     Room *self = (Room *)type->tp_alloc(type, 0);
     if (!self) return NULL;
+    self->used = SLOTS;
+    self->alarm = -1;
     self->memory = mmap(NULL, (size_t)SLOTS * WHOLE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (self->memory == MAP_FAILED) {
         self->memory = NULL;
         Py_DECREF(self);
         return PyErr_NoMemory();
     }
+    madvise(self->memory, (size_t)SLOTS * WHOLE, MADV_HUGEPAGE); /* where the system has them */
     for (int n = 0; n < SLOTS; n++) self->parts[n] = (struct iovec){self->memory + (size_t)n * WHOLE, WHOLE};
     return (PyObject *)self;
 }
 
 static void room_dealloc(Room *self) {
     if (self->memory) munmap(self->memory, (size_t)SLOTS * WHOLE);
+    if (self->alarm >= 0) close(self->alarm);
     PyMem_Free(self->waiting); /* empty: a lane that waits keeps its room */
     Py_TYPE(self)->tp_free((PyObject *)self);
 }
@@ -274,7 +284,7 @@ static uint32_t segment_size(struct msghdr *head) {
 /* What waits on a socket, as packets; the count of datagrams. */
 static int scoop(Room *room, int number) {
     room->packet_count = 0;
-    for (int n = 0; n < SLOTS; n++)
+    for (int n = 0; n < room->used; n++)
         room->heads[n].msg_hdr = (struct msghdr){
             &room->names[n], sizeof room->names[n], &room->parts[n], 1, room->control[n].bytes,
             sizeof room->control[n].bytes, 0,
@@ -283,6 +293,7 @@ static int scoop(Room *room, int number) {
     /* An ICMP "port unreachable" of a report we sent is taken off the socket by being told: there may be more. */
     for (int again = 0; again < TRIES && got < 0 && errno != EAGAIN; again++)
         got = recvmmsg(number, room->heads, SLOTS, MSG_DONTWAIT, NULL);
+    room->used = got >= 0 ? got : SLOTS;
     for (int n = 0; n < got; n++) {
         uint32_t length = room->heads[n].msg_len, step = segment_size(&room->heads[n].msg_hdr);
         const unsigned char *at = room->parts[n].iov_base;
@@ -938,28 +949,57 @@ static size_t first_slice(const Lane *self, const unsigned char *head, size_t si
     return 0;
 }
 
-/* Whether nothing behind the first slice may be another picture's beginning. -1 without memory. */
+/* Whether a NAL unit that begins so, behind the first slice, belongs to the same picture. */
+static int goes_on(const unsigned char *unit, int is_h265) {
+    int kind = is_h265 ? unit[0] >> 1 & 0x3F : unit[0] & 0x1F;
+    if (is_h265)
+        return kind <= 31 ? !(unit[2] >> 7)
+                          : !((kind >= 32 && kind <= 35) || kind == 39 || (kind >= 41 && kind <= 44) || (kind >= 48 && kind <= 55));
+    return kind == 1 || kind == 2 || kind == 5 ? !(unit[1] >> 7)
+                                               : !((kind >= 6 && kind <= 9) || (kind >= 14 && kind <= 18));
+}
+
+/* The same of every NAL unit here whose start code and first bytes lie within, if its start code begins before `most`. */
+static int all_go_on(const unsigned char *data, size_t size, size_t most, int is_h265) {
+    const unsigned char *at = data + 2, *end = data + size;
+    for (; end - at >= UNIT - 2 && (at = memchr(at, 1, (size_t)(end - at) - (UNIT - 3))); at++) {
+        if ((size_t)(at - data) >= most + 2) return 1;
+        if (!at[-1] && !at[-2] && !goes_on(at + 1, is_h265)) return 0;
+    }
+    return 1;
+}
+
+/* Whether nothing behind the first slice may be another picture's beginning. Read where it lies, packet by packet; what
+   lies across two of them is read at the seam. */
 static int is_single(const store_t *kept, const shot_t *shot, size_t slice_at, int is_h265) {
-    unsigned char *data = PyMem_Malloc(shot->bytes);
-    if (!data) return -1;
-    unsigned char *into = data, *end = data + shot->bytes;
+    unsigned char seam[2 * (UNIT - 1)];
+    size_t before = 0; /* bytes of the packets so far that are in the seam */
     for (uint32_t n = 0; n < shot->pieces; n++) {
-        copy_piece(&kept->pieces[shot->first_piece + n], into);
-        into += kept->pieces[shot->first_piece + n].length;
+        const piece_t *piece = &kept->pieces[shot->first_piece + n];
+        const unsigned char *data = (const unsigned char *)PyBytes_AS_STRING(piece->data);
+        size_t at = piece->start, left = piece->length;
+        while (left) {
+            size_t step = piece->size - at % piece->size;
+            if (step > left) step = left;
+            size_t skipped = slice_at < step ? slice_at : step, size = step - skipped;
+            const unsigned char *here = data + at + skipped;
+            slice_at -= skipped;
+            size_t behind = size < UNIT - 1 ? size : UNIT - 1;
+            memcpy(seam + before, here, behind);
+            if (!all_go_on(seam, before + behind, before, is_h265) || !all_go_on(here, size, size, is_h265)) return 0;
+            if (size >= UNIT - 1) {
+                memcpy(seam, here + size - (UNIT - 1), UNIT - 1);
+                before = UNIT - 1;
+            } else {
+                size_t all = before + behind, kept_of = all < UNIT - 1 ? all : UNIT - 1;
+                memmove(seam, seam + all - kept_of, kept_of);
+                before = kept_of;
+            }
+            left -= step;
+            at += step + HEADER;
+        }
     }
-    int single = 1;
-    for (unsigned char *at = data + slice_at; single && (at = memmem(at, (size_t)(end - at), "\0\0\1", 3)) && end - at >= 6;) {
-        at += 3;
-        int kind = is_h265 ? at[0] >> 1 & 0x3F : at[0] & 0x1F;
-        if (is_h265)
-            single = kind <= 31 ? !(at[2] >> 7)
-                                : !((kind >= 32 && kind <= 35) || kind == 39 || (kind >= 41 && kind <= 44) || (kind >= 48 && kind <= 55));
-        else
-            single = kind == 1 || kind == 2 || kind == 5 ? !(at[1] >> 7)
-                                                         : !((kind >= 6 && kind <= 9) || (kind >= 14 && kind <= 18));
-    }
-    PyMem_Free(data);
-    return single;
+    return 1;
 }
 
 /* A run of G.711, as media/sound.py takes it. 0 when it must be looked at there. */
@@ -1563,12 +1603,10 @@ static int go_on_all(Room *room, double at, PyObject *now, PyObject *failed) {
 
 /* Every socket of an epoll that is ready, as media/inlets/rounds.py does it. One that fails is told and does not keep
    the others waiting. */
-static PyObject *room_round(Room *self, PyObject *args) {
+static PyObject *round_of(Room *self, int poll, PyObject *served, PyObject *now, PyObject *failed) {
     struct epoll_event ready[READY];
-    PyObject *served, *now, *failed;
-    int poll, count = READY;
+    int count = READY;
     long long total = 0;
-    if (!PyArg_ParseTuple(args, "iO!O!O", &poll, &PyDict_Type, &served, &PyFloat_Type, &now, &failed)) return NULL;
     double at = PyFloat_AS_DOUBLE(now);
     if (self->wait_count && go_on_all(self, at, now, failed) < 0) return NULL;
     for (int asks = 0; count == READY && asks < ASKS; asks++) {
@@ -1590,9 +1628,37 @@ static PyObject *room_round(Room *self, PyObject *args) {
     return PyLong_FromLongLong(total);
 }
 
+/* The alarm goes off once, so long from now; setting it takes back that it has gone off. */
+static int set_alarm(Room *self) {
+    long long ns = llround(self->nap_s * 1e9);
+    struct itimerspec once = {{0, 0}, {ns / 1000000000, ns % 1000000000}};
+    return timerfd_settime(self->alarm, 0, &once, NULL);
+}
+
+static PyObject *room_round(Room *self, PyObject *args) {
+    PyObject *served, *now, *failed;
+    int poll;
+    if (!PyArg_ParseTuple(args, "iO!O!O", &poll, &PyDict_Type, &served, &PyFloat_Type, &now, &failed)) return NULL;
+    PyObject *total = round_of(self, poll, served, now, failed);
+    if (self->nap_s > 0) set_alarm(self); /* whatever befell the round */
+    return total;
+}
+
+static PyObject *room_nap(Room *self, PyObject *seconds) {
+    double nap_s = PyFloat_AsDouble(seconds);
+    if (nap_s == -1.0 && PyErr_Occurred()) return NULL;
+    if (self->alarm < 0 && (self->alarm = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)) < 0)
+        return PyErr_SetFromErrno(PyExc_OSError);
+    self->nap_s = nap_s;
+    if (set_alarm(self) < 0) return PyErr_SetFromErrno(PyExc_OSError);
+    return PyLong_FromLong(self->alarm);
+}
+
 static PyMethodDef room_methods[] = {
     {"round", (PyCFunction)room_round, METH_VARARGS,
      "round(epoll, served, now, failed): serve every socket that is ready; how many bytes came."},
+    {"nap", (PyCFunction)room_nap, METH_O,
+     "nap(seconds): a descriptor, which can be read so long from now and from the end of every round; 0 stops it."},
     {NULL, NULL, 0, NULL},
 };
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from media.outlets.chunk import Chunk, parts
@@ -35,22 +35,31 @@ class _Waiting:
     count: int = 1
 
 
+class Tally:
+    """What went to all who are clear: one sum that counts for each of them."""
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+
 class Viewer:
     """Never waits and never delays another: a wave is written, queued or dropped, at once.
 
     While `is_clear` nothing waits for it and it has all that came before: whoever carries a wave may then send it
-    by its `wire` or to the descriptor `number` without asking, and adds to `handed_bytes` what went whole, or tells
-    `keep` how much did. Otherwise `take` decides. On overflow of bytes or age the queue is dropped and the viewer goes
-    on at the next key frame. Too many skips in a row, and it is cut: `ended` then carries why.
+    by its `wire` or to the descriptor `number` without asking, if its size was added to the tally; `keep` is told where
+    the system took less than the whole, `miss` where it did not go this way after all. Otherwise `take` decides. On
+    overflow of bytes or age the queue is dropped and the viewer goes on at the next key frame. Too many skips in a row,
+    and it is cut: `ended` then carries why.
     """
 
     def __init__(self, wire: Wire, tolerance: Tolerance) -> None:
         self.skips = 0
         self.dropped = 0
-        self.handed_bytes = 0
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.is_cut = False
         self.is_clear = False
+        self.on_switch: Callable[[Viewer], None] | None = None
+        """Called when it has become clear, or is no longer."""
         self.form = wire.form
         self.number = wire.number
         self.wire = wire
@@ -63,6 +72,9 @@ class Viewer:
         self._queued_bytes = 0
         self._burst_bytes = 0
         self._handed_at = 0.0
+        self._handed_bytes = 0
+        self._tally = Tally()
+        self._since_bytes = 0
         self._is_skipping = True
         self._skips_in_row = 0
         self._skipped_at = float("-inf")
@@ -103,15 +115,23 @@ class Viewer:
 
     def keep(self, data: bytes, sent: int, now: float) -> None:
         """Of a wave that was sent to a clear viewer, the system took only so much."""
-        self.handed_bytes += len(data)
         self._handed_at = now
         self.wire.keep(data, sent)
+
+    def miss(self, size: int) -> None:
+        """A wave of this size was counted for all who were clear, and did not go to this one with them."""
+        self._handed_bytes -= size
+
+    def count_by(self, tally: Tally) -> None:
+        """This is the tally from now on."""
+        self._handed_bytes = self.handed_bytes
+        self._tally, self._since_bytes = tally, tally.bytes
 
     def skip(self, now: float) -> None:
         """Drop what waits and go on at the next key frame; the last straw cuts the viewer."""
         if self.ended.done():
             return
-        self.is_clear = False
+        self._set_clear(False)
         self._is_skipping = True
         self.dropped += sum(waiting.count for waiting in self._queue)
         if any(waiting.is_head for waiting in self._queue):
@@ -136,6 +156,11 @@ class Viewer:
     @property
     def is_ended(self) -> bool:
         return self.ended.done()
+
+    @property
+    def handed_bytes(self) -> int:
+        """Given to the system or to the wire; of a wave that goes round, all of it from its beginning."""
+        return self._handed_bytes + (self._tally.bytes - self._since_bytes if self.is_clear else 0)
 
     @property
     def sent_bytes(self) -> int:
@@ -181,17 +206,26 @@ class Viewer:
                 buffers += waiting.buffers
                 size += waiting.size
             self._queued_bytes -= size
-            self.handed_bytes += size
+            self._handed_bytes += size
             self.wire.write(buffers)
         if not self._queue:
             self._burst_bytes = 0
-        self.is_clear = not (self._queue or self.wire.unsent or self._is_skipping or self.ended.done())
+        self._set_clear(not (self._queue or self.wire.unsent or self._is_skipping or self.ended.done()))
+
+    def _set_clear(self, is_clear: bool) -> None:
+        if is_clear is self.is_clear:
+            return
+        self._handed_bytes = self.handed_bytes
+        self._since_bytes = self._tally.bytes
+        self.is_clear = is_clear
+        if self.on_switch is not None:
+            self.on_switch(self)
 
     def _on_full(self) -> None:
-        self.is_clear = False
+        self._set_clear(False)
 
     def _stop(self, why: str) -> None:
-        self.is_clear = False
+        self._set_clear(False)
         self._queue.clear()
         self._queued_bytes = 0
         if not self.ended.done():

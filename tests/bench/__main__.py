@@ -1,19 +1,24 @@
-"""Runs one measure as a worker would run: the formats in whichever form is there, the collector calmed.
+"""Runs one measure as a worker would run: in its environment, the formats in whichever form is there, the collector
+calmed.
 
 python -m tests.bench NAME [its own words]
 """
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 
 from media import compiled
+from media.process import LARGE_PAGES, TUNABLES, environment
 
 
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("name a measure: the files tests/bench/bench_*.py, without their ending")
+    if LARGE_PAGES not in os.environ.get(TUNABLES, ""):
+        os.execve(sys.executable, [sys.executable, "-m", "tests.bench", *sys.argv[1:]], environment())
     name = sys.argv.pop(1)
     compiled.use()
     # Only now: the collector's setting is the workers', and they import the formats.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from itertools import pairwise
+from itertools import count, pairwise
 
 import pytest
 
@@ -22,12 +22,13 @@ FMP4, FLV = RenditionKey("fmp4", audio=True), RenditionKey("flv", audio=True)
 class Wire:
     """Takes everything, as WebSocket messages."""
 
-    number = -1
+    numbers = count(-1, -1)
 
     form = WireForm.WEBSOCKET
     unsent = 0
 
     def __init__(self) -> None:
+        self.number = next(self.numbers)
         self.data = b""
 
     def write(self, buffers: list[bytes]) -> None:

@@ -235,3 +235,58 @@ asyncio.run(story())
 def test_what_waits_goes_on_by_itself_when_nothing_more_comes(sanitized: Path) -> None:
     done = said(sanitized, "-c", SENDS_ON + BY_ITSELF)
     assert done.returncode == 0 and done.stdout == "well\n", done.stderr[-4000:]
+
+
+BY_NAPS = """
+import gc, os
+from media.inlets import rounds as module
+
+module.NAPS = ((150_000, 0.05), (50_000, 0.01))
+module.LOOK_S = 0.1
+
+class Live(lanes.Side):
+    now = property(lambda self: time.monotonic(), lambda self, value: None)
+
+async def story():
+    before = set(os.listdir("/proc/self/fd"))
+    rounds = Rounds()
+    side = Live(True, False, rounds)
+    sender = Sender(side.address)
+    sent, naps = 0, set()
+
+    async def send(pause_s, size, until):
+        nonlocal sent
+        async with asyncio.timeout(20):
+            while not until():
+                sent += len(sender.picture(size, sent % 25 == 0))
+                await asyncio.sleep(pause_s)
+                naps.add(rounds.nap_s)
+
+    await send(0.01, 900, lambda: rounds.nap_s == 0.01)
+    await send(0.01, 5_000, lambda: rounds.nap_s == 0.05)
+    rounds_before, began = rounds.rounds, time.monotonic()
+    await send(0.01, 5_000, lambda: time.monotonic() - began > 1)
+    assert 8 <= rounds.rounds - rounds_before <= 22, rounds.rounds - rounds_before
+    # Nothing comes: the alarm goes off until that is seen, and never again.
+    await send(0.3, 10, lambda: rounds.nap_s == 0.0)
+    quiet = rounds.rounds
+    await asyncio.sleep(0.2)
+    assert rounds.rounds == quiet
+    await send(0.01, 900, lambda: rounds.nap_s == 0.01)
+    await asyncio.sleep(0.05)
+    side.session.express.publish()
+    assert side.receiver.witness.packets == sent and side.session.express.is_ahead
+    side.close()
+    assert rounds.nap_s == 0.0
+    del side.door, side, rounds, sender
+    gc.collect()
+    print(sorted(naps), len(set(os.listdir("/proc/self/fd")) - before))
+
+asyncio.run(story())
+"""
+
+
+def test_under_load_the_alarm_of_the_room_wakes_the_rounds(sanitized: Path) -> None:
+    done = said(sanitized, "-c", SENDS_ON + BY_NAPS)
+    assert done.returncode == 0, done.stderr[-4000:]
+    assert done.stdout == "[0.0, 0.01, 0.05] 0\n"

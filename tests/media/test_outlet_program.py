@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import subprocess
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -27,9 +28,10 @@ class Wire:
 
     form = WireForm.PLAIN
     unsent = 0
-    number = -1
+    numbers = count(-1, -1)
 
     def __init__(self) -> None:
+        self.number = next(self.numbers)
         self.data = b""
 
     def write(self, buffers: list[bytes]) -> None:

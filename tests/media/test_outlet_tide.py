@@ -8,6 +8,7 @@ import os
 import random
 import socket
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 
@@ -31,9 +32,10 @@ class EasyWire:
 
     form = WireForm.PLAIN
     unsent = 0
-    number = -1
+    numbers = count(-1, -1)
 
-    def __init__(self) -> None:
+    def __init__(self, number: int | None = None) -> None:
+        self.number = next(self.numbers) if number is None else number
         self.writes: list[bytes] = []
         self.is_lost = False
 
@@ -54,12 +56,12 @@ def viewer(wire: object) -> Viewer:
 
 
 def everybody(tide: Tide) -> list[Viewer]:
-    return [each for crowd in tide._crowds.values() for each in crowd]
+    return [each for crowd in tide._crowds.values() for each in crowd.everybody()]
 
 
-def begun(tide: Tide, count: int) -> list[EasyWire]:
+def begun(tide: Tide, viewers: int) -> list[EasyWire]:
     """Viewers who have seen their first key frame."""
-    wires = [EasyWire() for _ in range(count)]
+    wires = [EasyWire() for _ in range(viewers)]
     for wire in wires:
         tide.join(viewer(wire), is_ahead=False)
     tide.put(KEY, HEADS, 0.0)
@@ -122,6 +124,65 @@ async def test_a_newcomer_does_not_get_twice_what_gathers():
     tide.put(SOUND, HEADS, 0.2)
     await asyncio.sleep(0)
     assert b"".join(wire.writes) == b"HEADKds" and b"".join(old.writes) == b"ds"
+
+
+async def test_a_newcomer_gets_what_gathers_behind_it_while_others_wait_for_all():
+    tide = Tide(Pace(hold_viewers=1, hold_s=0.03))
+    [old] = begun(tide, 1)
+    tide.put(DELTA, HEADS, 0.1)
+    late, wire = viewer(new := EasyWire()), new
+    late.begin([KEY, DELTA], HEADS, 0.1)
+    tide.join(late, is_ahead=True)
+    tide.put(SOUND, HEADS, 0.1)
+    assert old.writes == []
+    async with asyncio.timeout(5):
+        while b"".join(old.writes) != b"ds":
+            await asyncio.sleep(0.01)
+    assert b"".join(wire.writes) == b"HEADKds"
+
+
+async def test_whoever_is_clear_no_more_when_a_wave_reaches_it_is_asked_and_the_rest_is_not(monkeypatch):
+    monkeypatch.setattr(tides, "SLICE_S", 0.0)
+    tide = Tide(AT_ONCE)
+    wires = begun(tide, 3 * tides.PART)
+    tide.put(DELTA, HEADS, 0.1)
+    await asyncio.sleep(0)
+    waiting = [wire for wire in wires if not wire.writes]
+    full, left, *others = waiting
+    of = {each.wire: each for each in everybody(tide)}
+    full.unsent = 1
+    full.on_full()
+    of[left].end("detached")
+    tide.leave(of[left])
+    # Its number goes to somebody who comes now, and who has the picture already.
+    late = viewer(new := EasyWire(left.number))
+    late.begin([KEY, DELTA], HEADS, 0.1)
+    tide.join(late, is_ahead=True)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert full.writes == [] and of[full].queued_bytes == 1 + len(b"d") and left.writes == []
+    assert b"".join(new.writes) == b"HEADKd" and all(wire.writes == [b"d"] for wire in others)
+    full.unsent = 0
+    full.on_room()
+    assert full.writes == [b"d"] and of[full].is_clear
+    tide.put(SOUND, HEADS, 0.1)
+    for _ in range(9):
+        await asyncio.sleep(0)
+    assert full.writes == [b"d", b"s"] and new.writes[-1] == b"s"
+    assert of[full].sent_bytes == len(b"HEADKds") == late.sent_bytes and of[left].sent_bytes == len(b"HEADK")
+    assert {of[wire].sent_bytes for wire in others} == {len(b"HEADKds")}
+
+
+async def test_waves_that_wait_count_among_what_gathers(monkeypatch):
+    monkeypatch.setattr(tides, "GATHERED_BYTES", 3)
+    tide = Tide(Pace(hold_viewers=1, hold_s=0.01))
+    [wire] = begun(tide, 1)
+    for _ in range(4):
+        tide.put(DELTA, HEADS, 0.1)
+        tide.join(viewer(EasyWire()), is_ahead=True)
+    assert tide.overruns == 1
+    tide.flush()
+    assert wire.writes == []
 
 
 async def test_new_tracks_begin_a_wave_and_bring_their_head():

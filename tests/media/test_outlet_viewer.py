@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from media.outlets.chunk import Chunk, joined, parts
-from media.outlets.viewer import AT_ONCE_BYTES, Tolerance, Viewer
+from media.outlets.viewer import AT_ONCE_BYTES, Tally, Tolerance, Viewer
 from media.outlets.wave import Heads, Wave
 from media.plane import WireForm
 
@@ -189,6 +189,8 @@ async def test_what_the_system_did_not_take_is_kept_and_told():
     wire = SlowWire()
     one = viewer(wire)
     one.take(wave(KEY), 0.0)
+    one.count_by(tally := Tally())
+    tally.bytes += len(b"delta")
     one.keep(b"delta", 3, 1.0)
     assert not one.is_clear and wire.taken[-1] == b"del"
     assert one.queued_bytes == 2 and one.queued_s(1.5) == pytest.approx(0.5)
