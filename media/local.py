@@ -167,8 +167,8 @@ class PlaneSettings:
     """Key of the address signatures; empty makes one at start."""
 
 
-GALLERY_EVERY_TICKS = 20
-"""Viewers' places every twentieth."""
+GALLERY_EVERY_TICKS = 40
+"""Viewers' places every fortieth."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -210,7 +210,7 @@ class Gallery:
     # --- meanwhile -------------------------------------------------------------------------------------------
 
     def watch(self) -> None:
-        """A few times a second: addresses that nobody came to, wires that are to be asked whether they live."""
+        """Now and then: addresses that nobody came to, wires that are to be asked whether they live."""
         now, wall = self._clock(), self._wall()
         self._leaving = {wire for wire in self._leaving if not wire.is_closed}
         for place in tuple(self._places.values()):

@@ -16,9 +16,9 @@ from media.outlets.viewer import Viewer
 from media.outlets.wave import Heads, Wave
 from media.plane import WireForm
 
-SLICE_S = 0.005
+SLICE_S = 0.01
 """After so long others have their turn before the rest of the viewers is written to."""
-PART = 32
+PART = 50
 """So many viewers are written to between two looks at the clock."""
 GATHERED_BYTES = 8 * 1024 * 1024
 """More than this gathers only when writing is slower than the pictures come; then all go on at the next key frame."""
