@@ -74,8 +74,10 @@ class Express:
     ) -> None:
         self.is_ahead = False
         """Whether the lane goes by itself."""
+        self.has_let_go = False
+        """Whether what was kept before it went by itself is given up."""
         self.on_switch: Callable[[], None] | None = None
-        """Called when that has changed."""
+        """Called when it goes by itself, or no longer does."""
         self._receiver = receiver
         self._fanout = fanout
         self._gauge = gauge
@@ -91,7 +93,6 @@ class Express:
         self._is_followed_now = False
         self._has_sound = False
         self._keeps_pictures = False
-        self._has_let_go = False
         self._pause = self._wait = 0
         receiver.ahead = fanout.ahead = passage.ahead = self
 
@@ -155,7 +156,7 @@ class Express:
         self._first, self._payload_type = following, payload_type
         self._is_awake = unpacking is not None
         self._keeps_pictures = self._is_awake and not self._is_followed_now
-        self._has_let_go = False
+        self.has_let_go = False
         self._lane.arm(
             (self._name, payload_type, ssrc, following, timestamp),
             keeping,
@@ -236,8 +237,8 @@ class Express:
         if now - lane.packet_at >= QUIET_S:
             self.publish()
             self.catch_up()
-        elif not self._has_let_go and lane.has_restarted and (lane.has_begun_anew or not self._keeps_pictures):
-            self._has_let_go = True
+        elif not self.has_let_go and lane.has_restarted and (lane.has_begun_anew or not self._keeps_pictures):
+            self.has_let_go = True
             self._passage.let_go()
             if self._keeps_pictures:
                 self._fanout.let_go()

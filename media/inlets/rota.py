@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from media.inlets.session import Session
 
@@ -25,6 +26,8 @@ class Rota:
         self.ticks = 0
         self._all: list[Session] = []
         self._restless: dict[Session, int] = {}
+        self._fresh: dict[Session, int] = {}
+        """Who goes by himself, and has not given up yet what was kept before."""
         self._turns = 0
 
     def add(self, session: Session) -> None:
@@ -37,37 +40,42 @@ class Rota:
         if session in self._all:
             self._all.remove(session)
         self._restless.pop(session, None)
+        self._fresh.pop(session, None)
         session.express.on_switch = None
 
     def tick(self, now: float) -> None:
         """Every `TICK_S`. One that fails is told of, and keeps no other from its turn."""
         self.ticks += 1
         for session, turn in tuple(self._restless.items()):
-            try:
-                session.tick(now)
-                if (turn + self.ticks) % WATCH_EVERY_TICKS == 0:
-                    session.watch(now)
-            except Exception as error:
-                _failed(session, error)
+            self._do(session, session.tick, now)
+            if self._is_turn(turn, WATCH_EVERY_TICKS):
+                self._do(session, session.watch, now)
+        for session, turn in tuple(self._fresh.items()):
+            if session.express.has_let_go:
+                self._fresh.pop(session, None)
+            elif self._is_turn(turn, WATCH_EVERY_TICKS):
+                self._do(session, session.express.watch, now)
         first = -self.ticks % LOOK_EVERY_TICKS
         for place, session in enumerate(self._all[first::LOOK_EVERY_TICKS]):
             if not session.express.is_ahead:
                 continue
-            try:
-                if (first + place * LOOK_EVERY_TICKS + self.ticks) % CALM_EVERY_TICKS == 0:
-                    session.watch(now)
-                else:
-                    session.express.watch(now)
-            except Exception as error:
-                _failed(session, error)
+            is_watch = self._is_turn(first + place * LOOK_EVERY_TICKS, CALM_EVERY_TICKS)
+            self._do(session, session.watch if is_watch else session.express.watch, now)
+
+    def _is_turn(self, turn: int, every: int) -> bool:
+        return (turn + self.ticks) % every == 0
+
+    def _do(self, session: Session, look: Callable[[float], None], now: float) -> None:
+        try:
+            look(now)
+        except Exception:
+            log.exception("%r failed at its tick; it is tried again at the next one", session)
 
     def _switched(self, session: Session) -> None:
+        before, after = self._fresh, self._restless
         if session.express.is_ahead:
-            self._restless.pop(session, None)
-        elif session not in self._restless:
+            before, after = after, before
+        before.pop(session, None)
+        if session not in after:
             self._turns += 1
-            self._restless[session] = self._turns
-
-
-def _failed(session: Session, error: Exception) -> None:
-    log.error("%r failed at its tick; it is tried again at the next one", session, exc_info=error)
+            after[session] = self._turns

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import select
 import time
@@ -162,8 +163,9 @@ class Rounds:
         was, self.nap_s = self.nap_s, nap_s
         if self._loop is None or self._poll is None:
             return
-        if self._lane_room is not None:
-            self._alarm = self._lane_room.nap(nap_s)
+        if self._lane_room is not None and (nap_s or self._alarm >= 0):
+            with contextlib.suppress(OSError):  # no descriptor is left: a timer of the loop does as well
+                self._alarm = self._lane_room.nap(nap_s)
         if bool(was) == bool(nap_s):
             return
         watched = self._poll.fileno()

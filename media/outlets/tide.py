@@ -81,7 +81,7 @@ class Tide:
             return
         self._chunks.append(chunk)
         self._gathered += len(chunk)
-        if self._gathered + sum(voyage.size for voyage in self._voyages) > GATHERED_BYTES:
+        if self._gathered > GATHERED_BYTES:
             self._overrun()
         if self._due is None and not self._is_due:
             hold_s = self._pace.hold_for(self.viewers)
@@ -121,6 +121,7 @@ class Tide:
             self._is_due = True
             return
         self._cut()
+        self._gathered = 0
         self._carry()
 
     def _cut(self) -> None:
@@ -136,7 +137,6 @@ class Tide:
         legs = deque(_Leg(wave, form, crowd, is_back=self._is_back) for form, crowd in self._crowds.items())
         self._voyages.append(_Voyage(wave, legs, self._now))
         self._chunks.clear()
-        self._gathered = 0
         self._is_new = False
 
     def _carry(self) -> None:
@@ -150,6 +150,7 @@ class Tide:
             if self._is_due and not self._voyages:
                 self._is_due = False
                 self._cut()
+                self._gathered = 0
 
     def _overrun(self) -> None:
         self.overruns += 1
@@ -201,7 +202,6 @@ class _Voyage:
     """One wave on its way to those it is for."""
 
     def __init__(self, wave: Wave, legs: deque[_Leg], now: float) -> None:
-        self.size = wave.size
         self._wave = wave
         self._legs = legs
         self._now = now

@@ -11,15 +11,15 @@ from media.inlets.rota import CALM_EVERY_TICKS, LOOK_EVERY_TICKS, WATCH_EVERY_TI
 
 class Express:
     def __init__(self, session: Session) -> None:
-        self.is_ahead = False
+        self.is_ahead = self.has_let_go = False
         self.on_switch: Callable[[], None] | None = None
         self._session = session
 
     def watch(self, now: float) -> None:
         self._session.looks += 1
 
-    def switch(self, is_ahead: bool) -> None:
-        self.is_ahead = is_ahead
+    def switch(self, is_ahead: bool, *, has_let_go: bool = True) -> None:
+        self.is_ahead, self.has_let_go = is_ahead, has_let_go
         if self.on_switch is not None:
             self.on_switch()
 
@@ -72,6 +72,19 @@ def test_who_goes_by_himself_is_left_alone_but_for_a_look_now_and_then(rota):
         assert sum(session.watches + session.looks for session in sessions) - touched == 2
     looks = 10 * CALM_EVERY_TICKS // LOOK_EVERY_TICKS - 10
     assert {(each.ticks, each.watches, each.looks) for each in sessions} == {(0, 10, looks)}
+
+
+def test_who_has_something_to_let_go_is_looked_at_more_often_until_it_has(rota):
+    [session] = filled(rota, 1)
+    session.express.switch(True, has_let_go=False)
+    for tick in range(4 * WATCH_EVERY_TICKS):
+        rota.tick(float(tick))
+    assert session.ticks == 0 and session.looks + session.watches == 5  # and once in its turn among all
+    session.express.has_let_go = True
+    session.looks = session.watches = 0
+    for tick in range(CALM_EVERY_TICKS):
+        rota.tick(float(tick))
+    assert session.looks + session.watches == CALM_EVERY_TICKS // LOOK_EVERY_TICKS
 
 
 def test_who_falls_back_has_its_ticks_again_at_once(rota):
