@@ -192,7 +192,11 @@ def parse_unusual(text: str) -> tuple[str, list[Field], str]:
             fields.append((canonical(name), value.strip().replace("\r", " ")))
         elif line.strip():
             complaint = complaint or f"not a header line: {line[:40]!r}"
-    return lines[0].strip(), fields, complaint
+    start_line = lines[0].strip()
+    if "\r" in start_line:
+        start_line = start_line.replace("\r", " ")
+        complaint = "a carriage return stands within the start line"
+    return start_line, fields, complaint
 
 
 def finish_request(

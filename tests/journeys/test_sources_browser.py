@@ -34,6 +34,7 @@ async def test_a_camera_is_tried_added_and_listed_as_online(estate: Estate, brow
         await page.get_by_test_id("source-save").click()
         row = page.get_by_role("row", name="地下车库")
         await expect(row).to_contain_text("在线", timeout=20_000)
+        await expect(page.get_by_test_id("source-url")).to_have_count(0)  # the dialog, in which it was typed, is gone
         assert PASSWORD not in await page.content()
         await row.get_by_role("button", name="删除").click()
         await page.get_by_role("button", name="删除", exact=True).last.click()

@@ -203,6 +203,14 @@ def test_a_lone_carriage_return_is_no_line_end_to_those_who_get_our_answer(name:
     assert b"\r" not in serialise(register).replace(b"\r\n", b"")
 
 
+@pytest.mark.parametrize("at", [b"sip:340", b"REGISTER", b" SIP/"])
+def test_a_lone_carriage_return_in_the_start_line_is_refused(at: bytes) -> None:
+    """Found by the fuzzer: it was taken, and could not be sent on."""
+    with pytest.raises(BadMessage) as refused:
+        parse_datagram(REGISTER.replace(at, at + b"\r", 1))
+    assert refused.value.status == 400
+
+
 def test_headers_are_one_dictionary_in_every_spelling() -> None:
     headers = Headers((("v", "1"), ("VIA", "2"), ("Subject", "a,b")))
     assert headers.all("Via") == ["1", "2"]
