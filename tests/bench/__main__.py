@@ -11,14 +11,15 @@ import runpy
 import sys
 
 from media import compiled
-from media.process import LARGE_PAGES, TUNABLES, environment
+from media.process import TUNABLES, environment
 
 
 def main() -> None:
     if len(sys.argv) < 2:
         sys.exit("name a measure: the files tests/bench/bench_*.py, without their ending")
-    if LARGE_PAGES not in os.environ.get(TUNABLES, ""):
-        os.execve(sys.executable, [sys.executable, "-m", "tests.bench", *sys.argv[1:]], environment())
+    as_worker = environment()
+    if as_worker[TUNABLES] != os.environ.get(TUNABLES):
+        os.execve(sys.executable, [sys.executable, "-m", "tests.bench", *sys.argv[1:]], as_worker)
     name = sys.argv.pop(1)
     compiled.use()
     # Only now: the collector's setting is the workers', and they import the formats.
