@@ -58,6 +58,7 @@ MODULES = (
     "media.outlets.chunk",
     "media.outlets.crowd",
     "media.outlets.numbering",
+    "media.outlets.press",
     "media.outlets.rendition",
     "media.outlets.tide",
     "media.outlets.viewer",

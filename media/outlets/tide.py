@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
 from collections import deque
@@ -12,6 +11,7 @@ from typing import Any
 
 from media.outlets.chunk import Chunk
 from media.outlets.crowd import Crowd
+from media.outlets.press import Press, Shelf
 from media.outlets.viewer import Viewer
 from media.outlets.wave import Heads, Wave
 from media.plane import WireForm
@@ -22,10 +22,10 @@ PART = 50
 """So many viewers are written to between two looks at the clock."""
 GATHERED_BYTES = 8 * 1024 * 1024
 """More than this gathers only when writing is slower than the pictures come; then all go on at the next key frame."""
-FILE_BYTES = 6 * 1024
-FILE_COPIES_BYTES = 2 * 1024 * 1024
-"""A wave of so many bytes, and of so many in all its copies, is sent from a file in memory: every socket refers to its
-pages, and none copies them. Fewer copies stay in the processor's own cache, and cost less than the file."""
+SHARED_BYTES = 6 * 1024
+SHARED_COPIES_BYTES = 2 * 1024 * 1024
+"""A wave of so many bytes, and of so many in all its copies, goes through a press: every socket refers to its pages,
+and none copies them. Fewer copies stay in the processor's own cache, and cost less than the press."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Tide:
         self._due: asyncio.Handle | None = None
         self._is_due = False
         self._voyages: deque[_Voyage] = deque()
+        self._shelf = Shelf()
         self._turn: asyncio.Handle | None = None
 
     @property
@@ -135,7 +136,7 @@ class Tide:
         wave = Wave(tuple(self._chunks), self._heads, is_new=self._is_new)
         self._is_back = not self._is_back
         legs = deque(_Leg(wave, form, crowd, is_back=self._is_back) for form, crowd in self._crowds.items())
-        self._voyages.append(_Voyage(wave, legs, self._now))
+        self._voyages.append(_Voyage(wave, legs, self._now, self._shelf))
         self._chunks.clear()
         self._is_new = False
 
@@ -147,6 +148,8 @@ class Tide:
                 self._turn = self._loop.call_soon(self._carry)
                 return
             self._voyages.popleft()
+            if self.viewers < self._pace.hold_viewers:
+                self._shelf.clear()
             if self._is_due and not self._voyages:
                 self._is_due = False
                 self._cut()
@@ -171,6 +174,7 @@ class Tide:
         for voyage in self._voyages:
             voyage.close()
         self._voyages.clear()
+        self._shelf.clear()
 
 
 class _Leg:
@@ -181,31 +185,31 @@ class _Leg:
         self.crowd = crowd
         self.data = wave.joined(form)
         self.at = 0
-        self.is_back = is_back
         if wave.is_new:
             self.clear: dict[object, Viewer] = {}
             self.numbers: tuple[object, ...] = ()
             self.others = crowd.everybody()
         else:
             self.clear = crowd.lend()
-            self.numbers = crowd.numbers
+            self.numbers = crowd.numbers[::-1] if is_back else crowd.numbers
             self.others = list(crowd.others)
             crowd.tally.bytes += len(self.data)
 
     @property
-    def is_worth_a_file(self) -> bool:
+    def is_worth_a_press(self) -> bool:
         size = len(self.data)
-        return size >= FILE_BYTES and size * len(self.numbers) >= FILE_COPIES_BYTES
+        return size >= SHARED_BYTES and size * len(self.numbers) >= SHARED_COPIES_BYTES
 
 
 class _Voyage:
     """One wave on its way to those it is for."""
 
-    def __init__(self, wave: Wave, legs: deque[_Leg], now: float) -> None:
+    def __init__(self, wave: Wave, legs: deque[_Leg], now: float, shelf: Shelf) -> None:
         self._wave = wave
         self._legs = legs
         self._now = now
-        self._file = -1
+        self._shelf = shelf
+        self._press: Press | None = None
 
     def go_on(self, until: float) -> bool:
         """Write to the next ones, until this time of the monotonic clock; whether all have been written to."""
@@ -216,9 +220,9 @@ class _Voyage:
             if leg.others:
                 del leg.others[:PART]
             elif leg.at < len(leg.numbers):
-                if not leg.at and leg.is_worth_a_file:
-                    self._file = _file_of(leg.data)
-                self._send(leg, min(leg.at + PART, len(leg.numbers)))
+                if not leg.at and leg.is_worth_a_press:
+                    self._load(leg.data, len(leg.numbers))
+                self._send(leg)
             if not leg.others and leg.at >= len(leg.numbers):
                 self.close()
                 self._legs.popleft()
@@ -227,47 +231,82 @@ class _Voyage:
         return True
 
     def close(self) -> None:
-        """The file goes; its pages stay for as long as a socket refers to them."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        press, self._press = self._press, None
+        if press is not None:
+            self._shelf.put_back(press)
 
-    def _send(self, leg: _Leg, until: int) -> None:
-        """To the numbers from where the leg has come to. A thousand viewers go through this loop 25 times a second: it
-        looks at none whom nothing befalls, and Any spares the compiled form its boxes."""
-        crowd, clear, numbers, data, is_filed = leg.crowd, leg.clear, leg.numbers, leg.data, self._file >= 0
-        send_file: Any = os.sendfile
-        file: Any = self._file
-        size: Any = len(data)
-        zero: Any = 0
-        at, is_back, last = leg.at, leg.is_back, len(numbers) - 1
-        leg.at = until
-        while at < until:
-            number = numbers[last - at if is_back else at]
-            at += 1
-            if crowd.clear is not clear and crowd.clear.get(number) is not clear[number]:
-                viewer = clear[number]
-                viewer.miss(len(data))
-                viewer.take(self._wave, self._now)
+    def _load(self, data: bytes, count: int) -> None:
+        press = self._shelf.take()
+        if press is None:
+            return
+        try:
+            if press.load(data, min(PART, count)):
+                self._press = press
+            else:
+                self._shelf.put_back(press)
+        except OSError:
+            press.close()
+
+    def _send(self, leg: _Leg) -> None:
+        """To the next numbers from where the leg has come to: what is left over from whole batches first."""
+        left = len(leg.numbers) - leg.at
+        most = PART if self._press is None else left % self._press.batch or self._press.batch
+        part = leg.numbers[leg.at : leg.at + most]
+        leg.at += len(part)
+        if leg.crowd.clear is not leg.clear:
+            part = self._still_clear(leg, part)
+        if self._press is not None and self._print(leg, part, self._press):
+            return
+        for number in part:
+            viewer = leg.clear[number]
+            try:
+                sent = viewer.wire.send(leg.data)
+            except (BlockingIOError, InterruptedError):
+                sent = 0
+            except OSError:
+                viewer.miss(len(leg.data))
+                viewer.wire.lose()
                 continue
+            if sent != len(leg.data):
+                viewer.keep(leg.data, sent, self._now)
+
+    def _print(self, leg: _Leg, part: tuple[object, ...], press: Press) -> bool:
+        """Send to these from the press; False when it has none for them, and is away. A thousand viewers go through
+        this loop 25 times a second: it looks at none whom nothing befalls, and Any spares the compiled form its boxes.
+        """
+        try:
+            source: Any = press.copies(len(part), is_last=leg.at >= len(leg.numbers))
+        except OSError:
+            self._press = None
+            press.close()
+            return False
+        splice: Any = os.splice
+        size: Any = len(leg.data)
+        zero: Any = 0
+        for number in part:
             sent: Any
             try:
-                sent = send_file(number, file, zero, size) if is_filed else clear[number].wire.send(data)
+                sent = splice(source, number, size)
             except (BlockingIOError, InterruptedError):
                 sent = zero
             except OSError:
-                clear[number].miss(len(data))
-                clear[number].wire.lose()
+                press.skip(source, size)
+                leg.clear[number].miss(size)
+                leg.clear[number].wire.lose()
                 continue
             if sent != size:
-                clear[number].keep(data, sent, self._now)
+                press.skip(source, size - sent)
+                leg.clear[number].keep(leg.data, sent, self._now)
+        return True
 
-
-def _file_of(data: bytes) -> int:
-    """A file in memory that holds this, or -1 where there is no such thing."""
-    with contextlib.suppress(OSError, AttributeError):
-        file = os.memfd_create("wave", os.MFD_CLOEXEC)
-        if os.write(file, data) == len(data):
-            return file
-        os.close(file)
-    return -1
+    def _still_clear(self, leg: _Leg, part: tuple[object, ...]) -> tuple[object, ...]:
+        """Those of them who still are; the others take the wave as they can."""
+        clear: list[object] = []
+        for number in part:
+            viewer = leg.clear[number]
+            if leg.crowd.clear.get(number) is viewer:
+                clear.append(number)
+            else:
+                viewer.miss(len(leg.data))
+                viewer.take(self._wave, self._now)
+        return tuple(clear)

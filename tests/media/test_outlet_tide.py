@@ -7,13 +7,16 @@ import contextlib
 import os
 import random
 import socket
+import struct
 from collections.abc import Iterator
 from itertools import count
+from typing import Any
 
 import pytest
 
 from media.outlets import tide as tides
 from media.outlets.chunk import Chunk
+from media.outlets.press import Press
 from media.outlets.tide import Pace, Tide
 from media.outlets.viewer import Tolerance, Viewer
 from media.outlets.wave import Heads
@@ -24,7 +27,7 @@ HEADS = Heads(1, (Chunk(b"HEAD"),), (Chunk(b"head"),))
 KEY, DELTA, SOUND = Chunk(b"K", is_key=True), Chunk(b"d"), Chunk(b"s")
 AT_ONCE = Pace(hold_viewers=1000)
 PAIRS = 36
-LARGE = tides.FILE_COPIES_BYTES // PAIRS + 1
+LARGE = tides.SHARED_COPIES_BYTES // PAIRS + 1
 
 
 class EasyWire:
@@ -276,7 +279,7 @@ def pairs() -> Iterator[list[tuple[socket.socket, socket.socket]]]:
 @pytest.mark.parametrize("size", [1000, LARGE], ids=["small", "large"])
 async def test_real_sockets_get_every_byte_in_order_however_it_is_sent(pairs, form, size, monkeypatch):
     made = []
-    monkeypatch.setattr(os, "memfd_create", lambda *how, real=os.memfd_create: made.append(real(*how)) or made[-1])
+    monkeypatch.setattr(os, "splice", lambda *how, real=os.splice: made.append(how) or real(*how))
     dice = random.Random(3)
     files = set(os.listdir("/proc/self/fd"))
     tide = Tide(AT_ONCE)
@@ -304,3 +307,121 @@ async def test_real_sockets_get_every_byte_in_order_however_it_is_sent(pairs, fo
     for each in viewers:
         each.wire.abort()
     assert set(os.listdir("/proc/self/fd")) <= files
+
+
+def alike(tide: Tide, viewers: list[Viewer], pairs: list[tuple[socket.socket, socket.socket]], data: bytes) -> None:
+    """All of them have got just this, however it came to them."""
+    for each, (_, there) in zip(viewers, pairs, strict=True):
+        there.settimeout(5)
+        got = bytearray()
+        while len(got) < len(data):
+            got += there.recv(1 << 20)
+            each.wire._on_writable()
+        assert got == data and not each.queued_bytes
+    assert not tide._voyages
+
+
+def watching(tide: Tide, pairs: list[tuple[socket.socket, socket.socket]]) -> list[Viewer]:
+    viewers = [viewer(Wire(ours, WireForm.PLAIN, 0.0)) for ours, _ in pairs]
+    for each in viewers:
+        tide.join(each, is_ahead=False)
+    tide.put(KEY, HEADS, 0.0)
+    tide.flush()
+    return viewers
+
+
+@pytest.mark.parametrize("whom", ["leaves", "breaks off", "falls behind"])
+async def test_what_befalls_one_under_way_befalls_no_other(pairs, whom, monkeypatch):
+    monkeypatch.setattr(tides, "SLICE_S", 0.0)
+    tide = Tide(AT_ONCE)
+    viewers = watching(tide, pairs)
+    wave = random.Random(1).randbytes(LARGE)
+    tide.put(Chunk(wave), HEADS, 0.1)
+    await asyncio.sleep(0)
+    assert tide._voyages
+    last = len(viewers) - 2 if not tide._is_back else 1
+    unlucky = viewers[last]
+    if whom == "leaves":
+        unlucky.end("detached")
+        tide.leave(unlucky)
+        unlucky.wire.abort()
+    elif whom == "breaks off":
+        pairs[last][1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pairs[last][1].close()
+    else:
+        unlucky.skip(0.1)
+    while tide._voyages:
+        await asyncio.sleep(0)
+    rest = [number for number in range(PAIRS) if number != last]
+    alike(tide, [viewers[number] for number in rest], [pairs[number] for number in rest], b"HEADK" + wave)
+    assert unlucky.handed_bytes == len(b"HEADK")
+    assert unlucky.is_ended == (whom != "falls behind")
+    for each in viewers:
+        each.wire.abort()
+
+
+@pytest.mark.parametrize("after", [0, 1, 2])
+async def test_a_press_that_fails_is_done_without(pairs, after, monkeypatch):
+    """After so many batches."""
+    asked = []
+
+    def copies(self: Press, count: int, *, is_last: bool, real: Any = Press.copies) -> int:
+        asked.append(count)
+        if len(asked) > after:
+            raise OSError("no more")
+        return real(self, count, is_last=is_last)
+
+    monkeypatch.setattr(Press, "copies", copies)
+    descriptors = set(os.listdir("/proc/self/fd"))
+    tide = Tide(AT_ONCE)
+    viewers = watching(tide, pairs)
+    wave = random.Random(2).randbytes(LARGE)
+    tide.put(Chunk(wave), HEADS, 0.1)
+    tide.flush()
+    assert len(asked) == after + 1
+    alike(tide, viewers, pairs, b"HEADK" + wave)
+    assert set(os.listdir("/proc/self/fd")) <= descriptors
+    for each in viewers:
+        each.wire.abort()
+
+
+async def test_where_there_is_no_press_every_one_is_written_to(pairs, monkeypatch):
+    monkeypatch.delattr(os, "pipe2")
+    tide = Tide(AT_ONCE)
+    viewers = watching(tide, pairs)
+    wave = random.Random(3).randbytes(LARGE)
+    tide.put(Chunk(wave), HEADS, 0.1)
+    tide.flush()
+    alike(tide, viewers, pairs, b"HEADK" + wave)
+    for each in viewers:
+        each.wire.abort()
+
+
+async def test_a_wave_too_large_for_the_press_is_written_to_every_one(pairs, monkeypatch):
+    monkeypatch.setattr("media.outlets.press.ROOM_BYTES", LARGE // 2)
+    tide = Tide(AT_ONCE)
+    viewers = watching(tide, pairs)
+    wave = random.Random(4).randbytes(2 * LARGE)
+    tide.put(Chunk(wave), HEADS, 0.1)
+    tide.flush()
+    alike(tide, viewers, pairs, b"HEADK" + wave)
+    for each in viewers:
+        each.wire.abort()
+
+
+async def test_a_busy_tide_keeps_its_press_until_nobody_is_left(pairs):
+    descriptors = set(os.listdir("/proc/self/fd"))
+    tide = Tide(Pace(hold_viewers=PAIRS))
+    viewers = watching(tide, pairs)
+    for number in range(2):
+        wave = random.Random(number).randbytes(LARGE)
+        tide.put(Chunk(wave), HEADS, 0.1)
+        tide._depart()
+        alike(tide, viewers, pairs, wave if number else b"HEADK" + wave)
+    kept = tide._shelf._press
+    assert kept is not None
+    for each in viewers:
+        tide.leave(each)
+        each.wire.abort()
+    assert not kept._pipes
+    assert set(os.listdir("/proc/self/fd")) <= descriptors
