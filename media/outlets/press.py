@@ -27,6 +27,7 @@ class Press:
         self._tee: Any = ctypes.PyDLL(None, use_errno=True).tee
         self._tee.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_size_t, ctypes.c_uint)
         self._tee.restype = ctypes.c_ssize_t
+        self._splice: Any = os.splice
         self._pipes: list[tuple[int, int]] = []
         self._size = 0
         self._left = 0
@@ -52,7 +53,7 @@ class Press:
         self._left = self.batch
         for _ in range(self.batch - 1):
             self._copy(once, write_batch, len(data))
-        if os.splice(once, write_batch, len(data)) != len(data):
+        if self._splice(once, write_batch, len(data)) != len(data):
             raise OSError("a pipe took less than it has room for")
         return True
 

@@ -309,14 +309,18 @@ async def test_real_sockets_get_every_byte_in_order_however_it_is_sent(pairs, fo
     assert set(os.listdir("/proc/self/fd")) <= files
 
 
-def alike(tide: Tide, viewers: list[Viewer], pairs: list[tuple[socket.socket, socket.socket]], data: bytes) -> None:
-    """All of them have got just this, however it came to them."""
+async def alike(
+    tide: Tide, viewers: list[Viewer], pairs: list[tuple[socket.socket, socket.socket]], data: bytes
+) -> None:
+    """All of them get just this, however it comes to them."""
     for each, (_, there) in zip(viewers, pairs, strict=True):
-        there.settimeout(5)
+        there.setblocking(False)
         got = bytearray()
-        while len(got) < len(data):
-            got += there.recv(1 << 20)
-            each.wire._on_writable()
+        async with asyncio.timeout(10):
+            while len(got) < len(data):
+                with contextlib.suppress(BlockingIOError):
+                    got += there.recv(1 << 20)
+                await asyncio.sleep(0)
         assert got == data and not each.queued_bytes
     assert not tide._voyages
 
@@ -353,10 +357,35 @@ async def test_what_befalls_one_under_way_befalls_no_other(pairs, whom, monkeypa
     while tide._voyages:
         await asyncio.sleep(0)
     rest = [number for number in range(PAIRS) if number != last]
-    alike(tide, [viewers[number] for number in rest], [pairs[number] for number in rest], b"HEADK" + wave)
+    await alike(tide, [viewers[number] for number in rest], [pairs[number] for number in rest], b"HEADK" + wave)
     assert unlucky.handed_bytes == len(b"HEADK")
     assert unlucky.is_ended == (whom != "falls behind")
     for each in viewers:
+        each.wire.abort()
+
+
+async def test_who_turns_out_to_be_gone_leaves_the_copies_of_the_others_whole_then_and_later(pairs, monkeypatch):
+    monkeypatch.setattr(tides, "SLICE_S", 10.0)
+    monkeypatch.setattr(tides, "PART", 5)  # the pipes have room for more
+    tide = Tide(Pace(hold_viewers=2))
+    viewers = watching(tide, pairs)
+    waves = [random.Random(number).randbytes(2 * LARGE) for number in range(2)]
+    tide.put(Chunk(waves[0]), HEADS, 0.1)
+    gone = [1, PAIRS // 2, PAIRS - 2]
+    for number in gone:
+        pairs[number][1].setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        pairs[number][1].close()
+    tide._depart()  # before the loop has looked at its sockets
+    assert [each.wire.is_closed for each in viewers] == [number in gone for number in range(PAIRS)]
+    assert {viewers[number].handed_bytes for number in gone} == {len(b"HEADK")}
+    rest = [viewers[number] for number in range(PAIRS) if number not in gone]
+    theirs = [pairs[number] for number in range(PAIRS) if number not in gone]
+    await alike(tide, rest, theirs, b"HEADK" + waves[0])
+    tide.put(Chunk(waves[1]), HEADS, 0.2)
+    tide._depart()
+    await alike(tide, rest, theirs, waves[1])
+    for each in viewers:
+        tide.leave(each)
         each.wire.abort()
 
 
@@ -379,20 +408,21 @@ async def test_a_press_that_fails_is_done_without(pairs, after, monkeypatch):
     tide.put(Chunk(wave), HEADS, 0.1)
     tide.flush()
     assert len(asked) == after + 1
-    alike(tide, viewers, pairs, b"HEADK" + wave)
+    await alike(tide, viewers, pairs, b"HEADK" + wave)
     assert set(os.listdir("/proc/self/fd")) <= descriptors
     for each in viewers:
         each.wire.abort()
 
 
-async def test_where_there_is_no_press_every_one_is_written_to(pairs, monkeypatch):
-    monkeypatch.delattr(os, "pipe2")
+@pytest.mark.parametrize("missing", ["pipe2", "splice"])
+async def test_where_there_is_no_press_every_one_is_written_to(pairs, missing, monkeypatch):
+    monkeypatch.delattr(os, missing)
     tide = Tide(AT_ONCE)
     viewers = watching(tide, pairs)
     wave = random.Random(3).randbytes(LARGE)
     tide.put(Chunk(wave), HEADS, 0.1)
     tide.flush()
-    alike(tide, viewers, pairs, b"HEADK" + wave)
+    await alike(tide, viewers, pairs, b"HEADK" + wave)
     for each in viewers:
         each.wire.abort()
 
@@ -404,7 +434,7 @@ async def test_a_wave_too_large_for_the_press_is_written_to_every_one(pairs, mon
     wave = random.Random(4).randbytes(2 * LARGE)
     tide.put(Chunk(wave), HEADS, 0.1)
     tide.flush()
-    alike(tide, viewers, pairs, b"HEADK" + wave)
+    await alike(tide, viewers, pairs, b"HEADK" + wave)
     for each in viewers:
         each.wire.abort()
 
@@ -417,7 +447,7 @@ async def test_a_busy_tide_keeps_its_press_until_nobody_is_left(pairs):
         wave = random.Random(number).randbytes(LARGE)
         tide.put(Chunk(wave), HEADS, 0.1)
         tide._depart()
-        alike(tide, viewers, pairs, wave if number else b"HEADK" + wave)
+        await alike(tide, viewers, pairs, wave if number else b"HEADK" + wave)
     kept = tide._shelf._press
     assert kept is not None
     for each in viewers:
